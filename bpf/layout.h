@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Every layout that the packet path and the control plane share: map keys and values, records of
+ * iterators and ring buffers, and the bits of a mark. TypeScript codecs are generated from the BTF
+ * of these structs; nothing here is written twice.
+ *
+ * Addresses are 16 bytes in network order; IPv4 is held as ::ffff:a.b.c.d, so that one key type
+ * serves both families (an IPv6 frame that carries such an address is a martian).
+ * Times are jiffies (bpf_jiffies64), 64 bits wide.
+ */
+#ifndef BW_LAYOUT_H
+#define BW_LAYOUT_H
+
+#include <linux/types.h>
+#include "reasons.h"
+
+enum limits {
+	MAX_PORTS = 64,
+	GENERATION_SLOTS = 4,		/* current, previous, staged, and one to spare */
+	MAX_DENY_LINES = 64,		/* one bit each of a deny mask */
+	MAX_DYNAMIC_GROUPS = 32,	/* one bit each of a dynamic mask */
+	MAX_SERVICE_CLASSES = 8192,
+	SERVICE_PAGE = 64,		/* service codes in one value of a services map */
+	OUTCOME_STRIDE = 128,		/* counters of one port */
+	MAX_V4_LENGTHS = 32,
+	MAX_V6_LENGTHS = 128,
+};
+
+struct address {
+	__u8 byte[16];
+} __attribute__((aligned(4)));
+
+/* ---- ports and the node ------------------------------------------------------------------- */
+
+enum side {
+	SIDE_UPLINK,
+	SIDE_INSIDE,
+};
+
+/* Map `ports`: by ifindex. Map `port_list`: the same by port number; ifindex 0 is a free number. */
+struct port {
+	__u32 ifindex;
+	__u32 number;		/* 0 ... MAX_PORTS-1: index of counters and of the devmap */
+	__u32 side;		/* enum side */
+	__u32 flags;
+	__u8 mac[6];
+	__u8 pad[2];
+};
+
+enum reserved_action {
+	RESERVED_DROP,
+	RESERVED_FORWARD,
+};
+
+/* Map `node`, one element: what node.yaml says to the packet path. */
+struct node {
+	__u64 self_bloom;	/* bit (mac[5] & 63) of every MAC in `self_macs` */
+	__u32 log_rate;		/* records per second that may go to netfilter */
+	__u32 fdb_quota;	/* MACs that one port may teach */
+	__u8 bpdu;		/* enum reserved_action */
+	__u8 lldp;
+	__u8 lacp;
+	__u8 eapol;
+	__u32 pad;
+};
+
+/* Map `self_macs`: the MACs of the bridge and of its ports; the value is 1. */
+struct mac_key {
+	__u8 mac[6];
+	__u8 pad[2];
+};
+
+/* ---- policy --------------------------------------------------------------------------------- */
+
+/*
+ * Map `cell`, one element, written as one aligned 64-bit word: the only thing that a switch of
+ * policy writes. `epoch` moves with every switch and with every change of a dynamic group that deny
+ * uses; a state judged under another epoch is judged again.
+ */
+struct cell {
+	__u32 slot;
+	__u32 epoch;
+};
+
+/* What an address is; the most specific prefix that holds it speaks. Inner maps of `addresses`. */
+struct address_key {
+	__u32 length;		/* prefix length of the 16-byte form: 96 + n for IPv4 */
+	struct address address;	/* bits past length are zero */
+};
+
+struct address_class {
+	__u32 host;		/* screened host id, 0: not screened */
+	__u32 peer;		/* the combination of groups it is in */
+	__u64 deny_from;	/* deny lines whose `from` holds it */
+	__u64 deny_to;
+};
+
+/*
+ * Service codes: one number for every service a packet can ask for. Inner maps of `services` are
+ * arrays of pages of SERVICE_PAGE classes: class = page[code / SERVICE_PAGE].class[code % ...].
+ */
+enum service_code {
+	SERVICE_TCP = 0,		/* + destination port */
+	SERVICE_UDP = 0x10000,
+	SERVICE_SCTP = 0x20000,
+	SERVICE_ICMP = 0x30000,		/* + type */
+	SERVICE_ICMP6 = 0x30100,
+	SERVICE_PROTO = 0x30200,	/* + IP protocol, for all others */
+	SERVICE_CODES = 0x30300,
+};
+
+struct service_page {
+	__u16 class[SERVICE_PAGE];
+};
+
+/* Inner maps of `service_deny`, by service class: the deny lines whose services hold it. */
+struct service_class {
+	__u64 deny;
+};
+
+enum direction {
+	DIRECTION_IN,		/* host = destination's host, peer = source's class */
+	DIRECTION_OUT,		/* host = source's host, peer = destination's class */
+	DIRECTION_TRANSIT,	/* host = source's class, peer = destination's class */
+};
+
+enum any_peer {
+	PEER_ANY = 0xffffffff,
+};
+
+/* Inner maps of `matrix`. */
+struct matrix_key {
+	__u32 host;
+	__u32 peer;		/* peer class, or PEER_ANY: at most two lookups */
+	__u16 service;		/* service class */
+	__u8 direction;		/* enum direction */
+	__u8 pad;
+};
+
+enum matrix_flags {
+	MATRIX_LOG = 1,		/* log the packet that opens a connection */
+};
+
+struct matrix_entry {
+	__u32 rule;		/* rule slot, from 1 */
+	__u32 dynamic;		/* dynamic groups that the peer must be in; 0: none */
+	__u32 flags;
+};
+
+enum generation_flags {
+	GENERATION_POLICY = 1,		/* unset: no policy, everything is dropped */
+	GENERATION_LOG_DROPS = 2,
+	GENERATION_DENY_SERVICES = 4,	/* some deny line names services */
+};
+
+/* Map `generations`, by slot. Written whole while its slot is out of use. */
+struct generation {
+	__u32 number;
+	__u32 flags;
+	__u64 deadline;			/* unconfirmed until then; 0: confirmed */
+	__u32 fallback;			/* slot to judge by once the deadline has passed */
+	__u32 deny_dynamic;		/* dynamic groups that deny lines use */
+	struct address_class v4;	/* of an address that no prefix holds */
+	struct address_class v6;
+	__u64 deny_all_services;	/* deny lines that name no service */
+	__u64 dynamic_from[MAX_DYNAMIC_GROUPS];	/* deny lines whose `from` is that group */
+	__u64 dynamic_to[MAX_DYNAMIC_GROUPS];
+	__u32 deny_rule[MAX_DENY_LINES];	/* rule slot of each deny line */
+	__u64 deny_log;			/* deny lines with `log` */
+	__u32 v4_count;			/* distinct prefix lengths below, longest first */
+	__u32 v6_count;
+	__u8 v4_length[MAX_V4_LENGTHS];	/* as in address_key: 96 + n */
+	__u8 v6_length[MAX_V6_LENGTHS];
+};
+
+/* Map `members`: dynamic groups, exact addresses. Map `member_groups`: address -> u32 mask of the
+ * groups it may be in, so that a stranger costs one lookup. */
+struct member_key {
+	struct address address;
+	__u32 group;
+};
+
+struct member {
+	__u64 expires;		/* jiffies; 0: never */
+};
+
+/* ---- states --------------------------------------------------------------------------------- */
+
+/*
+ * One connection, whichever way its packets go: `low` is the lower address of the two as bytes.
+ * ICMP has no ports: low_port is the identifier, high_port the type of the request.
+ * Tags: VLAN id, TAG_SERVICE for 802.1ad; 0 for none and for priority tags; outer first.
+ */
+enum tag_bits {
+	TAG_VID = 0x0fff,
+	TAG_SERVICE = 0x8000,
+};
+
+struct state_key {
+	struct address low;
+	struct address high;
+	__be16 low_port;
+	__be16 high_port;
+	__u16 tag[2];
+	__u8 proto;
+	__u8 family;		/* 4 or 6 */
+	__u8 pad[2];
+};
+
+enum phase {
+	PHASE_NONE,
+	PHASE_SYN_SENT,
+	PHASE_SYN_RECV,
+	PHASE_ESTABLISHED,
+	PHASE_FIN_WAIT,
+	PHASE_CLOSE_WAIT,
+	PHASE_LAST_ACK,
+	PHASE_TIME_WAIT,
+	PHASE_CLOSE,
+	PHASE_SYN_SENT2,	/* simultaneous open */
+	PHASE_ONE_WAY,		/* not TCP: no answer yet */
+	PHASE_BOTH_WAYS,	/* not TCP: answered */
+	PHASE_DYING,		/* absent for packets; its slot is freed by a later pass */
+	PHASE_COUNT,
+};
+
+enum state_bits {
+	STATE_PHASE = 0xff,		/* of `word` */
+	STATE_ORIG_HIGH = 0x100,	/* the connection was opened by the higher address */
+	STATE_LOW_SCREENED = 0x200,	/* that address may not come from the uplink */
+	STATE_HIGH_SCREENED = 0x400,
+	STATE_TRANSIT = 0x800,		/* rule_out is a transit line */
+};
+
+/* Maps `pending` (LRU: half-open and one-way) and `established` (plain hash). */
+struct state {
+	__u64 seen;		/* last packet; at most a second stale */
+	__u64 born;
+	__u32 word;		/* enum state_bits; moved by compare-and-swap */
+	__u32 epoch;		/* of the cell when it was last judged */
+	__u32 rule_out;		/* rule slots; 0: none */
+	__u32 rule_in;
+};
+
+/* What the iterator `dump_states` writes, one after the other. */
+struct state_record {
+	struct state_key key;
+	__u32 established;	/* 1: from that table */
+	struct state state;
+	__u64 timeout;		/* jiffies until it expires */
+};
+
+/* Map `timeouts`, by phase and protocol class: jiffies. */
+enum timeout {
+	TIMEOUT_TCP = 0,	/* + enum phase */
+	TIMEOUT_UDP = PHASE_COUNT,
+	TIMEOUT_UDP_STREAM,
+	TIMEOUT_ICMP,
+	TIMEOUT_SCTP,
+	TIMEOUT_SCTP_ESTABLISHED,
+	TIMEOUT_OTHER,
+	TIMEOUT_FDB,
+	TIMEOUT_COUNT,
+};
+
+/* ---- learned MACs --------------------------------------------------------------------------- */
+
+struct fdb_key {
+	__u8 mac[6];
+	__u16 tag[2];
+	__u8 pad[2];
+};
+
+struct fdb_entry {
+	__u64 seen;
+	__u32 port;
+	__u32 pad;
+};
+
+/* ---- counters ------------------------------------------------------------------------------- */
+
+/* Map `outcomes`, per CPU: index = port * OUTCOME_STRIDE + outcome. */
+enum outcome {
+	OUTCOME_RX,
+	OUTCOME_FORWARDED,
+	OUTCOME_PASSED,
+	OUTCOME_ANSWERED,
+	OUTCOME_LOG_SUPPRESSED,	/* log records not made, over log_rate or with no way to carry them */
+	OUTCOME_DROP = 16,	/* + enum reason */
+};
+
+struct outcome_counter {
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* Map `rule_counters`, per CPU, by rule slot. */
+struct rule_counter {
+	__u64 packets;
+	__u64 bytes;
+	__u64 connections;
+	__u64 last;		/* jiffies of the last packet */
+};
+
+/* ---- marks ---------------------------------------------------------------------------------- */
+
+/*
+ * The verdict as netfilter sees it, in skb->mark. XDP cannot set a mark: it puts struct xdp_meta
+ * before the frame, and the tc program turns that into the mark.
+ */
+enum mark_bits {
+	MARK_KIND = 0xff000000,
+	MARK_ACCEPT = 0xb1000000,	/* flood it */
+	MARK_ACCEPT_LOG = 0xb2000000,	/* log and flood it; low 24 bits: rule slot */
+	MARK_DROP_LOG = 0xb3000000,	/* log and drop it; bits 0-7 reason, 8-15 deny line */
+};
+
+struct xdp_meta {
+	__u32 magic;
+	__u32 mark;
+};
+
+enum meta_magic {
+	META_MAGIC = 0x62776d31,
+};
+
+/* ---- answers and events --------------------------------------------------------------------- */
+
+enum action {
+	ACTION_DROP,
+	ACTION_FORWARD,		/* to one port */
+	ACTION_FLOOD,		/* the kernel bridge floods it */
+	ACTION_EVERY_PORT,	/* reserved multicast: every other port */
+};
+
+/* The verdict on one frame; `explain` writes it over the start of its test frame. */
+struct verdict {
+	__u32 action;		/* enum action */
+	__u32 reason;		/* enum reason */
+	__u32 out_port;
+	__u32 generation;
+	__u32 rule_out;		/* rule slots; 0: none */
+	__u32 rule_in;
+	__u32 rule_transit;
+	__u32 rule_deny;
+	__u32 deny_line;
+	__u32 phase;		/* of the state it hit, PHASE_NONE: none */
+	__u32 log;		/* 1: asks for a log record */
+	__u32 mark;
+};
+
+enum event_type {
+	EVENT_MAC_MOVED = 1,	/* info: old port << 16 | new port; key.low: the MAC in bytes 0-5 */
+	EVENT_TABLE_FULL,
+	EVENT_STATE_CUT,	/* info: reason */
+};
+
+/* Records of the ring buffers `events`, one buffer per CPU. */
+struct event {
+	__u64 time;
+	__u32 type;
+	__u32 port;
+	__u32 info;
+	__u32 epoch;
+	struct state_key key;
+	__u8 pad[4];
+};
+
+/* Map `sweep_stats`, one element: what the iterators saw since user space zeroed it. */
+struct sweep_stats {
+	__u64 seen;
+	__u64 live;
+	__u64 marked;
+	__u64 deleted;
+};
+
+#endif

@@ -1,0 +1,110 @@
+/**
+ * The compiled policy: plain data, ready to be written into maps. Produced by `compile`, consumed by
+ * the installer; the two share nothing else. All addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d, and
+ * prefix lengths count those 128 bits (`10.0.0.0/8` has length 104).
+ */
+
+/** Where an item of the policy stands, for people: `file:line:column`. Lines and columns from 1. */
+export interface Position {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+export type RuleDirection = 'in' | 'out' | 'transit' | 'deny';
+
+/** One line of the policy, as counters, logs and `explain` name it. */
+export interface Rule {
+  /** Stable across reloads: the policy's `id:`, or a hash of host, direction, service, peers, options. */
+  readonly id: string;
+  /** Screened host, or '' for transit and deny lines. */
+  readonly host: string;
+  readonly direction: RuleDirection;
+  /** As written: `25/tcp`, `mailin`, `all`. */
+  readonly service: string;
+  /** As written: `any`, `mgmt`, `local -> extranet` for transit. */
+  readonly peers: string;
+  readonly log: boolean;
+  readonly position: Position;
+}
+
+export interface AddressClass {
+  /** Index into Plan.hosts plus 1; 0: not screened. */
+  readonly host: number;
+  readonly peerClass: number;
+  /** Bit i: deny line i's `from` (`to`) holds these addresses. */
+  readonly denyFrom: bigint;
+  readonly denyTo: bigint;
+}
+
+export interface AddressEntry extends AddressClass {
+  readonly length: number;
+  readonly address: Uint8Array;
+}
+
+/** Peer class that stands for every peer (`PEER_ANY` in bpf/layout.h). */
+export const PEER_ANY = 0xffffffff;
+
+export interface MatrixEntry {
+  readonly direction: 'in' | 'out' | 'transit';
+  /** Host id (index + 1); for transit the source's peer class. */
+  readonly host: number;
+  /** Peer class or PEER_ANY. */
+  readonly peer: number;
+  readonly serviceClass: number;
+  /** Index into Plan.rules. */
+  readonly rule: number;
+  /** Mask of dynamic groups the peer must be in; always 0 for now. */
+  readonly dynamic: number;
+  readonly log: boolean;
+}
+
+export interface DenyLine {
+  /** Index into Plan.rules. */
+  readonly rule: number;
+  readonly log: boolean;
+  /** Dynamic groups (indices into Plan.dynamicGroups) that its `from` or `to` names. */
+  readonly dynamicFrom: readonly number[];
+  readonly dynamicTo: readonly number[];
+  /** True when the line names no service. */
+  readonly allServices: boolean;
+}
+
+export interface PlanHost {
+  readonly name: string;
+  /** Canonical text of each address. */
+  readonly addresses: readonly string[];
+  readonly position: Position;
+}
+
+export interface DynamicGroup {
+  readonly name: string;
+  readonly max: number;
+  readonly allowScreened: boolean;
+}
+
+export interface PolicyWarning {
+  readonly message: string;
+  readonly position: Position;
+}
+
+export interface Plan {
+  readonly hosts: readonly PlanHost[];
+  /** Every rule, deny and transit lines included, in the order of the file. */
+  readonly rules: readonly Rule[];
+  readonly addresses: readonly AddressEntry[];
+  /** Classes of addresses that no entry holds. */
+  readonly defaultV4: AddressClass;
+  readonly defaultV6: AddressClass;
+  /** Service class by service code (`enum service_code`), SERVICE_CODES long; class 0: in no rule but `all`. */
+  readonly services: Uint16Array;
+  /** Deny mask by service class; its length is the number of service classes. */
+  readonly serviceDeny: BigUint64Array;
+  readonly matrix: readonly MatrixEntry[];
+  readonly deny: readonly DenyLine[];
+  readonly dynamicGroups: readonly DynamicGroup[];
+  readonly logDrops: boolean;
+  readonly warnings: readonly PolicyWarning[];
+  /** sha256 of everything that decides a verdict, hex. */
+  readonly digest: string;
+}

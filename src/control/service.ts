@@ -1,0 +1,225 @@
+/**
+ * What one node can be asked to do: the seam between the gRPC API (`api/`) and the node itself
+ * (`daemon/`). Shapes follow the JSON names that `bwctl -o json` prints.
+ */
+import type { Position, PolicyWarning } from './policy/plan.js';
+
+export interface PolicySource {
+  /** Text of the policy. */
+  readonly text: string;
+  /** Name to show in positions. */
+  readonly file: string;
+}
+
+/** A rule as `explain`, `states` and events name it. */
+export interface RuleRef {
+  id: string;
+  host: string;
+  direction: string;
+  service: string;
+  peers: string;
+  file: string;
+  line: number;
+}
+
+export interface RuleChange {
+  kind: 'added' | 'removed' | 'changed';
+  before: RuleRef | null;
+  after: RuleRef | null;
+}
+
+export interface PlanResult {
+  differs: boolean;
+  changes: RuleChange[];
+  warnings: PolicyWarning[];
+  rules: number;
+  hosts: number;
+}
+
+export interface ApplyResult extends PlanResult {
+  generation: number;
+  digest: string;
+  /** False when the policy was the installed one already. */
+  installed: boolean;
+}
+
+/** Addresses or host names as typed; resolved by the node against the installed policy. */
+export interface ExplainQuery {
+  /** tcp, udp, sctp, icmp, icmp6, or a protocol number. */
+  protocol: string;
+  source: string;
+  sourcePort: number;
+  destination: string;
+  destinationPort: number;
+  /** icmp, icmp6: type of the message. */
+  icmpType: number;
+  /** Port of entry; '' when the node shall choose. */
+  port: string;
+}
+
+export interface ExplainResult {
+  verdict: 'accept' | 'drop';
+  reason: string;
+  explanation: string;
+  port: string;
+  rules: { out: RuleRef | null; in: RuleRef | null; transit: RuleRef | null; deny: RuleRef | null };
+  state: { phase: string } | null;
+}
+
+export interface PortStatus {
+  port: string;
+  side: 'uplink' | 'inside';
+  mode: string;
+  why: string;
+}
+
+export interface StatusResult {
+  node: string;
+  role: string;
+  mode: string;
+  generation: number;
+  policy: { digest: string; rules: number; hosts: number } | null;
+  attach: PortStatus[];
+  states: { pending: number; established: number; max: number };
+  counters: CounterTotals;
+  sync: { peer: string; connected: boolean; lagMs: number; digestsMatch: boolean } | null;
+}
+
+export interface CounterTotals {
+  rx: number;
+  forwarded: number;
+  passed: number;
+  answered: number;
+  txFailed: number;
+  dropped: Record<string, number>;
+  /** Log records that were not made, and those that never reached a reader. */
+  logSuppressed: number;
+  logLost: number;
+}
+
+export interface RuleCounters {
+  rule: RuleRef;
+  packets: number;
+  bytes: number;
+  connections: number;
+  /** Seconds since the last hit, or null. */
+  idle: number | null;
+}
+
+export interface CountersResult {
+  total: CounterTotals;
+  ports: Record<string, CounterTotals>;
+  rules: RuleCounters[];
+  /** Name and one-line explanation of each drop reason that occurs above. */
+  reasons: Record<string, string>;
+}
+
+export interface StateEntry {
+  proto: string;
+  src: string;
+  sport: number;
+  dst: string;
+  dport: number;
+  vlan: number[];
+  phase: string;
+  /** Seconds. */
+  age: number;
+  timeout: number;
+  rules: { out: string | null; in: string | null; transit: string | null };
+}
+
+/** Fields that are set must match. */
+export interface StateFilter {
+  proto?: string;
+  address?: string;
+  port?: number;
+  host?: string;
+  phase?: string;
+}
+
+export interface PortInfo {
+  name: string;
+  side: 'uplink' | 'inside';
+  ifindex: number;
+  mac: string;
+  mtu: number;
+  carrier: boolean;
+  mode: string;
+  why: string;
+  macs: number;
+  counters: CounterTotals;
+}
+
+export interface MatrixCell {
+  from: string;
+  to: string;
+  services: string[];
+}
+
+export interface MatrixResult {
+  generation: number;
+  cells: MatrixCell[];
+}
+
+export interface SetInfo {
+  name: string;
+  max: number;
+  members: number;
+}
+
+export interface SetMember {
+  address: string;
+  /** Seconds left, or null: never expires. */
+  ttl: number | null;
+}
+
+export interface LogRecord {
+  /** ISO 8601. */
+  ts: string;
+  verdict: 'accept' | 'drop';
+  reason: string;
+  explanation: string;
+  proto: string;
+  src: string;
+  sport: number;
+  dst: string;
+  dport: number;
+  icmpType: number | null;
+  port: string;
+  vlan: number[];
+  srcMac: string;
+  dstMac: string;
+  length: number;
+  rule: RuleRef | null;
+}
+
+/** An error that is the caller's to mend; its message is one clear line. */
+export class ServiceError extends Error {
+  readonly code: 'invalid' | 'not-found' | 'precondition' | 'internal';
+  readonly position: Position | null;
+
+  constructor(code: ServiceError['code'], message: string, position: Position | null = null) {
+    super(message);
+    this.name = 'ServiceError';
+    this.code = code;
+    this.position = position;
+  }
+}
+
+export interface NodeService {
+  apply(source: PolicySource, by: string): Promise<ApplyResult>;
+  plan(source: PolicySource): Promise<PlanResult>;
+  explain(query: ExplainQuery): Promise<ExplainResult>;
+  status(): Promise<StatusResult>;
+  counters(): Promise<CountersResult>;
+  /** Batches of matching states. */
+  states(filter: StateFilter): AsyncIterable<StateEntry[]>;
+  ports(): Promise<PortInfo[]>;
+  matrix(): Promise<MatrixResult>;
+  sets(): Promise<SetInfo[]>;
+  setMembers(name: string): Promise<SetMember[]>;
+  setAdd(name: string, addresses: string[], ttlSeconds: number | null): Promise<number>;
+  setDelete(name: string, addresses: string[]): Promise<number>;
+  /** Calls back for each record until the signal aborts. */
+  watchDrops(onRecord: (record: LogRecord) => void, signal: AbortSignal): void;
+}
