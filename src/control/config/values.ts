@@ -1,0 +1,66 @@
+/** Values of the node file that have a grammar of their own. */
+import { isAbsolute, normalize } from 'node:path';
+import type { Located } from './located.js';
+
+/** What the kernel allows less what would need quoting in nft, in a path or on a command line. */
+const INTERFACE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,14}$/;
+/** A DNS label: it is part of socket paths, of pins (bpffs refuses dots) and of certificates. */
+const NODE_NAME = /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
+const RATE = /^([1-9][0-9]{0,8})\/(s|m|h)$/;
+const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600 };
+/** sun_path less its closing zero. */
+const SOCKET_PATH_BYTES = 107;
+
+export function interfaceName(value: Located): string {
+  const name = value.string();
+  if (!INTERFACE_NAME.test(name)) {
+    throw value.error(
+      'invalid',
+      `${value.name}: ${JSON.stringify(name)} is no interface name`,
+      'up to 15 letters, digits and . _ @ + -',
+    );
+  }
+  return name;
+}
+
+export function nodeName(value: Located): string {
+  const name = value.string();
+  if (!NODE_NAME.test(name)) {
+    throw value.error(
+      'invalid',
+      `${value.name}: ${JSON.stringify(name)} is no node name`,
+      'letters, digits and inner dashes, at most 63',
+    );
+  }
+  return name;
+}
+
+export function absolutePath(value: Located): string {
+  const path = value.string();
+  if (!isAbsolute(path) || path.includes('\0')) {
+    throw value.error('invalid', `${value.name} must be an absolute path`, 'begin it with /');
+  }
+  return normalize(path);
+}
+
+export function socketPath(value: Located): string {
+  const path = absolutePath(value);
+  if (Buffer.byteLength(path) > SOCKET_PATH_BYTES) {
+    throw value.error(
+      'invalid',
+      `${value.name} is longer than a socket's path may be`,
+      `at most ${SOCKET_PATH_BYTES} bytes`,
+    );
+  }
+  return path;
+}
+
+/** `100/s`, `30/m`, `500/h` as whole records per second, at least 1. */
+export function ratePerSecond(value: Located): number {
+  const match = RATE.exec(value.string());
+  if (match === null) {
+    throw value.error('invalid', `${value.name} is no rate`, 'write it as 100/s, 30/m or 500/h');
+  }
+  const [, count = '', unit = ''] = match;
+  return Math.max(1, Math.round(Number(count) / SECONDS[unit]!));
+}

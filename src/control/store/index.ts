@@ -1,0 +1,3 @@
+export { StoreError, type StoreErrorCode } from './errors.js';
+export { type GenerationRecord, generationRecord } from './generation-record.js';
+export { GenerationStore, KEPT_GENERATIONS } from './generation-store.js';
