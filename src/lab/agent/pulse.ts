@@ -1,0 +1,68 @@
+/** Trains of UDP echoes, up to one a millisecond: to count what is lost while something is done to the wall. */
+import { createSocket } from 'node:dgram';
+import type { Jobs, PulseReport } from './protocol.js';
+
+/** One running train. Every datagram carries its number and must come back once. */
+export class Pulse {
+  readonly #socket;
+  readonly #seen = new Set<number>();
+  readonly #timer: NodeJS.Timeout;
+  #sent = 0;
+  #duplicates = 0;
+  #lastAnswer = 0;
+  #longestGapMs = 0;
+
+  private constructor(
+    socket: ReturnType<typeof createSocket>,
+    spec: Jobs['pulseStart']['request'],
+  ) {
+    this.#socket = socket;
+    socket.on('message', (message) => this.#answer(message));
+    socket.on('error', () => {});
+    const begin = performance.now();
+    // Timers slip on a busy machine: each tick sends what is due.
+    this.#timer = setInterval(() => {
+      const due = Math.floor((performance.now() - begin) / spec.intervalMs);
+      while (this.#sent < due) {
+        const datagram = Buffer.alloc(64);
+        datagram.writeUInt32BE(this.#sent++);
+        socket.send(datagram, spec.port, spec.destination, () => {});
+      }
+    }, 1);
+  }
+
+  static start(spec: Jobs['pulseStart']['request']): Promise<Pulse> {
+    const type = spec.destination.includes(':') ? 'udp6' : 'udp4';
+    const socket = createSocket({ type, recvBufferSize: 4 << 20 });
+    return new Promise((resolve, reject) => {
+      socket.once('error', reject);
+      socket.bind(spec.sourcePort, spec.source, () => {
+        socket.removeAllListeners('error');
+        resolve(new Pulse(socket, spec));
+      });
+    });
+  }
+
+  #answer(message: Buffer): void {
+    const number = message.readUInt32BE(0);
+    if (this.#seen.has(number)) this.#duplicates++;
+    this.#seen.add(number);
+    const now = performance.now();
+    if (this.#lastAnswer > 0) {
+      this.#longestGapMs = Math.max(this.#longestGapMs, now - this.#lastAnswer);
+    }
+    this.#lastAnswer = now;
+  }
+
+  async stop(lingerMs: number): Promise<PulseReport> {
+    clearInterval(this.#timer);
+    await new Promise((resolve) => setTimeout(resolve, lingerMs));
+    this.#socket.close();
+    return {
+      sent: this.#sent,
+      received: this.#seen.size,
+      duplicates: this.#duplicates,
+      longestGapMs: Math.round(this.#longestGapMs),
+    };
+  }
+}
