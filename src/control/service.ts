@@ -207,7 +207,8 @@ export class ServiceError extends Error {
 }
 
 export interface NodeService {
-  apply(source: PolicySource, by: string): Promise<ApplyResult>;
+  /** `why`: the operator's words, for the history. */
+  apply(source: PolicySource, by: string, why?: string): Promise<ApplyResult>;
   plan(source: PolicySource): Promise<PlanResult>;
   explain(query: ExplainQuery): Promise<ExplainResult>;
   status(): Promise<StatusResult>;

@@ -1,0 +1,215 @@
+/** The other end of the API, in the node's own shapes: what `bwctl` and the labs speak. */
+import { resolve as absolute } from 'node:path';
+import type { ServiceError as CallError, CallOptions, StatusObject } from '@grpc/grpc-js';
+import { credentials, status } from '@grpc/grpc-js';
+import type { NodeClient as GrpcClient } from '../../generated/proto/bridgewall/v1/Node.js';
+import type { StatesResponse__Output } from '../../generated/proto/bridgewall/v1/StatesResponse.js';
+import type { WatchDropsResponse__Output } from '../../generated/proto/bridgewall/v1/WatchDropsResponse.js';
+import type {
+  ApplyResult,
+  CountersResult,
+  ExplainQuery,
+  ExplainResult,
+  LogRecord,
+  MatrixResult,
+  PlanResult,
+  PolicySource,
+  PortInfo,
+  SetInfo,
+  SetMember,
+  StateEntry,
+  StateFilter,
+  StatusResult,
+} from '../service.js';
+import {
+  decodeApply,
+  decodeCounters,
+  decodeExplain,
+  decodeMatrix,
+  decodeMember,
+  decodePlan,
+  decodePort,
+  decodeRecord,
+  decodeState,
+  decodeStatus,
+} from './decode.js';
+import { apiDefinition } from './definition.js';
+import { encodeFilter } from './encode.js';
+import { errorOf } from './errors.js';
+
+/** An apply of a large policy takes its time. */
+const APPLY_DEADLINE_MS = 300_000;
+const DEADLINE_MS = 30_000;
+
+/** Log records that were made together. */
+export interface DropBatch {
+  /** ISO 8601. */
+  ts: string;
+  records: LogRecord[];
+  /** Records this client has lost since the batch before, because it read too slowly. */
+  lost: number;
+}
+
+/**
+ * A client of one node. Calls reject with `ServiceError` when the node refuses, with `ApiError` when
+ * there is no talking to it. Nothing is connected before the first call.
+ */
+export class NodeClient implements Disposable {
+  readonly #grpc: GrpcClient;
+  readonly #socket: string;
+
+  /** @param socket path of the node's unix socket */
+  constructor(socket: string) {
+    this.#socket = socket;
+    const { Node } = apiDefinition().v1;
+    this.#grpc = new Node(`unix:${absolute(socket)}`, credentials.createInsecure(), {
+      'grpc.max_receive_message_length': -1,
+      'grpc.max_send_message_length': -1,
+      'grpc.enable_retries': 0,
+    });
+  }
+
+  /** Installs a policy. `by` and `why` go into the history. */
+  async apply(source: PolicySource, by: string, why = ''): Promise<ApplyResult> {
+    const request = { source, by, why };
+    return decodeApply(
+      await this.#call((o, done) => this.#grpc.apply(request, o, done), APPLY_DEADLINE_MS),
+    );
+  }
+
+  /** What `apply` would change. */
+  async plan(source: PolicySource): Promise<PlanResult> {
+    return decodePlan(
+      await this.#call((o, done) => this.#grpc.plan({ source }, o, done), APPLY_DEADLINE_MS),
+    );
+  }
+
+  /** The dataplane's verdict on one packet. */
+  async explain(query: ExplainQuery): Promise<ExplainResult> {
+    return decodeExplain(await this.#call((o, done) => this.#grpc.explain(query, o, done)));
+  }
+
+  /** Status of the node. */
+  async status(): Promise<StatusResult> {
+    return decodeStatus(await this.#call((o, done) => this.#grpc.status({}, o, done)));
+  }
+
+  /** Counters; of one port if it is named, of rules if they are asked for. */
+  async counters(asked: { rules?: boolean; port?: string } = {}): Promise<CountersResult> {
+    const request = { rules: asked.rules ?? false, port: asked.port ?? '' };
+    return decodeCounters(await this.#call((o, done) => this.#grpc.counters(request, o, done)));
+  }
+
+  /** The ports of the bridge. */
+  async ports(): Promise<PortInfo[]> {
+    const reply = await this.#call((o, done) => this.#grpc.ports({}, o, done));
+    return reply.ports.map(decodePort);
+  }
+
+  /** The installed matrix. */
+  async matrix(): Promise<MatrixResult> {
+    return decodeMatrix(await this.#call((o, done) => this.#grpc.matrix({}, o, done)));
+  }
+
+  /** The dynamic groups. */
+  async sets(): Promise<SetInfo[]> {
+    const reply = await this.#call((o, done) => this.#grpc.sets({}, o, done));
+    return reply.sets.map(({ name, max, members }) => ({ name, max, members }));
+  }
+
+  /** Live members of a dynamic group. */
+  async setMembers(name: string): Promise<SetMember[]> {
+    const reply = await this.#call((o, done) => this.#grpc.setMembers({ name }, o, done));
+    return reply.members.map(decodeMember);
+  }
+
+  /** Adds members; resolves to how many are new. `ttlSeconds` null: for good. */
+  async setAdd(name: string, addresses: string[], ttlSeconds: number | null): Promise<number> {
+    const request =
+      ttlSeconds === null ? { name, addresses } : { name, addresses, ttl: ttlSeconds };
+    const reply = await this.#call((o, done) => this.#grpc.setAdd(request, o, done));
+    return reply.added;
+  }
+
+  /** Removes members; resolves to how many were there. */
+  async setDelete(name: string, addresses: string[]): Promise<number> {
+    const request = { name, addresses };
+    const reply = await this.#call((o, done) => this.#grpc.setDelete(request, o, done));
+    return reply.deleted;
+  }
+
+  /** States that match, in batches. */
+  async *states(filter: StateFilter = {}): AsyncGenerator<StateEntry[]> {
+    const call = this.#grpc.states(encodeFilter(filter));
+    try {
+      for await (const message of call) {
+        yield (message as StatesResponse__Output).states.map(decodeState);
+      }
+    } catch (error) {
+      throw this.#errorOf(error);
+    } finally {
+      call.cancel();
+    }
+  }
+
+  /**
+   * Log records as they are made, until `signal` aborts or the daemon stops.
+   *
+   * @param onReady called once the watch is on: later drops will be seen
+   */
+  async *watchDrops(signal: AbortSignal, onReady?: () => void): AsyncGenerator<DropBatch> {
+    const call = this.#grpc.watchDrops({});
+    const cancel = () => call.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    if (signal.aborted) cancel();
+    if (onReady) call.once('metadata', onReady);
+    try {
+      for await (const message of call) {
+        const { ts, records, lost } = message as WatchDropsResponse__Output;
+        yield { ts, records: records.map(decodeRecord), lost };
+      }
+    } catch (error) {
+      if (!signal.aborted) throw this.#errorOf(error);
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      call.cancel();
+    }
+  }
+
+  /** Hangs up. Calls under way fail. */
+  close(): void {
+    this.#grpc.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #call<Response>(
+    invoke: (
+      options: CallOptions,
+      done: (error: CallError | null, response?: Response) => void,
+    ) => void,
+    deadlineMs = DEADLINE_MS,
+  ): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      invoke({ deadline: Date.now() + deadlineMs }, (error, response) => {
+        if (error !== null) reject(this.#errorOf(error));
+        else resolve(response as Response);
+      });
+    });
+  }
+
+  #errorOf(error: unknown): unknown {
+    return isStatus(error) ? errorOf(error, this.#socket) : error;
+  }
+}
+
+function isStatus(error: unknown): error is StatusObject {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'number' &&
+    error.code in status
+  );
+}

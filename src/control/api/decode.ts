@@ -1,0 +1,265 @@
+/**
+ * From messages to the node's shapes. `bwctl -o json` prints what is made here, so this is where the
+ * names and the order of its fields come from.
+ */
+import type { ApplyResponse__Output } from '../../generated/proto/bridgewall/v1/ApplyResponse.js';
+import type { CountersResponse__Output } from '../../generated/proto/bridgewall/v1/CountersResponse.js';
+import type { CounterTotals__Output } from '../../generated/proto/bridgewall/v1/CounterTotals.js';
+import type { ExplainResponse__Output } from '../../generated/proto/bridgewall/v1/ExplainResponse.js';
+import type { LogRecord__Output } from '../../generated/proto/bridgewall/v1/LogRecord.js';
+import type { MatrixResponse__Output } from '../../generated/proto/bridgewall/v1/MatrixResponse.js';
+import type { PlanResponse__Output } from '../../generated/proto/bridgewall/v1/PlanResponse.js';
+import type { PortInfo__Output } from '../../generated/proto/bridgewall/v1/PortInfo.js';
+import type { PortStatus__Output } from '../../generated/proto/bridgewall/v1/PortStatus.js';
+import type { Position__Output } from '../../generated/proto/bridgewall/v1/Position.js';
+import type { RuleRef__Output } from '../../generated/proto/bridgewall/v1/RuleRef.js';
+import type { SetMember__Output } from '../../generated/proto/bridgewall/v1/SetMember.js';
+import type { Side__Output } from '../../generated/proto/bridgewall/v1/Side.js';
+import type { StateEntry__Output } from '../../generated/proto/bridgewall/v1/StateEntry.js';
+import type { StatesRequest__Output } from '../../generated/proto/bridgewall/v1/StatesRequest.js';
+import type { StatusResponse__Output } from '../../generated/proto/bridgewall/v1/StatusResponse.js';
+import type { Verdict__Output } from '../../generated/proto/bridgewall/v1/Verdict.js';
+import type { Position } from '../policy/plan.js';
+import type {
+  ApplyResult,
+  CountersResult,
+  CounterTotals,
+  ExplainResult,
+  LogRecord,
+  MatrixResult,
+  PlanResult,
+  PortInfo,
+  PortStatus,
+  RuleChange,
+  RuleRef,
+  SetMember,
+  StateEntry,
+  StateFilter,
+  StatusResult,
+} from '../service.js';
+
+const KIND = {
+  CHANGE_KIND_UNSPECIFIED: 'changed',
+  CHANGE_KIND_ADDED: 'added',
+  CHANGE_KIND_REMOVED: 'removed',
+  CHANGE_KIND_CHANGED: 'changed',
+} as const satisfies Record<string, RuleChange['kind']>;
+
+/** What a rule is named by. */
+export function decodeRule(rule: RuleRef__Output): RuleRef {
+  const { id, host, direction, service, peers, file, line } = rule;
+  return { id, host, direction, service, peers, file, line };
+}
+
+function decodeOptionalRule(rule: RuleRef__Output | null | undefined): RuleRef | null {
+  return rule ? decodeRule(rule) : null;
+}
+
+function decodePosition(position: Position__Output | null): Position {
+  return {
+    file: position?.file ?? '',
+    line: position?.line ?? 0,
+    column: position?.column ?? 0,
+  };
+}
+
+/** A plan, or the plan part of an apply. */
+export function decodePlan(plan: PlanResponse__Output): PlanResult {
+  return {
+    differs: plan.differs,
+    changes: plan.changes.map(({ kind, before, after }) => ({
+      kind: KIND[kind],
+      before: decodeOptionalRule(before),
+      after: decodeOptionalRule(after),
+    })),
+    warnings: plan.warnings.map(({ message, position }) => ({
+      message,
+      position: decodePosition(position),
+    })),
+    rules: plan.rules,
+    hosts: plan.hosts,
+  };
+}
+
+/** Outcome of an apply. */
+export function decodeApply(applied: ApplyResponse__Output): ApplyResult {
+  const { generation, digest, installed, plan } = applied;
+  const empty = { differs: false, changes: [], warnings: [], rules: 0, hosts: 0 };
+  return { generation, digest, installed, ...(plan === null ? empty : decodePlan(plan)) };
+}
+
+function decodeVerdict(verdict: Verdict__Output): 'accept' | 'drop' {
+  return verdict === 'VERDICT_ACCEPT' ? 'accept' : 'drop';
+}
+
+function decodeSide(side: Side__Output): 'uplink' | 'inside' {
+  return side === 'SIDE_INSIDE' ? 'inside' : 'uplink';
+}
+
+/** A verdict with its rules. */
+export function decodeExplain(explained: ExplainResponse__Output): ExplainResult {
+  const { reason, explanation, port, rules, state } = explained;
+  return {
+    verdict: decodeVerdict(explained.verdict),
+    reason,
+    explanation,
+    port,
+    rules: {
+      out: decodeOptionalRule(rules?.out),
+      in: decodeOptionalRule(rules?.in),
+      transit: decodeOptionalRule(rules?.transit),
+      deny: decodeOptionalRule(rules?.deny),
+    },
+    state: state === null ? null : { phase: state.phase },
+  };
+}
+
+/** Counters of a port or of the node; all zero when the message is missing. */
+export function decodeTotals(totals: CounterTotals__Output | null): CounterTotals {
+  return {
+    rx: totals?.rx ?? 0,
+    forwarded: totals?.forwarded ?? 0,
+    passed: totals?.passed ?? 0,
+    answered: totals?.answered ?? 0,
+    txFailed: totals?.txFailed ?? 0,
+    dropped: { ...totals?.dropped },
+    logSuppressed: totals?.logSuppressed ?? 0,
+    logLost: totals?.logLost ?? 0,
+  };
+}
+
+function decodePortStatus(status: PortStatus__Output): PortStatus {
+  const { port, side, mode, why } = status;
+  return { port, side: decodeSide(side), mode, why };
+}
+
+/** Status of the node. */
+export function decodeStatus(status: StatusResponse__Output): StatusResult {
+  const { node, role, mode, generation, policy, states, sync } = status;
+  return {
+    node,
+    role,
+    mode,
+    generation,
+    policy:
+      policy === null ? null : { digest: policy.digest, rules: policy.rules, hosts: policy.hosts },
+    attach: status.attach.map(decodePortStatus),
+    states: {
+      pending: states?.pending ?? 0,
+      established: states?.established ?? 0,
+      max: states?.max ?? 0,
+    },
+    counters: decodeTotals(status.counters),
+    sync:
+      sync === null
+        ? null
+        : {
+            peer: sync.peer,
+            connected: sync.connected,
+            lagMs: sync.lagMs,
+            digestsMatch: sync.digestsMatch,
+          },
+  };
+}
+
+/** Counters; `rules` is empty unless they were asked for. */
+export function decodeCounters(counters: CountersResponse__Output): CountersResult {
+  const ports = Object.entries(counters.ports).map(
+    ([name, totals]) => [name, decodeTotals(totals)] as const,
+  );
+  const rules = counters.rules.flatMap(({ rule, packets, bytes, connections, idle }) =>
+    rule === null
+      ? []
+      : [{ rule: decodeRule(rule), packets, bytes, connections, idle: idle ?? null }],
+  );
+  return {
+    total: decodeTotals(counters.total),
+    ports: Object.fromEntries(ports),
+    rules,
+    reasons: { ...counters.reasons },
+  };
+}
+
+/** A state. */
+export function decodeState(state: StateEntry__Output): StateEntry {
+  const { proto, src, sport, dst, dport, vlan, phase, age, timeout, rules } = state;
+  return {
+    proto,
+    src,
+    sport,
+    dst,
+    dport,
+    vlan,
+    phase,
+    age,
+    timeout,
+    rules: {
+      out: rules?.out ?? null,
+      in: rules?.in ?? null,
+      transit: rules?.transit ?? null,
+    },
+  };
+}
+
+/** A filter of states, with the fields that were set. */
+export function decodeFilter(request: StatesRequest__Output): StateFilter {
+  const filter: StateFilter = {};
+  if (request.proto !== undefined) filter.proto = request.proto;
+  if (request.address !== undefined) filter.address = request.address;
+  if (request.port !== undefined) filter.port = request.port;
+  if (request.host !== undefined) filter.host = request.host;
+  if (request.phase !== undefined) filter.phase = request.phase;
+  return filter;
+}
+
+/** A port. */
+export function decodePort(info: PortInfo__Output): PortInfo {
+  const { name, side, ifindex, mac, mtu, carrier, mode, why, macs, counters } = info;
+  return {
+    name,
+    side: decodeSide(side),
+    ifindex,
+    mac,
+    mtu,
+    carrier,
+    mode,
+    why,
+    macs,
+    counters: decodeTotals(counters),
+  };
+}
+
+/** The matrix. */
+export function decodeMatrix(matrix: MatrixResponse__Output): MatrixResult {
+  const cells = matrix.cells.map(({ from, to, services }) => ({ from, to, services }));
+  return { generation: matrix.generation, cells };
+}
+
+/** A member of a dynamic group. */
+export function decodeMember(member: SetMember__Output): SetMember {
+  return { address: member.address, ttl: member.ttl ?? null };
+}
+
+/** A logged frame. */
+export function decodeRecord(record: LogRecord__Output): LogRecord {
+  const { ts, verdict, reason, explanation, proto, src, sport, dst, dport } = record;
+  const { icmpType, port, vlan, srcMac, dstMac, length, rule } = record;
+  return {
+    ts,
+    verdict: decodeVerdict(verdict),
+    reason,
+    explanation,
+    proto,
+    src,
+    sport,
+    dst,
+    dport,
+    icmpType: icmpType ?? null,
+    port,
+    vlan,
+    srcMac,
+    dstMac,
+    length,
+    rule: decodeOptionalRule(rule),
+  };
+}

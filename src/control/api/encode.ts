@@ -1,0 +1,115 @@
+/**
+ * From the node's shapes to messages. Where a shape is a message already it goes as it is; what is
+ * here are enums and the values that may be missing.
+ */
+import type { ApplyResponse } from '../../generated/proto/bridgewall/v1/ApplyResponse.js';
+import type { CountersResponse } from '../../generated/proto/bridgewall/v1/CountersResponse.js';
+import type { ExplainResponse } from '../../generated/proto/bridgewall/v1/ExplainResponse.js';
+import type { LogRecord as LogRecordMessage } from '../../generated/proto/bridgewall/v1/LogRecord.js';
+import type { PlanResponse } from '../../generated/proto/bridgewall/v1/PlanResponse.js';
+import type { PortInfo as PortInfoMessage } from '../../generated/proto/bridgewall/v1/PortInfo.js';
+import type { RuleCounters as RuleCountersMessage } from '../../generated/proto/bridgewall/v1/RuleCounters.js';
+import type { SetMember as SetMemberMessage } from '../../generated/proto/bridgewall/v1/SetMember.js';
+import type { StateEntry as StateEntryMessage } from '../../generated/proto/bridgewall/v1/StateEntry.js';
+import type { StateRules } from '../../generated/proto/bridgewall/v1/StateRules.js';
+import type { StatesRequest } from '../../generated/proto/bridgewall/v1/StatesRequest.js';
+import type { StatusResponse } from '../../generated/proto/bridgewall/v1/StatusResponse.js';
+import type {
+  ApplyResult,
+  CountersResult,
+  ExplainResult,
+  LogRecord,
+  PlanResult,
+  PortInfo,
+  RuleCounters,
+  SetMember,
+  StateEntry,
+  StateFilter,
+  StatusResult,
+} from '../service.js';
+
+const KIND = {
+  added: 'CHANGE_KIND_ADDED',
+  removed: 'CHANGE_KIND_REMOVED',
+  changed: 'CHANGE_KIND_CHANGED',
+} as const;
+const SIDE = { uplink: 'SIDE_UPLINK', inside: 'SIDE_INSIDE' } as const;
+const VERDICT = { accept: 'VERDICT_ACCEPT', drop: 'VERDICT_DROP' } as const;
+
+/** A plan, or the plan part of an apply. */
+export function encodePlan(plan: PlanResult): PlanResponse {
+  const changes = plan.changes.map((change) => ({ ...change, kind: KIND[change.kind] }));
+  const { differs, warnings, rules, hosts } = plan;
+  return { differs, changes, warnings: [...warnings], rules, hosts };
+}
+
+/** Outcome of an apply. */
+export function encodeApply(applied: ApplyResult): ApplyResponse {
+  const { generation, digest, installed } = applied;
+  return { generation, digest, installed, plan: encodePlan(applied) };
+}
+
+/** A verdict with its rules. */
+export function encodeExplain(explained: ExplainResult): ExplainResponse {
+  return { ...explained, verdict: VERDICT[explained.verdict] };
+}
+
+/** Status of the node. */
+export function encodeStatus(status: StatusResult): StatusResponse {
+  const attach = status.attach.map((port) => ({ ...port, side: SIDE[port.side] }));
+  return { ...status, attach };
+}
+
+/** Counters as asked for: with `rules`, and of one `port` unless it is ''. */
+export function encodeCounters(
+  counters: CountersResult,
+  asked: { rules: boolean; port: string },
+): CountersResponse {
+  const ports = Object.entries(counters.ports).filter(
+    ([name]) => asked.port === '' || name === asked.port,
+  );
+  return {
+    total: counters.total,
+    ports: Object.fromEntries(ports),
+    rules: asked.rules ? counters.rules.map(encodeRuleCounters) : [],
+    reasons: counters.reasons,
+  };
+}
+
+function encodeRuleCounters(counters: RuleCounters): RuleCountersMessage {
+  const { idle, ...others } = counters;
+  return idle === null ? others : { ...others, idle };
+}
+
+/** A state. */
+export function encodeState(state: StateEntry): StateEntryMessage {
+  const rules: StateRules = {};
+  if (state.rules.out !== null) rules.out = state.rules.out;
+  if (state.rules.in !== null) rules.in = state.rules.in;
+  if (state.rules.transit !== null) rules.transit = state.rules.transit;
+  return { ...state, rules };
+}
+
+/** A filter of states; what it leaves open is not sent. */
+export function encodeFilter(filter: StateFilter): StatesRequest {
+  return { ...filter };
+}
+
+/** A port. */
+export function encodePort(port: PortInfo): PortInfoMessage {
+  return { ...port, side: SIDE[port.side] };
+}
+
+/** A member of a dynamic group. */
+export function encodeMember(member: SetMember): SetMemberMessage {
+  const { address, ttl } = member;
+  return ttl === null ? { address } : { address, ttl };
+}
+
+/** A logged frame. */
+export function encodeRecord(record: LogRecord): LogRecordMessage {
+  const { icmpType, verdict, ...others } = record;
+  const message: LogRecordMessage = { ...others, verdict: VERDICT[verdict] };
+  if (icmpType !== null) message.icmpType = icmpType;
+  return message;
+}

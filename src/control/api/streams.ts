@@ -1,0 +1,156 @@
+/** Server streams: what a reader that is slower than the node costs, and whom. */
+import { once } from 'node:events';
+import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
+import type { LogRecord as LogRecordMessage } from '../../generated/proto/bridgewall/v1/LogRecord.js';
+import type { StatesRequest__Output } from '../../generated/proto/bridgewall/v1/StatesRequest.js';
+import type { StatesResponse } from '../../generated/proto/bridgewall/v1/StatesResponse.js';
+import type { WatchDropsRequest__Output } from '../../generated/proto/bridgewall/v1/WatchDropsRequest.js';
+import type { WatchDropsResponse } from '../../generated/proto/bridgewall/v1/WatchDropsResponse.js';
+import type { NodeService } from '../service.js';
+import { decodeFilter } from './decode.js';
+import { encodeRecord, encodeState } from './encode.js';
+import { ApiError, statusOf } from './errors.js';
+
+/** Entries of one message: some 100 KiB, far below the 4 MiB that gRPC clients take by default. */
+const STATES_PER_MESSAGE = 1024;
+const RECORDS_PER_MESSAGE = 256;
+
+/** A call of `WatchDrops`. */
+export type WatchCall = ServerWritableStream<WatchDropsRequest__Output, WatchDropsResponse>;
+/** A call of `States`. */
+export type StatesCall = ServerWritableStream<StatesRequest__Output, StatesResponse>;
+
+/** Items that wait for a slow reader. What does not fit is counted, and its count handed out in turn. */
+export class BoundedQueue<T> {
+  readonly #limit: number;
+  #items: T[] = [];
+  #lost = 0;
+
+  /** @param limit most items that ever wait */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Whether there is anything to tell, be it a loss. */
+  get empty(): boolean {
+    return this.#items.length === 0 && this.#lost === 0;
+  }
+
+  /** Queues an item, or counts it as lost. */
+  push(item: T): void {
+    if (this.#items.length < this.#limit) this.#items.push(item);
+    else this.#lost += 1;
+  }
+
+  /** The oldest items, `most` of them at most, and how many were lost since the last call. */
+  take(most: number): { items: T[]; lost: number } {
+    const items = this.#items.splice(0, most);
+    const lost = this.#lost;
+    this.#lost = 0;
+    return { items, lost };
+  }
+}
+
+/**
+ * Sends log records until the client goes or `stopping` aborts. The node's callback never waits: at
+ * most `limit` records do, the others are counted and told.
+ */
+export async function streamDrops(
+  call: WatchCall,
+  service: NodeService,
+  limit: number,
+  stopping: AbortSignal,
+): Promise<void> {
+  const gone = untilGone(call);
+  const done = AbortSignal.any([gone, stopping]);
+  const queue = new BoundedQueue<LogRecordMessage>(limit);
+  const waiter = new Waiter(done);
+  service.watchDrops((record) => {
+    queue.push(encodeRecord(record));
+    waiter.wake();
+  }, done);
+  call.sendMetadata(new Metadata());
+  while (!done.aborted) {
+    if (queue.empty) await waiter.wait();
+    else if (!call.write(nextMessage(queue))) await drained(call, done);
+  }
+  if (gone.aborted) return;
+  while (!queue.empty) call.write(nextMessage(queue));
+  call.end();
+}
+
+function nextMessage(queue: BoundedQueue<LogRecordMessage>): WatchDropsResponse {
+  const { items, lost } = queue.take(RECORDS_PER_MESSAGE);
+  return { records: items, lost, ts: new Date().toISOString() };
+}
+
+/** Sends the states that match, as fast as the client reads. */
+export async function streamStates(
+  call: StatesCall,
+  service: NodeService,
+  stopping: AbortSignal,
+): Promise<void> {
+  const gone = untilGone(call);
+  const done = AbortSignal.any([gone, stopping]);
+  for await (const batch of service.states(decodeFilter(call.request))) {
+    for (let start = 0; start < batch.length && !done.aborted; start += STATES_PER_MESSAGE) {
+      const slice = batch.slice(start, start + STATES_PER_MESSAGE);
+      if (!call.write({ states: slice.map(encodeState) })) await drained(call, done);
+    }
+    if (done.aborted) break;
+  }
+  if (gone.aborted) return;
+  if (stopping.aborted) throw new ApiError('EUNAVAILABLE', 'the daemon is stopping');
+  call.end();
+}
+
+/** Ends a stream with the status that tells about `error`. */
+export function failStream(call: WatchCall | StatesCall, error: unknown): void {
+  if (!call.cancelled) call.emit('error', statusOf(error));
+}
+
+/** Aborts when the client has cancelled or its connection is gone. */
+function untilGone(call: WatchCall | StatesCall): AbortSignal {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  if (call.cancelled) abort();
+  call.on('cancelled', abort);
+  call.on('error', abort);
+  return controller.signal;
+}
+
+/** Resolves once the call takes more, or `done` aborts. */
+async function drained(call: WatchCall | StatesCall, done: AbortSignal): Promise<void> {
+  try {
+    await once(call, 'drain', { signal: done });
+  } catch (error) {
+    if (!done.aborted) throw error;
+  }
+}
+
+/** One who sleeps until woken; a wake that finds nobody asleep is kept. */
+class Waiter {
+  readonly #done: AbortSignal;
+  #woken = false;
+  #resolve: (() => void) | undefined;
+
+  constructor(done: AbortSignal) {
+    this.#done = done;
+    done.addEventListener('abort', () => this.wake(), { once: true });
+  }
+
+  wake(): void {
+    this.#woken = true;
+    this.#resolve?.();
+  }
+
+  async wait(): Promise<void> {
+    if (!this.#woken && !this.#done.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#resolve = resolve;
+      });
+      this.#resolve = undefined;
+    }
+    this.#woken = false;
+  }
+}
