@@ -3,6 +3,11 @@ import { resolve as absolute } from 'node:path';
 import type { ServiceError as CallError, CallOptions, StatusObject } from '@grpc/grpc-js';
 import { credentials, status } from '@grpc/grpc-js';
 import type { NodeClient as GrpcClient } from '../../generated/proto/bridgewall/v1/Node.js';
+import type { PortsResponse__Output } from '../../generated/proto/bridgewall/v1/PortsResponse.js';
+import type { SetAddResponse__Output } from '../../generated/proto/bridgewall/v1/SetAddResponse.js';
+import type { SetDeleteResponse__Output } from '../../generated/proto/bridgewall/v1/SetDeleteResponse.js';
+import type { SetMembersResponse__Output } from '../../generated/proto/bridgewall/v1/SetMembersResponse.js';
+import type { SetsResponse__Output } from '../../generated/proto/bridgewall/v1/SetsResponse.js';
 import type { StatesResponse__Output } from '../../generated/proto/bridgewall/v1/StatesResponse.js';
 import type { WatchDropsResponse__Output } from '../../generated/proto/bridgewall/v1/WatchDropsResponse.js';
 import type {
@@ -102,7 +107,9 @@ export class NodeClient implements Disposable {
 
   /** The ports of the bridge. */
   async ports(): Promise<PortInfo[]> {
-    const reply = await this.#call((o, done) => this.#grpc.ports({}, o, done));
+    const reply = await this.#call<PortsResponse__Output>((o, done) =>
+      this.#grpc.ports({}, o, done),
+    );
     return reply.ports.map(decodePort);
   }
 
@@ -113,13 +120,15 @@ export class NodeClient implements Disposable {
 
   /** The dynamic groups. */
   async sets(): Promise<SetInfo[]> {
-    const reply = await this.#call((o, done) => this.#grpc.sets({}, o, done));
+    const reply = await this.#call<SetsResponse__Output>((o, done) => this.#grpc.sets({}, o, done));
     return reply.sets.map(({ name, max, members }) => ({ name, max, members }));
   }
 
   /** Live members of a dynamic group. */
   async setMembers(name: string): Promise<SetMember[]> {
-    const reply = await this.#call((o, done) => this.#grpc.setMembers({ name }, o, done));
+    const reply = await this.#call<SetMembersResponse__Output>((o, done) =>
+      this.#grpc.setMembers({ name }, o, done),
+    );
     return reply.members.map(decodeMember);
   }
 
@@ -127,14 +136,18 @@ export class NodeClient implements Disposable {
   async setAdd(name: string, addresses: string[], ttlSeconds: number | null): Promise<number> {
     const request =
       ttlSeconds === null ? { name, addresses } : { name, addresses, ttl: ttlSeconds };
-    const reply = await this.#call((o, done) => this.#grpc.setAdd(request, o, done));
+    const reply = await this.#call<SetAddResponse__Output>((o, done) =>
+      this.#grpc.setAdd(request, o, done),
+    );
     return reply.added;
   }
 
   /** Removes members; resolves to how many were there. */
   async setDelete(name: string, addresses: string[]): Promise<number> {
     const request = { name, addresses };
-    const reply = await this.#call((o, done) => this.#grpc.setDelete(request, o, done));
+    const reply = await this.#call<SetDeleteResponse__Output>((o, done) =>
+      this.#grpc.setDelete(request, o, done),
+    );
     return reply.deleted;
   }
 
