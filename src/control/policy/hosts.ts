@@ -1,0 +1,89 @@
+import { isSeq, type Node } from 'yaml';
+import { addressKey, formatAddress, readAddress, readPrefix } from './address.js';
+import type { HostAddress, HostLine, PolicyHost } from './ast.js';
+import { quote } from './errors.js';
+import { type LineContext, readHostLines } from './lines.js';
+import type { Entry, Reader } from './reader.js';
+
+const HOST_KEYS = ['addresses', 'note', 'in', 'out'];
+const LATER_KEYS = ['use', 'port', 'vlan', 'mac'];
+
+/** Reads the entries of `hosts`: who is screened, and the lines of each. */
+export function readHosts(
+  context: LineContext,
+  entries: readonly Entry[],
+): { hosts: Map<string, PolicyHost>; lines: HostLine[] } {
+  const reader: Reader = context.reader;
+  const hosts = new Map<string, PolicyHost>();
+  const lines: HostLine[] = [];
+  const owners = new Map<string, { host: string; line: number }>();
+  for (const entry of entries) {
+    const name = entry.key;
+    const what = `host ${quote(name)}`;
+    const position = reader.at(entry.keyNode);
+    const fields = reader.fields(entry.value, entry.keyNode, what, HOST_KEYS, LATER_KEYS).entries;
+    const addressesEntry = fields.get('addresses');
+    if (addressesEntry === undefined) {
+      const hint = 'write addresses: [192.0.2.1]';
+      reader.fail('missing-key', position, `${what} has no addresses`, hint);
+    }
+    const addresses = readAddresses(reader, what, addressesEntry);
+    for (const address of addresses) claim(reader, owners, name, address);
+    const note = fields.get('note');
+    const text = note && reader.text(note.value, note.keyNode, '`note`', 'write any text');
+    hosts.set(name, { name, addresses, note: text ?? null, position });
+    for (const direction of ['in', 'out'] as const) {
+      const section = fields.get(direction);
+      if (section !== undefined) {
+        for (const line of readHostLines(context, name, direction, section)) lines.push(line);
+      }
+    }
+  }
+  return { hosts, lines };
+}
+
+function readAddresses(reader: Reader, what: string, entry: Entry): HostAddress[] {
+  const hint = 'write a list of single addresses, as in [192.0.2.1, "2001:db8::1"]';
+  const { value, keyNode } = entry;
+  const nodes = isSeq(value)
+    ? reader.list(value, keyNode, '`addresses`', hint)
+    : [value as Node | null];
+  if (nodes.length === 0) {
+    reader.fail('wrong-type', value ?? keyNode, `${what} has no addresses`, hint);
+  }
+  return nodes.map((node) => readHostAddress(reader, what, node, node ?? keyNode));
+}
+
+function readHostAddress(
+  reader: Reader,
+  what: string,
+  node: Node | null,
+  where: Node,
+): HostAddress {
+  const hint = 'write a single address, as in 192.0.2.1 or "2001:db8::1"';
+  const text = reader.text(node, where, `an address of ${what}`, hint);
+  const address = readAddress(text);
+  const position = reader.at(node);
+  if (address instanceof Uint8Array) return { address, text: formatAddress(address), position };
+  const wrong = text.includes('/') ? readPrefix(text) : address;
+  if ('problem' in wrong && /[:.]/.test(text)) {
+    return reader.fail('bad-address', position, wrong.problem, wrong.hint);
+  }
+  return reader.fail('bad-address', position, `${quote(text)} is not a single address`, hint);
+}
+
+function claim(
+  reader: Reader,
+  owners: Map<string, { host: string; line: number }>,
+  host: string,
+  address: HostAddress,
+): void {
+  const key = addressKey(address.address);
+  const owner = owners.get(key);
+  if (owner !== undefined) {
+    const problem = `${address.text} is already an address of host ${quote(owner.host)}`;
+    const hint = `line ${owner.line} has it: an address belongs to one host, once`;
+    reader.fail('duplicate', address.position, problem, hint);
+  }
+  owners.set(key, { host, line: address.position.line });
+}

@@ -1,0 +1,177 @@
+import { isMap, isSeq, type Node, type YAMLMap } from 'yaml';
+import type { DenyStatement, HostLine, PairLine, Peers } from './ast.js';
+import { quote } from './errors.js';
+import type { PeerReader } from './peers.js';
+import type { Position } from './plan.js';
+import type { Entry, Fields, Reader } from './reader.js';
+import type { ServiceReader } from './service-reader.js';
+
+/** Deny lines are one bit each of a mask in the packet path (MAX_DENY_LINES in bpf/layout.h). */
+export const MAX_DENY_LINES = 64;
+
+const OPTIONS = ['log', 'id', 'note'];
+const LATER_OPTIONS = ['rate', 'expires', 'mode', 'inspect'];
+const ID = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,63}$/;
+const NO_DYNAMIC = 'a dynamic group outside of deny is not supported yet';
+
+/** What reading a line needs. */
+export interface LineContext {
+  readonly reader: Reader;
+  readonly peers: PeerReader;
+  readonly services: ServiceReader;
+}
+
+interface Options {
+  readonly log: boolean;
+  readonly id: string | null;
+}
+
+/** Reads the `in` or `out` of a host. */
+export function readHostLines(
+  context: LineContext,
+  host: string,
+  direction: 'in' | 'out',
+  entry: Entry,
+): HostLine[] {
+  const { reader, services } = context;
+  const what = `\`${direction}\` of host ${quote(host)}`;
+  const hint = 'write services with their peers, as in {25/tcp: any}';
+  const lines: HostLine[] = [];
+  for (const { keyNode, value } of reader.map(entry.value, entry.keyNode, what, hint)) {
+    const fixed = { host, direction, services: services.read(keyNode, keyNode, 'a service') };
+    for (const line of readPeerLines(context, direction, keyNode, value)) {
+      lines.push({ ...fixed, ...line });
+    }
+  }
+  return lines;
+}
+
+type PeerLine = Options & { peers: Peers; position: Position };
+
+/** What stands behind a service: peers, peers with options, or a list of those. */
+function readPeerLines(
+  context: LineContext,
+  direction: 'in' | 'out',
+  keyNode: Node,
+  value: Node | null,
+): PeerLine[] {
+  const { reader, peers } = context;
+  const plain = (node: Node | null, where: Node): PeerLine => ({
+    peers: peers.read(node, where, 'the peers', NO_DYNAMIC),
+    position: reader.at(where),
+    log: false,
+    id: null,
+  });
+  if (isSpelledOut(value)) return [readSpelledOut(context, direction, value, reader.at(keyNode))];
+  const items = isSeq(value) ? (value.items as (Node | null)[]) : [];
+  if (!items.some(isSpelledOut)) return [plain(value, keyNode)];
+  return items.map((item) =>
+    isSpelledOut(item)
+      ? readSpelledOut(context, direction, item, reader.at(item))
+      : plain(item, item ?? keyNode),
+  );
+}
+
+/** A map that is a line with options, and not a peer such as {not: [...]}. */
+function isSpelledOut(node: Node | null): node is YAMLMap {
+  return isMap(node) && !(node.items.length > 0 && (node.has('not') || node.has('name')));
+}
+
+function readSpelledOut(
+  context: LineContext,
+  direction: 'in' | 'out',
+  node: Node,
+  position: Position,
+): PeerLine {
+  const { reader, peers } = context;
+  const key = direction === 'in' ? 'from' : 'to';
+  const other = direction === 'in' ? 'to' : 'from';
+  const wrong = isMap(node) ? node.items.find((pair) => String(pair.key) === other) : undefined;
+  if (wrong !== undefined) {
+    const hint = `write ${key} instead`;
+    const problem = `\`${direction}\` has no ${other}`;
+    reader.fail('unknown-key', wrong.key as Node, problem, hint);
+  }
+  const fields = reader.fields(node, node, 'the line', [key, ...OPTIONS], LATER_OPTIONS);
+  const peersEntry = need(reader, fields, key, 'the line', `write {${key}: any} for every peer`);
+  const list = peers.read(peersEntry.value, peersEntry.keyNode, `\`${key}\``, NO_DYNAMIC);
+  return { peers: list, position, ...readOptions(reader, fields) };
+}
+
+/** Reads `matrix` or `transit`. */
+export function readPairLines(context: LineContext, section: string, entry: Entry): PairLine[] {
+  const { reader, peers, services } = context;
+  const hint = 'write a list of lines, each {from: ..., to: ..., services: ...}';
+  const what = `a line of ${section}`;
+  return reader.list(entry.value, entry.keyNode, `\`${section}\``, hint).map((node) => {
+    const keys = ['from', 'to', 'services', ...OPTIONS];
+    const fields = reader.fields(node, node ?? entry.keyNode, what, keys, LATER_OPTIONS);
+    const from = need(reader, fields, 'from', what, 'write from: any for every source');
+    const to = need(reader, fields, 'to', what, 'write to: any for every destination');
+    const service = need(reader, fields, 'services', what, 'write services: all for every service');
+    return {
+      from: peers.read(from.value, from.keyNode, '`from`', NO_DYNAMIC),
+      to: peers.read(to.value, to.keyNode, '`to`', NO_DYNAMIC),
+      services: services.read(service.value, service.keyNode, '`services`'),
+      position: fields.position,
+      ...readOptions(reader, fields),
+    };
+  });
+}
+
+/** Reads `deny`. */
+export function readDenyLines(context: LineContext, entry: Entry): DenyStatement[] {
+  const { reader, peers, services } = context;
+  const hint = 'write a list of lines, each with from, to or services';
+  const nodes = reader.list(entry.value, entry.keyNode, '`deny`', hint);
+  return nodes.map((node, index) => {
+    const keys = ['from', 'to', 'services', ...OPTIONS];
+    const what = 'a line of deny';
+    const fields = reader.fields(node, node ?? entry.keyNode, what, keys, LATER_OPTIONS);
+    const { from, to, services: service } = Object.fromEntries(fields.entries);
+    if (from === undefined && to === undefined && service === undefined) {
+      const instead = 'write {from: any} if everything is to be denied';
+      reader.fail('missing-key', fields.position, `${what} has no from, to or services`, instead);
+    }
+    if (index >= MAX_DENY_LINES) {
+      const problem = `more than ${MAX_DENY_LINES} deny lines`;
+      const instead = 'merge lines: from, to and services take lists, and groups may be large';
+      reader.fail('too-large', fields.position, problem, instead);
+    }
+    return {
+      from: from ? peers.read(from.value, from.keyNode, '`from`', null) : null,
+      to: to ? peers.read(to.value, to.keyNode, '`to`', null) : null,
+      services: service ? services.read(service.value, service.keyNode, '`services`') : null,
+      position: fields.position,
+      ...readOptions(reader, fields),
+    };
+  });
+}
+
+function need(reader: Reader, fields: Fields, key: string, what: string, hint: string): Entry {
+  const entry = fields.entries.get(key);
+  if (entry === undefined) {
+    reader.fail('missing-key', fields.position, `${what} has no ${key}`, hint);
+  }
+  return entry;
+}
+
+function readOptions(reader: Reader, fields: Fields): Options {
+  const log = fields.entries.get('log');
+  const id = fields.entries.get('id');
+  const note = fields.entries.get('note');
+  if (note !== undefined) reader.text(note.value, note.keyNode, '`note`', 'write any text');
+  return {
+    log: log !== undefined && reader.boolean(log.value, log.keyNode, '`log`'),
+    id: id === undefined ? null : readId(reader, id),
+  };
+}
+
+function readId(reader: Reader, entry: Entry): string {
+  const hint = 'write up to 64 letters, digits, _ . : -';
+  const id = reader.text(entry.value, entry.keyNode, '`id`', hint);
+  if (!ID.test(id)) {
+    reader.fail('bad-name', entry.value ?? entry.keyNode, `${quote(id)} cannot be an id`, hint);
+  }
+  return id;
+}

@@ -1,0 +1,149 @@
+import type { Policy } from './ast.js';
+import { quote } from './errors.js';
+import { groupKind, readGroups } from './groups.js';
+import { readHosts } from './hosts.js';
+import { readDenyLines, readPairLines } from './lines.js';
+import { type PeerKind, PeerReader } from './peers.js';
+import type { PolicyWarning } from './plan.js';
+import { type Entry, type Fields, Reader } from './reader.js';
+import { ServiceReader } from './service-reader.js';
+
+const API_VERSION = 'bridgewall/v1';
+const KEYS = ['apiVersion', 'services', 'groups', 'hosts', 'matrix', 'transit', 'deny', 'defaults'];
+const LATER_KEYS = ['include', 'profiles', 'link', 'self'];
+
+/**
+ * Reads a policy. `file` is the name that positions show.
+ *
+ * @throws PolicyError at the first mistake: one line with file:line:column and a hint.
+ */
+export function parsePolicy(text: string, file: string): Policy {
+  const reader = new Reader(text, file);
+  const top = readTop(reader);
+  const warnings: PolicyWarning[] = [];
+  const groupEntries = section(reader, top, 'groups', 'write each group as name: [addresses]');
+  const hostEntries = section(reader, top, 'hosts', 'write each host as name: {addresses: [...]}');
+  const serviceEntries = section(reader, top, 'services', 'write each service as name: [25/tcp]');
+
+  const peers = new PeerReader(reader, peerKinds(reader, groupEntries, hostEntries));
+  const services = new ServiceReader(reader, serviceEntries);
+  const groups = readGroups(reader, peers, groupEntries, warnings);
+  const context = { reader, peers, services };
+  const { hosts, lines } = readHosts(context, hostEntries);
+  const matrix = top.entries.get('matrix');
+  const transit = top.entries.get('transit');
+  const deny = top.entries.get('deny');
+  return {
+    file,
+    services: services.named,
+    groups,
+    hosts,
+    lines,
+    matrix: matrix ? readPairLines(context, 'matrix', matrix) : [],
+    transit: transit ? readPairLines(context, 'transit', transit) : [],
+    deny: deny ? readDenyLines(context, deny) : [],
+    logDrops: readDefaults(reader, top.entries.get('defaults')),
+    names: peers.names,
+    warnings,
+  };
+}
+
+function readTop(reader: Reader): Fields {
+  const start = { file: reader.file, line: 1, column: 1 };
+  const hint = `begin with apiVersion: ${API_VERSION}`;
+  if (reader.root === null) reader.fail('missing-key', start, 'the policy is empty', hint);
+  const top = reader.fields(reader.root, start, 'the policy', KEYS, LATER_KEYS);
+  const version = top.entries.get('apiVersion');
+  if (version === undefined) {
+    reader.fail('missing-key', top.position, 'the policy has no apiVersion', hint);
+  }
+  const text = reader.text(version.value, version.keyNode, '`apiVersion`', hint);
+  if (text !== API_VERSION) {
+    const where = version.value ?? version.keyNode;
+    reader.fail(
+      'unsupported',
+      where,
+      `apiVersion ${quote(text)} is unknown`,
+      `write ${API_VERSION}`,
+    );
+  }
+  return top;
+}
+
+function section(reader: Reader, top: Fields, key: string, hint: string): Entry[] {
+  const entry = top.entries.get(key);
+  return entry === undefined ? [] : reader.map(entry.value, entry.keyNode, `\`${key}\``, hint);
+}
+
+/** Names of groups and hosts share one space, because lines use both alike. */
+function peerKinds(
+  reader: Reader,
+  groups: readonly Entry[],
+  hosts: readonly Entry[],
+): Map<string, PeerKind> {
+  const kinds = new Map<string, PeerKind>();
+  for (const entry of groups) {
+    checkName(reader, entry, 'group');
+    kinds.set(entry.key, groupKind(entry));
+  }
+  for (const entry of hosts) {
+    checkName(reader, entry, 'host');
+    if (kinds.has(entry.key)) {
+      const hint = 'every host is a group already: rename one of the two';
+      const problem = `${quote(entry.key)} is both a host and a group`;
+      reader.fail('duplicate', entry.keyNode, problem, hint);
+    }
+    kinds.set(entry.key, 'host');
+  }
+  return kinds;
+}
+
+function checkName(reader: Reader, entry: Entry, what: string): void {
+  if (entry.key === 'any') {
+    const hint = 'choose another name: any is every address';
+    reader.fail('reserved-name', entry.keyNode, `"any" cannot name a ${what}`, hint);
+  }
+  if (!/^[A-Za-z_][A-Za-z0-9_.-]*$/.test(entry.key)) {
+    const hint = 'begin with a letter; letters, digits, _ . - may follow';
+    reader.fail('bad-name', entry.keyNode, `${quote(entry.key)} cannot name a ${what}`, hint);
+  }
+}
+
+/** Returns whether drops are logged. */
+function readDefaults(reader: Reader, entry: Entry | undefined): boolean {
+  if (entry === undefined) return true;
+  const keys = ['mode', 'reject', 'log', 'pickup'];
+  const fields = reader.fields(entry.value, entry.keyNode, '`defaults`', keys).entries;
+  only(reader, fields.get('mode'), 'enforce', ['audit', 'bypass']);
+  only(reader, fields.get('reject'), 'none', ['inside']);
+  onlyZero(reader, fields.get('pickup'));
+  const log = fields.get('log');
+  if (log === undefined) return true;
+  const drops = reader.fields(log.value, log.keyNode, '`log`', ['drops']).entries.get('drops');
+  if (drops === undefined) return true;
+  const text = reader.text(drops.value, drops.keyNode, '`drops`', 'write all or none');
+  if (text === 'summary') reader.unsupported(drops.value ?? drops.keyNode, 'drops: summary');
+  if (text !== 'all' && text !== 'none') {
+    const where = drops.value ?? drops.keyNode;
+    reader.fail('wrong-type', where, `drops cannot be ${quote(text)}`, 'write all or none');
+  }
+  return text === 'all';
+}
+
+function only(reader: Reader, entry: Entry | undefined, value: string, later: string[]): void {
+  if (entry === undefined) return;
+  const text = reader.text(entry.value, entry.keyNode, `\`${entry.key}\``, `write ${value}`);
+  if (text === value) return;
+  const where = entry.value ?? entry.keyNode;
+  if (later.includes(text)) reader.unsupported(where, `${entry.key}: ${text}`);
+  reader.fail('wrong-type', where, `${entry.key} cannot be ${quote(text)}`, `write ${value}`);
+}
+
+function onlyZero(reader: Reader, entry: Entry | undefined): void {
+  if (entry === undefined) return;
+  const text = reader.text(entry.value, entry.keyNode, '`pickup`', 'write 0s');
+  if (/^0(ms|s|m|h)?$/.test(text)) return;
+  const where = entry.value ?? entry.keyNode;
+  if (/^\d+(ms|s|m|h)$/.test(text)) reader.unsupported(where, `pickup: ${text}`);
+  reader.fail('wrong-type', where, `pickup cannot be ${quote(text)}`, 'write 0s');
+}
