@@ -1,0 +1,76 @@
+/** Records of the packet path's ring buffers, as typed events. */
+import { RingBuffers } from '../../../native/lib/index.js';
+import * as layouts from '../../generated/layouts.js';
+import { formatAddress } from '../policy/address.js';
+import type { Dataplane } from './object.js';
+import { protocolName } from './states.js';
+
+const { EventType, TagBits } = layouts;
+
+/** What the packet path tells. */
+export type WallEvent =
+  | {
+      readonly kind: 'mac-moved';
+      readonly mac: string;
+      readonly fromPort: number;
+      readonly toPort: number;
+      readonly vlan: number[];
+    }
+  | { readonly kind: 'table-full'; readonly port: number }
+  | {
+      readonly kind: 'state-cut';
+      readonly proto: string;
+      readonly low: string;
+      readonly high: string;
+      readonly reason: string;
+    }
+  | { readonly kind: 'unknown'; readonly type: number };
+
+/** Reads one record. */
+export function describeEvent(
+  event: layouts.Event,
+  reasonName: (reason: number) => string,
+): WallEvent {
+  const { key } = event;
+  switch (event.type) {
+    case EventType.MAC_MOVED:
+      return {
+        kind: 'mac-moved',
+        mac: Array.from(key.low.byte.subarray(0, 6), (b) => b.toString(16).padStart(2, '0')).join(
+          ':',
+        ),
+        fromPort: event.info >>> 16,
+        toPort: event.info & 0xffff,
+        vlan: key.tag.filter((tag) => tag !== 0).map((tag) => tag & TagBits.VID),
+      };
+    case EventType.TABLE_FULL:
+      return { kind: 'table-full', port: event.port };
+    case EventType.STATE_CUT:
+      return {
+        kind: 'state-cut',
+        proto: protocolName(key.proto),
+        low: `${formatAddress(key.low.byte)} port ${key.lowPort}`,
+        high: `${formatAddress(key.high.byte)} port ${key.highPort}`,
+        reason: reasonName(event.info),
+      };
+    default:
+      return { kind: 'unknown', type: event.type };
+  }
+}
+
+/**
+ * Reads the ring buffers until closed. `onEvents` gets a slab's events at once, and how many records
+ * were lost on the way.
+ */
+export function readEvents(
+  dataplane: Dataplane,
+  onEvents: (events: WallEvent[], lost: number) => void,
+): RingBuffers {
+  const name = (reason: number) => dataplane.reasons.get(reason).name;
+  return new RingBuffers([...dataplane.rings], (slab, records, lost) => {
+    const events = Array.from(records, (record) =>
+      describeEvent(layouts.event.decode(slab, record.offset), name),
+    );
+    onEvents(events, lost);
+  });
+}

@@ -1,0 +1,159 @@
+/** A plan in the shapes that the packet path reads: pure, so that it can be checked without a kernel. */
+import * as layouts from '../../generated/layouts.js';
+import { isV4 } from '../policy/address.js';
+import type { AddressClass, Plan } from '../policy/plan.js';
+import { DataplaneError } from './errors.js';
+
+const { Direction, GenerationFlags, Limits, MatrixFlags } = layouts;
+
+/** Numbers that rule ids and dynamic groups have in the maps. */
+export interface Numbering {
+  readonly ruleSlots: ReadonlyMap<string, number>;
+  readonly groupBits: ReadonlyMap<string, number>;
+}
+
+/** Keys and values of one hash map, packed. */
+export interface Packed {
+  readonly keys: Buffer;
+  readonly values: Buffer;
+  readonly count: number;
+}
+
+const DIRECTIONS = { in: Direction.IN, out: Direction.OUT, transit: Direction.TRANSIT } as const;
+
+/** Prefix lengths of the 16-byte form that a plan's addresses have, by family, longest first. */
+function prefixLengths(plan: Plan): { v4: number[]; v6: number[] } {
+  const v4 = new Set<number>();
+  const v6 = new Set<number>();
+  for (const { length, address } of plan.addresses) {
+    (isV4(address) ? v4 : v6).add(length);
+  }
+  const longestFirst = (set: Set<number>) => [...set].sort((a, b) => b - a);
+  return { v4: longestFirst(v4), v6: longestFirst(v6) };
+}
+
+/**
+ * Refuses a plan that its tables cannot hold.
+ * @throws DataplaneError `too-large`
+ */
+export function checkSize(plan: Plan, ruleCounters: number): void {
+  const lengths = prefixLengths(plan);
+  const limits: [string, number, number][] = [
+    ['rules', new Set(plan.rules.map((rule) => rule.id)).size, ruleCounters - 1],
+    ['deny lines', plan.deny.length, Limits.MAX_DENY_LINES],
+    ['dynamic groups', plan.dynamicGroups.length, Limits.MAX_DYNAMIC_GROUPS],
+    ['service classes', plan.serviceDeny.length, Limits.MAX_SERVICE_CLASSES],
+    ['different IPv4 prefix lengths', lengths.v4.length, Limits.MAX_V4_LENGTHS],
+    ['different IPv6 prefix lengths', lengths.v6.length, Limits.MAX_V6_LENGTHS],
+  ];
+  for (const [what, count, most] of limits) {
+    if (count > most) {
+      throw new DataplaneError(
+        'too-large',
+        `the policy has ${count} ${what}, more than the ${most} that fit`,
+      );
+    }
+  }
+}
+
+function classValue(from: AddressClass): layouts.AddressClass {
+  return { host: from.host, peer: from.peerClass, denyFrom: from.denyFrom, denyTo: from.denyTo };
+}
+
+export function packAddresses(plan: Plan): Packed {
+  const count = plan.addresses.length;
+  const keys = Buffer.alloc(count * layouts.addressKey.size);
+  const values = Buffer.alloc(count * layouts.addressClass.size);
+  plan.addresses.forEach((entry, i) => {
+    const key = { length: entry.length, address: { byte: entry.address } };
+    layouts.addressKey.encode(key, keys, i * layouts.addressKey.size);
+    layouts.addressClass.encode(classValue(entry), values, i * layouts.addressClass.size);
+  });
+  return { keys, values, count };
+}
+
+export function packMatrix(plan: Plan, numbering: Numbering): Packed {
+  const count = plan.matrix.length;
+  const keys = Buffer.alloc(count * layouts.matrixKey.size);
+  const values = Buffer.alloc(count * layouts.matrixEntry.size);
+  plan.matrix.forEach((entry, i) => {
+    const key = {
+      host: entry.host,
+      peer: entry.peer,
+      service: entry.serviceClass,
+      direction: DIRECTIONS[entry.direction],
+      pad: 0,
+    };
+    const value = {
+      rule: slotOf(plan, entry.rule, numbering),
+      dynamic: entry.dynamic,
+      flags: entry.log ? MatrixFlags.LOG : 0,
+    };
+    layouts.matrixKey.encode(key, keys, i * layouts.matrixKey.size);
+    layouts.matrixEntry.encode(value, values, i * layouts.matrixEntry.size);
+  });
+  return { keys, values, count };
+}
+
+function slotOf(plan: Plan, rule: number, numbering: Numbering): number {
+  return numbering.ruleSlots.get(plan.rules[rule]!.id)!;
+}
+
+/** The masks and lists of `struct generation`. */
+export function generationValue(
+  plan: Plan,
+  numbering: Numbering,
+  number: number,
+  fallback: number,
+): layouts.Generation {
+  const dynamicFrom = new Array<bigint>(Limits.MAX_DYNAMIC_GROUPS).fill(0n);
+  const dynamicTo = new Array<bigint>(Limits.MAX_DYNAMIC_GROUPS).fill(0n);
+  const denyRule = new Array<number>(Limits.MAX_DENY_LINES).fill(0);
+  let denyAllServices = 0n;
+  let denyLog = 0n;
+  plan.deny.forEach((line, i) => {
+    const bit = 1n << BigInt(i);
+    denyRule[i] = slotOf(plan, line.rule, numbering);
+    if (line.allServices) denyAllServices |= bit;
+    if (line.log) denyLog |= bit;
+    for (const group of line.dynamicFrom) dynamicFrom[bitOf(plan, group, numbering)]! |= bit;
+    for (const group of line.dynamicTo) dynamicTo[bitOf(plan, group, numbering)]! |= bit;
+  });
+  let denyDynamic = 0;
+  for (let bit = 0; bit < Limits.MAX_DYNAMIC_GROUPS; bit++) {
+    if ((dynamicFrom[bit]! | dynamicTo[bit]!) !== 0n) denyDynamic |= 1 << bit;
+  }
+  const flags =
+    GenerationFlags.POLICY |
+    (plan.logDrops ? GenerationFlags.LOG_DROPS : 0) |
+    (plan.deny.some((line) => !line.allServices) ? GenerationFlags.DENY_SERVICES : 0);
+  const lengths = prefixLengths(plan);
+  return {
+    number,
+    flags,
+    deadline: 0n,
+    fallback,
+    denyDynamic: denyDynamic >>> 0,
+    v4: classValue(plan.defaultV4),
+    v6: classValue(plan.defaultV6),
+    denyAllServices,
+    dynamicFrom,
+    dynamicTo,
+    denyRule,
+    denyLog,
+    v4Count: lengths.v4.length,
+    v6Count: lengths.v6.length,
+    v4Length: padded(lengths.v4, Limits.MAX_V4_LENGTHS),
+    v6Length: padded(lengths.v6, Limits.MAX_V6_LENGTHS),
+  };
+}
+
+function bitOf(plan: Plan, group: number, numbering: Numbering): number {
+  return numbering.groupBits.get(plan.dynamicGroups[group]!.name)!;
+}
+
+function padded(lengths: readonly number[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  bytes.set(lengths);
+  return bytes;
+}

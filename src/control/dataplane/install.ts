@@ -1,0 +1,221 @@
+/**
+ * From a plan to packets, in three steps. Stage: inner maps are made and filled for a slot that
+ * nothing reads. Switch: one word. Retire: slots that are neither current nor its fallback are
+ * emptied. Whatever fails before the switch leaves the wall exactly as it was.
+ */
+import { BpfMap } from '../../../native/lib/index.js';
+import * as layouts from '../../generated/layouts.js';
+import type { Plan } from '../policy/plan.js';
+import { Cell } from './cell.js';
+import { DataplaneError } from './errors.js';
+import {
+  checkSize,
+  generationValue,
+  type Numbering,
+  type Packed,
+  packAddresses,
+  packMatrix,
+} from './generation.js';
+import { type Dataplane, index } from './object.js';
+import { assignSlots } from './slots.js';
+
+const { GenerationFlags, Limits, ServiceCode } = layouts;
+const MMAPABLE = 1 << 10;
+const OUTER = ['addresses', 'services', 'service_deny', 'matrix'] as const;
+const BATCH = 65536;
+
+type Inner = Record<(typeof OUTER)[number], BpfMap>;
+
+/** What judges now. Generation 0: no policy. */
+export interface Current {
+  readonly slot: number;
+  readonly epoch: number;
+  readonly generation: number;
+}
+
+/** A plan with its numbers, ready to be staged. */
+export interface Prepared extends Numbering {
+  readonly plan: Plan;
+  readonly generation: number;
+  readonly freshRules: readonly number[];
+  readonly freshBits: readonly number[];
+}
+
+/** Puts plans into the kernel. Not to be used by two callers at once. */
+export class Installer {
+  readonly #dataplane: Dataplane;
+  readonly cell: Cell;
+
+  constructor(dataplane: Dataplane) {
+    this.#dataplane = dataplane;
+    this.cell = new Cell(dataplane.map('cell'));
+  }
+
+  current(): Current {
+    const { slot, epoch } = this.cell.read();
+    return { slot, epoch, generation: this.#generation(slot).number };
+  }
+
+  /** Dynamic groups whose members deny lines of the current generation ask for, as a bit mask. */
+  denyGroups(): number {
+    return this.#generation(this.cell.read().slot).denyDynamic;
+  }
+
+  /**
+   * Gives rules and dynamic groups their numbers; changes nothing.
+   * @throws DataplaneError `too-large`
+   */
+  prepare(plan: Plan, generation: number, held: Numbering): Prepared {
+    const counters = this.#dataplane.map('rule_counters').info.maxEntries;
+    checkSize(plan, counters);
+    const ids = plan.rules.map((rule) => rule.id);
+    const rules = assignSlots(ids, held.ruleSlots, { first: 1, count: counters - 1 });
+    const names = plan.dynamicGroups.map((group) => group.name);
+    const range = { first: 0, count: Limits.MAX_DYNAMIC_GROUPS };
+    const groups = assignSlots(names, held.groupBits, range);
+    return {
+      plan,
+      generation,
+      ruleSlots: rules.slots,
+      groupBits: groups.slots,
+      freshRules: rules.fresh,
+      freshBits: groups.fresh,
+    };
+  }
+
+  /**
+   * Stages and switches. Members of bits that are fresh must have been cleared by the caller.
+   * @throws DataplaneError `install`, with nothing changed
+   */
+  install(prepared: Prepared): void {
+    const before = this.current();
+    this.retire(before.slot);
+    const slot = this.#freeSlot(before.slot);
+    let inner: Partial<Inner> = {};
+    try {
+      this.#clearCounters(prepared.freshRules);
+      inner = this.#stage(slot, prepared);
+      const value = generationValue(prepared.plan, prepared, prepared.generation, before.slot);
+      this.#dataplane.map('generations').update(index(slot), layouts.generation.encode(value));
+    } catch (error) {
+      this.#empty(slot);
+      const words = error instanceof Error ? error.message : String(error);
+      throw new DataplaneError('install', `the policy was not installed: ${words}`, {
+        cause: error,
+      });
+    } finally {
+      // The outer maps hold them from here on.
+      for (const map of Object.values(inner)) map.close();
+    }
+    this.cell.switchTo(slot);
+    this.retire(slot);
+  }
+
+  /** Empties every slot but `current` and its fallback: what an install left behind, or broke off. */
+  retire(current: number): void {
+    const { fallback, flags } = this.#generation(current);
+    for (let slot = 0; slot < Limits.GENERATION_SLOTS; slot++) {
+      if (slot === current || (flags !== 0 && slot === fallback)) continue;
+      this.#empty(slot);
+    }
+  }
+
+  #freeSlot(current: number): number {
+    const { fallback, flags } = this.#generation(current);
+    for (let slot = 0; slot < Limits.GENERATION_SLOTS; slot++) {
+      if (slot !== current && !(flags !== 0 && slot === fallback)) return slot;
+    }
+    throw new DataplaneError('install', 'no generation slot is free');
+  }
+
+  #generation(slot: number): layouts.Generation {
+    return layouts.generation.decode(this.#dataplane.map('generations').lookup(index(slot))!);
+  }
+
+  #clearCounters(slots: readonly number[]): void {
+    const counters = this.#dataplane.map('rule_counters');
+    const size = counters.lookup(index(0))!.length;
+    for (let from = 0; from < slots.length; from += BATCH) {
+      const some = slots.slice(from, from + BATCH);
+      const keys = Buffer.from(Uint32Array.from(some).buffer);
+      counters.updateBatch(keys, Buffer.alloc(size * some.length), some.length);
+    }
+  }
+
+  #stage(slot: number, prepared: Prepared): Inner {
+    const { plan } = prepared;
+    const made: BpfMap[] = [];
+    try {
+      const hash = (name: string, packed: Packed) => {
+        const map = hashOf(name, packed);
+        made.push(map);
+        fill(map, packed);
+        return map;
+      };
+      const array = (name: string, o: { valueSize: number; maxEntries: number }, from: Buffer) => {
+        const map = BpfMap.create({ type: 'array', name, keySize: 4, flags: MMAPABLE, ...o });
+        made.push(map);
+        map.mmap().set(from);
+        return map;
+      };
+      const inner: Inner = {
+        addresses: hash('addresses', packAddresses(plan)),
+        matrix: hash('matrix', packMatrix(plan, prepared)),
+        services: array(
+          'services',
+          {
+            valueSize: layouts.servicePage.size,
+            maxEntries: ServiceCode.CODES / Limits.SERVICE_PAGE,
+          },
+          bytesOf(plan.services),
+        ),
+        service_deny: array(
+          'service_deny',
+          { valueSize: layouts.serviceClass.size, maxEntries: Limits.MAX_SERVICE_CLASSES },
+          bytesOf(plan.serviceDeny),
+        ),
+      };
+      for (const name of OUTER) this.#dataplane.map(name).updateInner(index(slot), inner[name]);
+      return inner;
+    } catch (error) {
+      for (const map of made) map.close();
+      throw error;
+    }
+  }
+
+  /** Empties a slot that nothing reads. A slot that is empty already costs a lookup. */
+  #empty(slot: number): void {
+    const { flags, number } = this.#generation(slot);
+    const generations = this.#dataplane.map('generations');
+    if (flags !== 0 || number !== 0) {
+      generations.update(index(slot), Buffer.alloc(layouts.generation.size));
+    }
+    for (const name of OUTER) {
+      const outer = this.#dataplane.map(name);
+      if (outer.lookup(index(slot)) !== undefined) outer.delete(index(slot));
+    }
+  }
+}
+
+/** Flags of a generation that has a policy. */
+export function hasPolicy(generation: layouts.Generation): boolean {
+  return (generation.flags & GenerationFlags.POLICY) !== 0;
+}
+
+function hashOf(name: string, packed: Packed): BpfMap {
+  return BpfMap.create({
+    type: 'hash',
+    name,
+    keySize: name === 'matrix' ? layouts.matrixKey.size : layouts.addressKey.size,
+    valueSize: name === 'matrix' ? layouts.matrixEntry.size : layouts.addressClass.size,
+    maxEntries: Math.max(1, packed.count),
+  });
+}
+
+function fill(map: BpfMap, { keys, values, count }: Packed): void {
+  if (count > 0) map.updateBatch(keys, values, count);
+}
+
+function bytesOf(array: Uint16Array | BigUint64Array): Buffer {
+  return Buffer.from(array.buffer, array.byteOffset, array.byteLength);
+}

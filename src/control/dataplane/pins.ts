@@ -1,0 +1,79 @@
+/**
+ * What is pinned for one node, under `<pins>/<node>/`: maps/, progs/, links/ and, made last, a
+ * directory that says the set is complete and which object it came from. Without that directory the
+ * rest is the remains of a first start that was killed: nothing of it was attached yet.
+ */
+import { existsSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+
+const COMPLETE = 'complete-';
+
+/** A name as bpffs takes it: it refuses dots. */
+function pinName(name: string): string {
+  return name.replaceAll('%', '%25').replaceAll('.', '%2e');
+}
+
+/** Pins of one node. */
+export class PinSet {
+  readonly directory: string;
+
+  constructor(pins: string, node: string) {
+    this.directory = join(pins, pinName(node));
+  }
+
+  map(name: string): string {
+    return join(this.directory, 'maps', pinName(name));
+  }
+
+  program(name: string): string {
+    return join(this.directory, 'progs', pinName(name));
+  }
+
+  /** Link of an XDP program, by port number. */
+  link(number: number): string {
+    return join(this.directory, 'links', `xdp-${number}`);
+  }
+
+  /** Tag of the object that a complete set came from; undefined: there is no complete set. */
+  completeTag(): string | undefined {
+    if (!existsSync(this.directory)) return undefined;
+    return readdirSync(this.directory)
+      .find((name) => name.startsWith(COMPLETE))
+      ?.slice(COMPLETE.length);
+  }
+
+  /** Numbers of the ports whose link is pinned. */
+  links(): number[] {
+    return this.#names('links').map((name) => Number(name.replace('xdp-', '')));
+  }
+
+  /** Makes the empty directories. */
+  prepare(): void {
+    for (const kind of ['maps', 'progs', 'links']) {
+      mkdirSync(join(this.directory, kind), { recursive: true });
+    }
+  }
+
+  /** Says that everything is pinned; `tag` is plain hex. */
+  complete(tag: string): void {
+    mkdirSync(join(this.directory, COMPLETE + tag));
+  }
+
+  /** Removes every pin; the mark of completeness goes first. A missing set is no error. */
+  remove(): void {
+    if (!existsSync(this.directory)) return;
+    for (const name of readdirSync(this.directory)) {
+      if (name.startsWith(COMPLETE)) rmdirSync(join(this.directory, name));
+    }
+    for (const kind of ['links', 'progs', 'maps']) {
+      for (const name of this.#names(kind)) unlinkSync(join(this.directory, kind, name));
+      if (existsSync(join(this.directory, kind))) rmdirSync(join(this.directory, kind));
+    }
+    rmdirSync(this.directory);
+  }
+
+  #names(kind: string): string[] {
+    const directory = join(this.directory, kind);
+    return existsSync(directory) ? readdirSync(directory) : [];
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * Ports as the packet path knows them, by number. A port keeps its number for as long as its
+ * device lives, because counters and learned addresses go by it.
+ */
+import * as layouts from '../../generated/layouts.js';
+import { DataplaneError } from './errors.js';
+import { type Dataplane, index } from './object.js';
+
+const { Limits, Outcome, ReservedAction, Side } = layouts;
+
+/** A device that is to be a port. */
+export interface PortDevice {
+  readonly name: string;
+  readonly side: 'uplink' | 'inside';
+  readonly ifindex: number;
+  /** `aa:bb:cc:dd:ee:ff` */
+  readonly mac: string;
+  /** Driver, or kind of a virtual device. */
+  readonly driver: string;
+}
+
+export interface NumberedPort extends PortDevice {
+  readonly number: number;
+}
+
+/** What the node file says to the packet path. */
+export interface NodeSettings {
+  readonly bridgeMac: string;
+  readonly logRate: number;
+  readonly reserved: Readonly<Record<'bpdu' | 'lldp' | 'lacp' | 'eapol', 'forward' | 'drop'>>;
+}
+
+/** Bytes of a MAC written with colons. */
+export function macBytes(mac: string): Uint8Array {
+  return Uint8Array.from(mac.split(':'), (part) => Number.parseInt(part, 16));
+}
+
+/**
+ * Numbers for devices: the one that `held` (number by ifindex) has for it, else the lowest free one.
+ * @throws DataplaneError `too-many-ports`
+ */
+export function numberPorts(
+  devices: readonly PortDevice[],
+  held: ReadonlyMap<number, number>,
+  limit: number,
+): NumberedPort[] {
+  const taken = new Set(devices.flatMap((device) => held.get(device.ifindex) ?? []));
+  let next = 0;
+  return devices.map((device) => {
+    let number = held.get(device.ifindex);
+    if (number === undefined) {
+      while (taken.has(next)) next++;
+      number = next;
+      taken.add(number);
+    }
+    if (number >= limit) {
+      throw new DataplaneError('too-many-ports', `a bridge has at most ${limit} ports`);
+    }
+    return { ...device, number };
+  });
+}
+
+function pinnedPorts(dataplane: Dataplane): layouts.Port[] {
+  const list = dataplane.map('port_list');
+  const ports: layouts.Port[] = [];
+  for (let number = 0; number < Limits.MAX_PORTS; number++) {
+    const value = list.lookup(index(number));
+    const port = value && layouts.port.decode(value);
+    if (port && port.ifindex !== 0) ports.push({ ...port, number });
+  }
+  return ports;
+}
+
+/** Writes the ports; those that are no longer named leave. Returns them with their numbers. */
+export function writePorts(dataplane: Dataplane, devices: readonly PortDevice[]): NumberedPort[] {
+  const before = pinnedPorts(dataplane);
+  const held = new Map(before.map((port) => [port.ifindex, port.number]));
+  const ports = numberPorts(devices, held, Limits.MAX_PORTS);
+  const living = new Set(ports.map((port) => port.ifindex));
+  const gone = before.filter((port) => !living.has(port.ifindex));
+  for (const port of gone) {
+    dataplane.map('ports').delete(index(port.ifindex));
+    dataplane.map('tx_ports').delete(index(port.number));
+    dataplane.map('port_list').update(index(port.number), Buffer.alloc(layouts.port.size));
+  }
+  // What was learned behind a port that left would send frames to whoever gets its number next.
+  if (gone.length > 0) forgetAddresses(dataplane);
+  for (const port of ports) {
+    if (!held.has(port.ifindex)) clearCounters(dataplane, port.number);
+    const value = layouts.port.encode({
+      ifindex: port.ifindex,
+      number: port.number,
+      side: port.side === 'uplink' ? Side.UPLINK : Side.INSIDE,
+      flags: 0,
+      mac: macBytes(port.mac),
+      pad: new Uint8Array(2),
+    });
+    dataplane.map('tx_ports').update(index(port.number), index(port.ifindex));
+    dataplane.map('port_list').update(index(port.number), value);
+    dataplane.map('ports').update(index(port.ifindex), value);
+  }
+  return ports;
+}
+
+function clearCounters(dataplane: Dataplane, number: number): void {
+  const outcomes = dataplane.map('outcomes');
+  const zero = Buffer.alloc(perCpuSize(dataplane));
+  const last = Outcome.DROP + dataplane.reasons.count;
+  for (let outcome = 0; outcome < last; outcome++) {
+    outcomes.update(index(number * Limits.OUTCOME_STRIDE + outcome), zero);
+  }
+}
+
+function forgetAddresses(dataplane: Dataplane): void {
+  const fdb = dataplane.map('fdb');
+  const learned = [...fdb.entries()];
+  for (const { keys, count } of learned) fdb.deleteBatch(keys, count);
+  for (let number = 0; number < Limits.MAX_PORTS; number++) {
+    dataplane.map('fdb_counts').update(index(number), Buffer.alloc(4));
+  }
+}
+
+function perCpuSize(dataplane: Dataplane): number {
+  return dataplane.map('outcomes').lookup(index(0))!.length;
+}
+
+/** Writes the node's own settings and the MACs of the bridge and its ports. */
+export function writeNode(
+  dataplane: Dataplane,
+  ports: readonly NumberedPort[],
+  settings: NodeSettings,
+): void {
+  const macs = [settings.bridgeMac, ...ports.map((port) => port.mac)];
+  const own = dataplane.map('self_macs');
+  const wanted = new Set(macs);
+  for (const { keys, count } of own.entries()) {
+    for (let i = 0; i < count; i++) {
+      const key = keys.subarray(i * layouts.macKey.size, (i + 1) * layouts.macKey.size);
+      const mac = Array.from(key.subarray(0, 6), (byte) => byte.toString(16).padStart(2, '0'));
+      if (!wanted.has(mac.join(':'))) own.delete(key);
+    }
+  }
+  let bloom = 0n;
+  for (const mac of macs) {
+    const bytes = macBytes(mac);
+    own.update(layouts.macKey.encode({ mac: bytes, pad: new Uint8Array(2) }), index(1));
+    bloom |= 1n << BigInt(bytes[5]! & 63);
+  }
+  const action = (name: keyof NodeSettings['reserved']) =>
+    settings.reserved[name] === 'forward' ? ReservedAction.FORWARD : ReservedAction.DROP;
+  const value = layouts.node.encode({
+    selfBloom: bloom,
+    logRate: settings.logRate,
+    // An even share each, so that no port can fill the table for all.
+    fdbQuota: Math.floor(dataplane.map('fdb').info.maxEntries / Math.max(1, ports.length)),
+    bpdu: action('bpdu'),
+    lldp: action('lldp'),
+    lacp: action('lacp'),
+    eapol: action('eapol'),
+    pad: 0,
+  });
+  dataplane.map('node').update(index(0), value);
+}

@@ -1,0 +1,88 @@
+/** Live states, as people read them. */
+import * as layouts from '../../generated/layouts.js';
+import { formatAddress } from '../policy/address.js';
+import type { StateEntry } from '../service.js';
+import type { Clock } from './clock.js';
+import { Protocol } from './frame.js';
+import { records, slices } from './iterate.js';
+import type { Dataplane } from './object.js';
+
+const { Phase, StateBits, TagBits } = layouts;
+const SLICE = 32768;
+
+/** Id of the rule in a slot; null: none. */
+export type RuleIdOf = (slot: number) => string | null;
+
+const PROTOCOL_NAMES = new Map<number, string>([
+  [Protocol.TCP, 'tcp'],
+  [Protocol.UDP, 'udp'],
+  [Protocol.SCTP, 'sctp'],
+  [Protocol.ICMP, 'icmp'],
+  [Protocol.ICMP6, 'icmp6'],
+]);
+const PHASE_NAMES = new Map<number, string>(
+  Object.entries(Phase).map(([name, number]) => [number, name.toLowerCase().replaceAll('_', '-')]),
+);
+
+/** `tcp`, `udp`, ..., or the number of a protocol that has no name here. */
+export function protocolName(protocol: number): string {
+  return PROTOCOL_NAMES.get(protocol) ?? String(protocol);
+}
+
+/** `syn-sent`, `established`, ... */
+export function phaseName(phase: number): string {
+  return PHASE_NAMES.get(phase) ?? String(phase);
+}
+
+/** One record of the dump, seen from the side that opened the connection. */
+export function describeState(
+  record: layouts.StateRecord,
+  now: bigint,
+  clock: Pick<Clock, 'seconds'>,
+  ruleId: RuleIdOf,
+): StateEntry {
+  const { key, state, timeout } = record;
+  const fromHigh = (state.word & StateBits.ORIG_HIGH) !== 0;
+  const transit = (state.word & StateBits.TRANSIT) !== 0;
+  const icmp = key.proto === Protocol.ICMP || key.proto === Protocol.ICMP6;
+  const low = { address: formatAddress(key.low.byte), port: key.lowPort };
+  const high = { address: formatAddress(key.high.byte), port: key.highPort };
+  const [from, to] = fromHigh ? [high, low] : [low, high];
+  const out = ruleId(state.ruleOut);
+  return {
+    proto: protocolName(key.proto),
+    src: from.address,
+    sport: icmp ? key.lowPort : from.port,
+    dst: to.address,
+    dport: icmp ? key.highPort : to.port,
+    vlan: key.tag.filter((tag) => tag !== 0).map((tag) => tag & TagBits.VID),
+    phase: phaseName(state.word & StateBits.PHASE),
+    age: Math.floor(clock.seconds(state.born, now)),
+    timeout: Math.ceil(clock.seconds(0n, timeout)),
+    rules: {
+      out: transit ? null : out,
+      in: ruleId(state.ruleIn),
+      transit: transit ? out : null,
+    },
+  };
+}
+
+/** Batches of all live states, established ones first. */
+export async function* liveStates(
+  dataplane: Dataplane,
+  ruleId: RuleIdOf,
+): AsyncGenerator<StateEntry[]> {
+  const size = layouts.stateRecord.size;
+  for (const table of ['established', 'pending'] as const) {
+    const dump = slices(dataplane.program('dump_states'), dataplane.map(table), SLICE);
+    for await (const batch of records(dump, size)) {
+      const now = dataplane.clock.now();
+      const states: StateEntry[] = [];
+      for (let at = 0; at < batch.length; at += size) {
+        const record = layouts.stateRecord.decode(batch, at);
+        states.push(describeState(record, now, dataplane.clock, ruleId));
+      }
+      yield states;
+    }
+  }
+}
