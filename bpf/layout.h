@@ -16,6 +16,7 @@
 
 enum limits {
 	MAX_PORTS = 64,
+	MAX_TAGS = 2,
 	GENERATION_SLOTS = 4,		/* current, previous, staged, and one to spare */
 	MAX_DENY_LINES = 64,		/* one bit each of a deny mask */
 	MAX_DYNAMIC_GROUPS = 32,	/* one bit each of a dynamic mask */
@@ -313,11 +314,14 @@ enum mark_bits {
 	MARK_ACCEPT = 0xb1000000,	/* flood it */
 	MARK_ACCEPT_LOG = 0xb2000000,	/* log and flood it; low 24 bits: rule slot */
 	MARK_DROP_LOG = 0xb3000000,	/* log and drop it; bits 0-7 reason, 8-15 deny line */
+	MARK_SENT_LOG = 0xb4000000,	/* a copy was sent already: log and drop this one; rule slot */
 };
 
 struct xdp_meta {
 	__u32 magic;
 	__u32 mark;
+	__u32 ifindex;		/* MARK_SENT_LOG: where tc shall send the copy */
+	__u32 pad;
 };
 
 enum meta_magic {
@@ -333,7 +337,14 @@ enum action {
 	ACTION_EVERY_PORT,	/* reserved multicast: every other port */
 };
 
-/* The verdict on one frame; `explain` writes it over the start of its test frame. */
+enum verdict_flags {
+	VERDICT_LOG = 1,		/* asks for a log record */
+	VERDICT_NEW = 2,		/* opened a connection */
+	VERDICT_SOURCE_SCREENED = 4,
+	VERDICT_DESTINATION_SCREENED = 8,
+};
+
+/* The verdict on one frame; `explain_wall` writes it over the start of its test frame. */
 struct verdict {
 	__u32 action;		/* enum action */
 	__u32 reason;		/* enum reason */
@@ -344,9 +355,9 @@ struct verdict {
 	__u32 rule_transit;
 	__u32 rule_deny;
 	__u32 deny_line;
-	__u32 phase;		/* of the state it hit, PHASE_NONE: none */
-	__u32 log;		/* 1: asks for a log record */
-	__u32 mark;
+	__u32 phase;		/* of its state, before the frame; PHASE_NONE: a miss */
+	__u32 flags;		/* enum verdict_flags */
+	__u32 pad;
 };
 
 enum event_type {

@@ -1,0 +1,97 @@
+# Bridgewall. `make demo` and `make test` do their own set-up on a fresh Debian 12 with Node 20;
+# what is done already is skipped.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+APT := clang libbpf-dev libelf-dev zlib1g-dev pkg-config nftables iproute2 ethtool iputils-ping \
+       iperf3 bpftool util-linux g++ make python3
+STAMPS := .cache
+BPF_OBJECT := build/bpf/bridgewall.bpf.o
+ADDON := build/Release/libbpf_ts.node
+LAYOUTS := src/generated/layouts.ts
+PROTO_TYPES := src/generated/proto/node.ts
+
+BPF_CFLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
+              -Wno-address-of-packed-member -fno-strict-aliasing -target bpf -mcpu=v3 \
+              -I/usr/include/$(shell uname -m)-linux-gnu
+
+.PHONY: all setup build bpf native demo lab test lint format clean
+
+all: build
+
+setup: $(STAMPS)/apt $(STAMPS)/npm
+
+$(STAMPS)/apt: Makefile
+	@mkdir -p $(STAMPS)
+	@missing=""; for p in $(APT); do \
+	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing$$missing"; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get update -qq; \
+	  apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+	@touch $@
+
+# Install scripts stay off: prebuilt parts come with the packages, our own addon is built below.
+$(STAMPS)/npm: package.json package-lock.json
+	@mkdir -p $(STAMPS)
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+build: setup bpf native $(STAMPS)/dist
+
+bpf: $(BPF_OBJECT)
+
+$(BPF_OBJECT): $(wildcard bpf/*.h bpf/*.c) Makefile $(STAMPS)/apt
+	@mkdir -p $(@D)
+	clang $(BPF_CFLAGS) -c bpf/bridgewall.bpf.c -o $@
+
+native: $(ADDON)
+
+$(ADDON): $(wildcard native/src/*) binding.gyp $(STAMPS)/apt $(STAMPS)/npm
+	npx node-gyp configure build --nodedir=/usr --loglevel=warn
+	@touch $@
+
+# libbpf-ts first: it generates the layouts that the rest imports.
+$(STAMPS)/libbpf-ts: $(shell find native/lib -name '*.ts' 2>/dev/null) native/tsconfig.json $(STAMPS)/npm
+	npx tsc -p native
+	@touch $@
+
+$(LAYOUTS): $(BPF_OBJECT) $(ADDON) $(STAMPS)/libbpf-ts
+	@mkdir -p $(@D)
+	node dist/native/lib/bin/generate-layouts.js $(BPF_OBJECT) $@
+
+$(PROTO_TYPES): $(shell find proto -name '*.proto') $(STAMPS)/npm
+	@mkdir -p $(@D)
+	npx proto-loader-gen-types --longs=Number --enums=String --defaults --oneofs \
+	  --grpcLib=@grpc/grpc-js --importFileExtension=.js --includeDirs=proto \
+	  --outDir=src/generated/proto bridgewall/v1/node.proto
+	@touch $@
+
+$(STAMPS)/dist: $(LAYOUTS) $(shell find src native/lib -name '*.ts' -not -path 'src/generated/*' 2>/dev/null) \
+                tsconfig.json
+	npx tsc -p .
+	@touch $@
+
+demo: build
+	node dist/src/lab/demo.js
+
+lab: build
+	node dist/src/lab/lab.js
+
+test: build
+	npx biome ci --error-on-warnings
+	npx vitest run
+
+lint: setup
+	npx biome check --error-on-warnings
+
+format: setup
+	npx biome check --write
+
+clean:
+	rm -rf build dist src/generated $(STAMPS)

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Step 9: every received frame, and every segment of an aggregated one, ends in exactly one
+ * outcome, counted by the hook that judged it. Rules count packets, bytes and connections; a
+ * connection between two screened hosts counts for both its rules.
+ */
+#ifndef BW_ACCOUNT_H
+#define BW_ACCOUNT_H
+
+#include "frame.h"
+
+static __always_inline void count_outcome(struct frame *f, __u32 outcome)
+{
+	__u32 index = f->port * OUTCOME_STRIDE + outcome;
+	struct outcome_counter *c = bpf_map_lookup_elem(&outcomes, &index);
+
+	if (!c)
+		return;
+	c->packets += f->segments;
+	c->bytes += f->length;
+}
+
+static __always_inline void count_rule(struct walk *w, __u32 rule)
+{
+	struct rule_counter *c;
+
+	if (!rule)
+		return;
+	c = bpf_map_lookup_elem(&rule_counters, &rule);
+	if (!c)
+		return;
+	c->packets += w->frame.segments;
+	c->bytes += w->frame.length;
+	c->connections += !!(w->verdict.flags & VERDICT_NEW);
+	c->last = w->now;
+}
+
+static __always_inline void account(struct walk *w, __u32 outcome)
+{
+	struct verdict *v = &w->verdict;
+
+	count_outcome(&w->frame, OUTCOME_RX);
+	count_outcome(&w->frame, outcome);
+	if (v->action == ACTION_DROP) {
+		count_rule(w, v->rule_deny);
+		return;
+	}
+	count_rule(w, v->rule_out);
+	count_rule(w, v->rule_in);
+	count_rule(w, v->rule_transit);
+}
+
+#endif

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The dataplane as one object. Entry points: xdp.h, tc.h, sweep.h; the walk of a frame: judge.h;
+ * what user space shares: layout.h and reasons.h.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "xdp.h"
+#include "tc.h"
+#include "sweep.h"
+
+struct reason_text {
+	char name[24];
+	char text[104];
+};
+
+#define REASON_TEXT(symbol, name_, text_) {.name = name_, .text = text_},
+
+/* Names and explanations, for the control plane to read out of the object. */
+const struct reason_text reason_table[REASON_COUNT] SEC(".rodata.reasons") = {
+	REASONS(REASON_TEXT)};
+
+/* Puts layouts that no map, or only an inner map, carries into the BTF, for the codecs of the control plane. */
+struct layouts_exported {
+	struct address_key address_key;
+	struct address_class address_class;
+	struct service_page service_page;
+	struct service_class service_class;
+	struct matrix_key matrix_key;
+	struct matrix_entry matrix_entry;
+	struct state_record state_record;
+	struct event event;
+	struct verdict verdict;
+	struct xdp_meta xdp_meta;
+	struct reason_text reason_text;
+	enum limits limits;
+	enum side side;
+	enum reserved_action reserved_action;
+	enum service_code service_code;
+	enum direction direction;
+	enum any_peer any_peer;
+	enum matrix_flags matrix_flags;
+	enum generation_flags generation_flags;
+	enum tag_bits tag_bits;
+	enum phase phase;
+	enum state_bits state_bits;
+	enum timeout timeout;
+	enum outcome outcome;
+	enum mark_bits mark_bits;
+	enum action action;
+	enum verdict_flags verdict_flags;
+	enum event_type event_type;
+	enum reason reason;
+	enum icmp_key icmp_key;
+};
+struct layouts_exported *layouts_exported_pointer;
+
+char LICENSE[] SEC("license") = "GPL";

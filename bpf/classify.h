@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What an address is (host, peer class, deny lines) and what a service is (service class). Prefixes
+ * live in a plain hash that is probed once per distinct length, longest first: a trie costs more,
+ * shares one lock between its writers and stalls when a big one is freed.
+ */
+#ifndef BW_CLASSIFY_H
+#define BW_CLASSIFY_H
+
+#include "frame.h"
+#include "protocols.h"
+
+/* `address` cut to its first `length` bits. */
+static __always_inline void mask_address(struct address *to, struct address *from, __u32 length)
+{
+	__be32 *t = words(to), *f = words(from);
+	__u32 i;
+
+#pragma unroll
+	for (i = 0; i < 4; i++) {
+		__u32 bits = length > i * 32 ? length - i * 32 : 0;
+
+		if (bits >= 32)
+			t[i] = f[i];
+		else
+			t[i] = f[i] & bpf_htonl(~(0xffffffffU >> (bits & 31)));
+	}
+}
+
+static __always_inline struct address_class *probe(void *map, struct address *address,
+						   __u32 length)
+{
+	struct address_key key;
+
+	key.length = length;
+	mask_address(&key.address, address, length);
+	return bpf_map_lookup_elem(map, &key);
+}
+
+/* The class of flow->src, or of flow->dst, into *out. Returns 0, or -1 without such a generation. */
+__noinline int classify(struct flow *flow, __u32 destination, struct address_class *out)
+{
+	struct address_class *found = NULL;
+	struct generation *g;
+	struct address address;
+	__u32 slot, count, i;
+	void *map;
+
+	if (!flow || !out)
+		return -1;
+	slot = flow->slot;
+	g = bpf_map_lookup_elem(&generations, &slot);
+	map = bpf_map_lookup_elem(&addresses, &slot);
+	if (!g || !map)
+		return -1;
+	address_copy(&address, destination ? &flow->dst : &flow->src);
+
+	if (flow->family == 4) {
+		count = g->v4_count;
+		for (i = 0; i < MAX_V4_LENGTHS && i < count && !found; i++)
+			found = probe(map, &address, g->v4_length[i]);
+		*out = found ? *found : g->v4;
+	} else {
+		count = g->v6_count;
+		for (i = 0; i < MAX_V6_LENGTHS && i < count && !found; i++)
+			found = probe(map, &address, g->v6_length[i]);
+		*out = found ? *found : g->v6;
+	}
+	return 0;
+}
+
+static __always_inline __u16 service_class_of(__u32 slot, __u32 service)
+{
+	void *map = bpf_map_lookup_elem(&services, &slot);
+	__u32 page_number = service / SERVICE_PAGE;
+	struct service_page *page;
+
+	if (!map)
+		return 0;
+	page = bpf_map_lookup_elem(map, &page_number);
+	return page ? page->class[service % SERVICE_PAGE] : 0;
+}
+
+/* The service a frame asks for when it opens a connection. */
+static __always_inline __u32 service_of(struct frame *f)
+{
+	if (!(f->flags & FRAME_PORTS)) {
+		if (f->proto == IPPROTO_TCP || f->proto == IPPROTO_UDP || f->proto == IPPROTO_SCTP)
+			return NO_SERVICE;
+		if (f->family == 4 ? f->proto == IPPROTO_ICMP : f->proto == IPPROTO_ICMPV6)
+			return NO_SERVICE;
+		return SERVICE_PROTO + f->proto;
+	}
+	switch (f->proto) {
+	case IPPROTO_TCP:
+		return SERVICE_TCP + bpf_ntohs(f->dport);
+	case IPPROTO_UDP:
+		return SERVICE_UDP + bpf_ntohs(f->dport);
+	case IPPROTO_SCTP:
+		return SERVICE_SCTP + bpf_ntohs(f->dport);
+	case IPPROTO_ICMP:
+		return SERVICE_ICMP + f->icmp_type;
+	default:
+		return SERVICE_ICMP6 + f->icmp_type;
+	}
+}
+
+#endif

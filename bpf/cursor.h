@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The reading position of the parser, and its bounds. */
+#ifndef BW_CURSOR_H
+#define BW_CURSOR_H
+
+#include "frame.h"
+
+enum parse_limits {
+	/* Where an upper-layer header may begin at the latest, from the start of the frame. */
+	UPPER_HEADER_LIMIT = 1024,
+	/* So many bytes must be linear for any frame that parses. */
+	PARSE_BYTES = 1024 + 64,
+	MAX_EXTENSIONS = 8,
+};
+
+/* Reading position: `offset` from `data`; `left` bytes until the end that the last length field
+ * gave. `hidden` bytes of tag were taken off the frame by hardware. */
+struct cursor {
+	void *data;
+	void *end;
+	__u32 offset;
+	__u32 left;
+	__u32 hidden;
+};
+
+static __always_inline void *cursor_at(struct cursor *c, __u32 bytes)
+{
+	void *p;
+
+	if (c->offset > UPPER_HEADER_LIMIT + 64)
+		return NULL;
+	p = c->data + c->offset;
+	return p + bytes > c->end ? NULL : p;
+}
+
+static __always_inline void cursor_skip(struct cursor *c, __u32 bytes)
+{
+	c->offset += bytes;
+	c->left -= bytes;
+}
+
+#endif

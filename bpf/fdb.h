@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Learned MACs, per VLAN tags, from accepted frames only. The kernel's own FDB is blind to tags and
+ * would learn from what the wall floods; it is switched off on our ports. Entries that aged out
+ * count as absent; the sweep frees them a second later, so that nobody still writes into them.
+ */
+#ifndef BW_FDB_H
+#define BW_FDB_H
+
+#include "event.h"
+#include "frame.h"
+
+static __always_inline void fdb_key_of(struct fdb_key *key, struct frame *f, __u8 *mac)
+{
+	__builtin_memcpy(key->mac, mac, 6);
+	key->tag[0] = f->tag[0];
+	key->tag[1] = f->tag[1];
+	key->pad[0] = 0;
+	key->pad[1] = 0;
+}
+
+static __always_inline int fdb_expired(struct fdb_entry *e, __u64 now)
+{
+	__u32 index = TIMEOUT_FDB;
+	__u64 *timeout = bpf_map_lookup_elem(&timeouts, &index);
+
+	return !timeout || (__s64)(now - e->seen) > (__s64)*timeout;
+}
+
+static __always_inline void fdb_count(__u32 port, __s32 by)
+{
+	__u32 *count = bpf_map_lookup_elem(&fdb_counts, &port);
+
+	if (count)
+		__sync_fetch_and_add(count, by);
+}
+
+/* May this port teach one more? */
+static __always_inline int fdb_quota_left(__u32 port)
+{
+	__u32 *count = bpf_map_lookup_elem(&fdb_counts, &port), zero = 0;
+	struct node *n = bpf_map_lookup_elem(&node, &zero);
+
+	return count && n && *count < n->fdb_quota;
+}
+
+static __always_inline void fdb_learn(struct walk *w)
+{
+	struct fdb_entry fresh = {.seen = w->now, .port = w->frame.port};
+	struct fdb_entry *e;
+	struct fdb_key key;
+	__u32 from;
+
+	fdb_key_of(&key, &w->frame, w->frame.smac);
+	e = bpf_map_lookup_elem(&fdb, &key);
+	if (e && e->port == fresh.port && !fdb_expired(e, w->now)) {
+		if (w->now - e->seen >= hz)
+			e->seen = w->now;
+		return;
+	}
+	if (e) {
+		from = e->port;
+		if (from != fresh.port && !fdb_quota_left(fresh.port))
+			return;
+		if (bpf_map_update_elem(&fdb, &key, &fresh, BPF_ANY) || from == fresh.port)
+			return;
+		fdb_count(from, -1);
+		fdb_count(fresh.port, 1);
+		event_emit(w, EVENT_MAC_MOVED, from << 16 | fresh.port);
+		return;
+	}
+	if (fdb_quota_left(fresh.port) && !bpf_map_update_elem(&fdb, &key, &fresh, BPF_NOEXIST))
+		fdb_count(fresh.port, 1);
+}
+
+/* Where the frame goes: a port number, or -1: nobody knows, flood it. */
+static __always_inline __s32 fdb_port_of(struct walk *w)
+{
+	struct fdb_entry *e;
+	struct fdb_key key;
+
+	if (w->frame.dmac[0] & 1)
+		return -1;
+	fdb_key_of(&key, &w->frame, w->frame.dmac);
+	e = bpf_map_lookup_elem(&fdb, &key);
+	return e && !fdb_expired(e, w->now) ? (__s32)e->port : -1;
+}
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A frame once parsed, and the scratch of one packet's walk. Everything after parsing works on
+ * struct frame alone, so that XDP, tc and explain share every line of judgement.
+ */
+#ifndef BW_FRAME_H
+#define BW_FRAME_H
+
+#include <bpf/bpf_endian.h>
+#include "layout.h"
+#include "maps.h"
+
+enum frame_flags {
+	FRAME_FRAGMENT = 1,		/* IPv4 or IPv6 fragment (atomic ones are none) */
+	FRAME_PORTS = 2,		/* the transport header was there and is whole */
+	FRAME_SCTP_INIT = 4,
+	FRAME_WRAPPED_IP = 8,		/* IP or ARP inside 802.3 SNAP */
+	FRAME_ARP_GROUP_SENDER = 16,	/* ARP whose sender hardware address is a group address */
+	FRAME_DRY = 32,			/* explain: change nothing */
+};
+
+struct frame {
+	struct address src;
+	struct address dst;
+	__u8 smac[6];
+	__u8 dmac[6];
+	__u16 tag[2];		/* as in state_key */
+	__u16 ethertype;	/* host order, after the tags; below 0x600: 802.3 */
+	__be16 sport;		/* ICMP: identifier */
+	__be16 dport;
+	__u8 family;		/* 4, 6, or 0: not IP */
+	__u8 proto;
+	__u8 tcp_flags;
+	__u8 icmp_type;
+	__u16 flags;
+	__u32 length;		/* bytes on the wire, all segments */
+	__u32 segments;		/* frames on the wire: GRO hands tc many as one */
+	__u32 headers;		/* bytes up to the payload: what every segment repeats */
+	__u32 ifindex;
+	__u32 port;
+	__u32 side;
+};
+
+/* What opens a connection: who, to whom, asking for what. */
+struct flow {
+	struct address src;
+	struct address dst;
+	__u32 service;		/* enum service_code, or NO_SERVICE */
+	__u32 slot;
+	__u8 family;
+	__u8 pad[3];
+};
+
+enum no_service {
+	NO_SERVICE = 0xffffffff,
+};
+
+struct walk {
+	struct frame frame;
+	struct verdict verdict;
+	struct flow flow;
+	struct state_key key;
+	struct state state;
+	struct event event;
+	__u64 now;
+	__u32 epoch;
+	__u32 from_high;	/* the frame's source is the key's higher address */
+	__u32 may_open;		/* the frame is of a kind that opens a connection */
+	__u32 reopens;		/* a SYN over a closed connection that still has its slot */
+};
+
+PERCPU_MAP(walks, 1, struct walk);
+
+/* The scratch of this CPU: BPF stacks are 512 bytes for the whole call chain. */
+static __always_inline struct walk *walk_begin(void)
+{
+	__u32 zero = 0;
+	struct walk *w = bpf_map_lookup_elem(&walks, &zero);
+
+	if (w) {
+		__builtin_memset(&w->frame, 0, sizeof(w->frame));
+		__builtin_memset(&w->verdict, 0, sizeof(w->verdict));
+		w->now = now_jiffies();
+		w->may_open = 0;
+		w->reopens = 0;
+	}
+	return w;
+}
+
+/* The same again, for functions that are verified on their own. */
+static __always_inline struct walk *walk_here(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&walks, &zero);
+}
+
+static __always_inline __be32 *words(struct address *a)
+{
+	return (__be32 *)a->byte;
+}
+
+static __always_inline void address_from_v4(struct address *a, __be32 v4)
+{
+	__be32 *w = words(a);
+
+	w[0] = 0;
+	w[1] = 0;
+	w[2] = bpf_htonl(0xffff);
+	w[3] = v4;
+}
+
+static __always_inline void address_copy(struct address *to, struct address *from)
+{
+	__be32 *t = words(to), *f = words(from);
+
+	t[0] = f[0];
+	t[1] = f[1];
+	t[2] = f[2];
+	t[3] = f[3];
+}
+
+static __always_inline int address_equal(struct address *a, struct address *b)
+{
+	__be32 *x = words(a), *y = words(b);
+
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3];
+}
+
+/* Order of addresses as bytes: is a above b? */
+static __always_inline int address_above(struct address *a, struct address *b)
+{
+	__be32 *x = words(a), *y = words(b);
+
+	if (x[0] != y[0])
+		return bpf_ntohl(x[0]) > bpf_ntohl(y[0]);
+	if (x[1] != y[1])
+		return bpf_ntohl(x[1]) > bpf_ntohl(y[1]);
+	if (x[2] != y[2])
+		return bpf_ntohl(x[2]) > bpf_ntohl(y[2]);
+	return bpf_ntohl(x[3]) > bpf_ntohl(y[3]);
+}
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The walk of one frame, in the order of DESIGN's judgement: what a reader of the wall should read
+ * first. Works on the scratch of this CPU (struct walk), knows neither XDP nor tc, and leaves the
+ * verdict there; the entry points carry it out and account for it.
+ */
+#ifndef BW_JUDGE_H
+#define BW_JUDGE_H
+
+#include "fdb.h"
+#include "link.h"
+#include "martian.h"
+#include "reserved.h"
+#include "track.h"
+
+static __always_inline int refuse(struct verdict *v, int reason)
+{
+	v->action = ACTION_DROP;
+	v->reason = reason;
+	return reason;
+}
+
+/* Steps 7: teach the table of MACs, and find the way out. */
+static __always_inline int forward(struct walk *w)
+{
+	struct verdict *v = &w->verdict;
+	__s32 port;
+
+	if (!(w->frame.flags & FRAME_DRY))
+		fdb_learn(w);
+	port = fdb_port_of(w);
+	if (port < 0) {
+		v->action = ACTION_FLOOD;
+		return 0;
+	}
+	if (port == w->frame.port)
+		return refuse(v, REASON_SAME_PORT);
+	v->action = ACTION_FORWARD;
+	v->out_port = port;
+	return 0;
+}
+
+static __always_inline void flow_of_frame(struct walk *w)
+{
+	address_copy(&w->flow.src, &w->frame.src);
+	address_copy(&w->flow.dst, &w->frame.dst);
+	w->flow.service = service_of(&w->frame);
+}
+
+static __always_inline int judge_frame_flow(struct walk *w, __u32 options)
+{
+	if (w->frame.side == SIDE_UPLINK)
+		options |= JUDGE_FROM_UPLINK;
+	flow_of_frame(w);
+	return judge_flow(&w->flow, &w->verdict, options);
+}
+
+/* A miss: deny, then the matrix; what is allowed gets a state. Returns a reason. */
+static __always_inline int judge_opening(struct walk *w)
+{
+	int reason = judge_frame_flow(w, w->may_open ? JUDGE_MAY_OPEN : 0);
+
+	if (reason)
+		return reason;
+	w->verdict.flags |= VERDICT_NEW;
+	if (w->frame.flags & FRAME_DRY)
+		return 0;
+	reason = state_open(w);
+	if (reason)
+		event_emit(w, EVENT_TABLE_FULL, reason);
+	return reason;
+}
+
+/* IP: states and matrix. Returns a reason. */
+static __always_inline int judge_ip(struct walk *w)
+{
+	struct frame *f = &w->frame;
+	int reason;
+
+	w->flow.family = f->family;
+	if (f->flags & FRAME_FRAGMENT)
+		return judge_frame_flow(w, JUDGE_FRAGMENT);
+	if (f->proto == IPPROTO_TCP && tcp_bad_flags(f->tcp_flags)) {
+		reason = judge_frame_flow(w, JUDGE_SPOOFED_ONLY);
+		return reason ? reason : REASON_BAD_FLAGS;
+	}
+	if (!key_build(w)) {
+		reason = track();
+		if (reason != TRACK_MISS)
+			return reason;
+	}
+	return judge_opening(w);
+}
+
+/*
+ * The generation that judges this packet: the cell is read once, as one word. Returns its flags, 0:
+ * no policy.
+ */
+static __always_inline __u32 enter_generation(struct walk *w)
+{
+	__u32 zero = 0, slot;
+	__u64 *word = bpf_map_lookup_elem(&cell, &zero), value;
+	struct generation *g;
+
+	if (!word)
+		return 0;
+	value = *(volatile __u64 *)word;
+	slot = (__u32)value;
+	w->epoch = value >> 32;
+	w->flow.slot = slot;
+	g = bpf_map_lookup_elem(&generations, &slot);
+	if (!g)
+		return 0;
+	w->verdict.generation = g->number;
+	return g->flags & GENERATION_POLICY ? g->flags : 0;
+}
+
+static __always_inline int judge_in_generation(struct walk *w)
+{
+	int reason;
+
+	if (is_self(&w->frame))
+		return REASON_SELF;
+	reason = judge_link(&w->frame);
+	return reason == LINK_GOES_ON ? judge_ip(w) : reason;
+}
+
+/* Judges the frame in the walk that `parsed` (a reason, 0: parsed) left there. */
+__noinline int judge(int parsed)
+{
+	struct walk *w = walk_here();
+	struct verdict *v;
+	__u32 generation;
+	int reason;
+
+	if (!w)
+		return REASON_NO_POLICY;
+	v = &w->verdict;
+	generation = enter_generation(w);
+	if (parsed) {
+		reason = parsed;
+	} else if (is_martian(&w->frame)) {
+		reason = REASON_MARTIAN;
+	} else if (is_reserved(&w->frame)) {
+		if (reserved_action(&w->frame) == RESERVED_FORWARD) {
+			v->action = ACTION_EVERY_PORT;
+			return 0;
+		}
+		reason = REASON_RESERVED;
+	} else if (!generation) {
+		reason = REASON_NO_POLICY;
+	} else {
+		reason = judge_in_generation(w);
+	}
+	if (!reason)
+		reason = forward(w);
+	if (reason) {
+		refuse(v, reason);
+		if (generation & GENERATION_LOG_DROPS)
+			v->flags |= VERDICT_LOG;
+	}
+	return reason;
+}
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Step 4: what is judged by the link layer alone, without states and without the matrix. */
+#ifndef BW_LINK_H
+#define BW_LINK_H
+
+#include <linux/if_ether.h>
+#include "frame.h"
+#include "protocols.h"
+
+enum link_decision {
+	LINK_GOES_ON = -1,	/* IP: to states and matrix */
+	LINK_PASSES = 0,	/* REASON_NONE; any other value is the reason of a drop */
+};
+
+/* Neighbour discovery (RFC 4861) and multicast listeners (RFC 2710, 3810). */
+enum nd_type {
+	MLD_QUERY = 130,
+	MLD_REPORT = 131,
+	MLD_DONE = 132,
+	ND_ROUTER_SOLICIT = 133,
+	ND_ROUTER_ADVERT = 134,
+	ND_NEIGHBOUR_SOLICIT = 135,
+	ND_NEIGHBOUR_ADVERT = 136,
+	ND_REDIRECT = 137,
+	MLD2_REPORT = 143,
+};
+
+static __always_inline int judge_icmp6_link(struct frame *f)
+{
+	switch (f->icmp_type) {
+	case ND_REDIRECT:
+		return REASON_ICMP_REDIRECT;
+	case ND_ROUTER_ADVERT:
+		return f->side == SIDE_UPLINK ? LINK_PASSES : REASON_RA_GUARD;
+	case ND_ROUTER_SOLICIT:
+	case ND_NEIGHBOUR_SOLICIT:
+	case ND_NEIGHBOUR_ADVERT:
+	case MLD_QUERY:
+	case MLD_REPORT:
+	case MLD_DONE:
+	case MLD2_REPORT:
+		return LINK_PASSES;
+	}
+	return LINK_GOES_ON;
+}
+
+/* An enum link_decision, or the reason of a drop. */
+static __always_inline int judge_link(struct frame *f)
+{
+	if (f->ethertype == ETH_P_ARP)
+		return LINK_PASSES;
+	if (!f->family)
+		return REASON_ETHERTYPE;
+	if (f->flags & FRAME_FRAGMENT)
+		return LINK_GOES_ON;
+	if (f->family == 4) {
+		if (f->proto == IPPROTO_IGMP)
+			return LINK_PASSES;
+		if (f->proto == IPPROTO_ICMP && f->icmp_type == 5)
+			return REASON_ICMP_REDIRECT;
+		return LINK_GOES_ON;
+	}
+	return f->proto == IPPROTO_ICMPV6 ? judge_icmp6_link(f) : LINK_GOES_ON;
+}
+
+/* Addressed to the bridge or one of its ports. The bloom word keeps the lookup off the fast path. */
+static __always_inline int is_self(struct frame *f)
+{
+	__u32 zero = 0;
+	struct node *n = bpf_map_lookup_elem(&node, &zero);
+	struct mac_key key = {};
+
+	if (!n || !(n->self_bloom >> (f->dmac[5] & 63) & 1))
+		return 0;
+	__builtin_memcpy(key.mac, f->dmac, 6);
+	return bpf_map_lookup_elem(&self_macs, &key) != NULL;
+}
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Every map, and the read-only switches that are set before the object is loaded. */
+#ifndef BW_MAPS_H
+#define BW_MAPS_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "layout.h"
+
+const volatile __u32 hz = 250;		/* jiffies per second of this kernel */
+const volatile __u8 test_clock = 0;	/* tests only: take the time from `clock` */
+
+#define ARRAY_MAP(name_, entries, value_type)                                                      \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
+		__uint(max_entries, entries);                                                      \
+		__type(key, __u32);                                                                \
+		__type(value, value_type);                                                         \
+	} name_ SEC(".maps")
+
+#define HASH_MAP(name_, map_type, map_flags_, entries, key_type, value_type)                       \
+	struct {                                                                                   \
+		__uint(type, map_type);                                                            \
+		__uint(map_flags, map_flags_);                                                     \
+		__uint(max_entries, entries);                                                      \
+		__type(key, key_type);                                                             \
+		__type(value, value_type);                                                         \
+	} name_ SEC(".maps")
+
+#define PERCPU_MAP(name_, entries, value_type)                                                     \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);                                           \
+		__uint(max_entries, entries);                                                      \
+		__type(key, __u32);                                                                \
+		__type(value, value_type);                                                         \
+	} name_ SEC(".maps")
+
+/* An array of maps, one inner map per generation slot, put there when a policy is staged. */
+#define GENERATION_MAPS(name_, inner)                                                              \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                                          \
+		__uint(max_entries, GENERATION_SLOTS);                                             \
+		__type(key, __u32);                                                                \
+		__array(values, inner);                                                            \
+	} name_ SEC(".maps")
+
+/* Ports and the node. */
+HASH_MAP(ports, BPF_MAP_TYPE_HASH, 0, MAX_PORTS, __u32, struct port);
+ARRAY_MAP(port_list, MAX_PORTS, struct port);
+ARRAY_MAP(node, 1, struct node);
+HASH_MAP(self_macs, BPF_MAP_TYPE_HASH, 0, MAX_PORTS * 2, struct mac_key, __u32);
+ARRAY_MAP(timeouts, TIMEOUT_COUNT, __u64);
+ARRAY_MAP(clock, 1, __u64);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, MAX_PORTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} tx_ports SEC(".maps");
+
+/* Policy. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cell);
+} cell SEC(".maps");
+
+ARRAY_MAP(generations, GENERATION_SLOTS, struct generation);
+
+struct addresses_inner {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct address_key);
+	__type(value, struct address_class);
+};
+
+struct services_inner {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SERVICE_CODES / SERVICE_PAGE);
+	__type(key, __u32);
+	__type(value, struct service_page);
+};
+
+struct service_deny_inner {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_SERVICE_CLASSES);
+	__type(key, __u32);
+	__type(value, struct service_class);
+};
+
+struct matrix_inner {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct matrix_key);
+	__type(value, struct matrix_entry);
+};
+
+GENERATION_MAPS(addresses, struct addresses_inner);
+GENERATION_MAPS(services, struct services_inner);
+GENERATION_MAPS(service_deny, struct service_deny_inner);
+GENERATION_MAPS(matrix, struct matrix_inner);
+
+HASH_MAP(members, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 1 << 20, struct member_key, struct member);
+HASH_MAP(member_groups, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 1 << 20, struct address, __u32);
+
+/* Connections. */
+HASH_MAP(pending, BPF_MAP_TYPE_LRU_HASH, 0, 65536, struct state_key, struct state);
+HASH_MAP(established, BPF_MAP_TYPE_HASH, 0, 262144, struct state_key, struct state);
+
+/* Learned MACs. */
+HASH_MAP(fdb, BPF_MAP_TYPE_HASH, 0, 16384, struct fdb_key, struct fdb_entry);
+ARRAY_MAP(fdb_counts, MAX_PORTS, __u32);
+
+/* Counters, logs, events. */
+PERCPU_MAP(rule_counters, 131072, struct rule_counter);
+PERCPU_MAP(outcomes, MAX_PORTS *OUTCOME_STRIDE, struct outcome_counter);
+ARRAY_MAP(log_window, 1, __u64);
+PERCPU_MAP(event_losses, 1, __u64);
+ARRAY_MAP(sweep_stats, 1, struct sweep_stats);
+
+struct event_ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 262144);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 512);
+	__type(key, __u32);
+	__array(values, struct event_ring);
+} events SEC(".maps");
+
+/* Jiffies. ktime costs 30 ns a call, this is one load. */
+static __always_inline __u64 now_jiffies(void)
+{
+	if (test_clock) {
+		__u32 zero = 0;
+		__u64 *fake = bpf_map_lookup_elem(&clock, &zero);
+
+		return fake ? *(volatile __u64 *)fake : 0;
+	}
+	return bpf_jiffies64();
+}
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Step 1 of the walk: the bytes of a frame into struct frame, once. What cannot be parsed is
+ * dropped under its own reason. Only lengths and structure are judged here; addresses that cannot
+ * be are martian.h's.
+ */
+#ifndef BW_PARSE_H
+#define BW_PARSE_H
+
+#include <linux/if_ether.h>
+#include "cursor.h"
+#include "parse_ip.h"
+
+static __always_inline int is_tag(__u16 ethertype)
+{
+	return ethertype == 0x8100 || ethertype == 0x88a8 || ethertype == 0x9100;
+}
+
+/* Priority tags (VLAN id 0) say nothing about membership: they count as untagged. */
+static __always_inline __u16 tag_of(__u16 tpid, __u16 tci)
+{
+	__u16 vid = tci & TAG_VID;
+
+	return vid && tpid == 0x88a8 ? vid | TAG_SERVICE : vid;
+}
+
+static __always_inline int parse_arp(struct frame *f, struct cursor *c)
+{
+	struct {
+		__be16 htype, ptype;
+		__u8 hlen, plen;
+		__be16 op;
+		__u8 sender_mac[6];
+		__u8 rest[14];
+	} __attribute__((packed)) *arp = cursor_at(c, 28);
+
+	if (!arp || arp->htype != bpf_htons(1) || arp->ptype != bpf_htons(ETH_P_IP) ||
+	    arp->hlen != 6 || arp->plen != 4)
+		return REASON_MALFORMED_ARP;
+	if (arp->op != bpf_htons(1) && arp->op != bpf_htons(2))
+		return REASON_MALFORMED_ARP;
+	if (arp->sender_mac[0] & 1)
+		f->flags |= FRAME_ARP_GROUP_SENDER;
+	return 0;
+}
+
+/* 802.3: IP has no business in there, and filters that look at ethertypes miss it. */
+static __always_inline void parse_llc(struct frame *f, struct cursor *c)
+{
+	__u8 *llc = cursor_at(c, 8);
+	__u16 pid;
+
+	if (!llc || llc[0] != 0xaa || llc[1] != 0xaa || llc[2] != 3)
+		return;
+	if (llc[3] || llc[4] || (llc[5] != 0 && llc[5] != 0xf8))
+		return;
+	pid = llc[6] << 8 | llc[7];
+	if (pid == ETH_P_IP || pid == ETH_P_IPV6 || pid == ETH_P_ARP)
+		f->flags |= FRAME_WRAPPED_IP;
+}
+
+/*
+ * Parses a frame of `left` bytes at data; the hardware may have taken off one tag, given in
+ * `tpid` and `tci` (tpid 0: none). Returns a reason, 0: parsed.
+ */
+static __always_inline int parse(struct frame *f, void *data, void *end, __u32 left, __u16 tpid,
+				 __u16 tci)
+{
+	struct cursor c = {.data = data, .end = end, .left = left, .hidden = tpid ? 4 : 0};
+	struct ethhdr *eth = cursor_at(&c, sizeof(*eth));
+	__u32 tags = 0, i;
+	__u16 type;
+
+	if (!eth)
+		return REASON_MALFORMED_ETH;
+	__builtin_memcpy(f->dmac, eth->h_dest, 6);
+	__builtin_memcpy(f->smac, eth->h_source, 6);
+	type = bpf_ntohs(eth->h_proto);
+	cursor_skip(&c, sizeof(*eth));
+	if (tpid)
+		f->tag[tags++] = tag_of(tpid, tci);
+
+	for (i = 0; i < MAX_TAGS + 1; i++) {
+		__be16 *tag;
+
+		if (!is_tag(type))
+			break;
+		tag = cursor_at(&c, 4);
+		if (tags == MAX_TAGS || !tag)
+			return REASON_MALFORMED_VLAN;
+		if (tags == 0)
+			f->tag[0] = tag_of(type, bpf_ntohs(tag[0]));
+		else
+			f->tag[1] = tag_of(type, bpf_ntohs(tag[0]));
+		tags++;
+		type = bpf_ntohs(tag[1]);
+		cursor_skip(&c, 4);
+	}
+
+	f->ethertype = type;
+	if (type == ETH_P_IP)
+		return parse_ipv4(f, &c);
+	if (type == ETH_P_IPV6)
+		return parse_ipv6(f, &c);
+	if (type == ETH_P_ARP)
+		return parse_arp(f, &c);
+	if (type < 0x600)
+		parse_llc(f, &c);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* TCP (RFC 9293), UDP (RFC 768), SCTP (RFC 9260), ICMP (RFC 792), ICMPv6 (RFC 4443). */
+#ifndef BW_PARSE_TRANSPORT_H
+#define BW_PARSE_TRANSPORT_H
+
+#include "cursor.h"
+#include "protocols.h"
+
+static __always_inline int parse_tcp(struct frame *f, struct cursor *c)
+{
+	__u8 *tcp = cursor_at(c, 20);
+	__u32 header;
+
+	if (!tcp || c->left < 20)
+		return REASON_MALFORMED_L4;
+	header = (tcp[12] >> 4) * 4;
+	if (header < 20 || header > c->left)
+		return REASON_MALFORMED_L4;
+	f->sport = *(__be16 *)tcp;
+	f->dport = *(__be16 *)(tcp + 2);
+	f->tcp_flags = tcp[13];
+	f->headers += header;
+	return 0;
+}
+
+static __always_inline int parse_udp(struct frame *f, struct cursor *c)
+{
+	__be16 *udp = cursor_at(c, 8);
+	__u32 length;
+
+	if (!udp || c->left < 8)
+		return REASON_MALFORMED_L4;
+	length = bpf_ntohs(udp[2]);
+	/* The first fragment of a datagram is shorter than the datagram. */
+	if (length < 8 || (length > c->left && !(f->flags & FRAME_FRAGMENT)))
+		return REASON_MALFORMED_L4;
+	f->sport = udp[0];
+	f->dport = udp[1];
+	f->headers += 8;
+	return 0;
+}
+
+static __always_inline int parse_sctp(struct frame *f, struct cursor *c)
+{
+	__be16 *sctp = cursor_at(c, 12);
+	__u8 *chunk;
+
+	if (!sctp || c->left < 12)
+		return REASON_MALFORMED_L4;
+	f->sport = sctp[0];
+	f->dport = sctp[1];
+	chunk = cursor_at(c, 16);
+	if (chunk && c->left >= 16 && chunk[12] == 1)
+		f->flags |= FRAME_SCTP_INIT;
+	return 0;
+}
+
+static __always_inline int parse_icmp(struct frame *f, struct cursor *c)
+{
+	__u8 *icmp = cursor_at(c, 8);
+
+	if (!icmp || c->left < 8)
+		return REASON_MALFORMED_L4;
+	f->icmp_type = icmp[0];
+	f->sport = *(__be16 *)(icmp + 4);
+	return 0;
+}
+
+static __always_inline int parse_transport(struct frame *f, struct cursor *c)
+{
+	int reason;
+
+	f->headers = c->offset + c->hidden;
+	switch (f->proto) {
+	case IPPROTO_TCP:
+		reason = parse_tcp(f, c);
+		break;
+	case IPPROTO_UDP:
+		reason = parse_udp(f, c);
+		break;
+	case IPPROTO_SCTP:
+		reason = parse_sctp(f, c);
+		break;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		if ((f->proto == IPPROTO_ICMP) != (f->family == 4))
+			return 0;
+		reason = parse_icmp(f, c);
+		break;
+	default:
+		return 0;
+	}
+	if (!reason)
+		f->flags |= FRAME_PORTS;
+	else if (f->flags & FRAME_FRAGMENT)
+		return 0;
+	return reason;
+}
+
+#endif

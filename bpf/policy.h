@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Step 6: may this connection be opened? Classes of both ends and of the service, deny lines, then
+ * at most two hash lookups per direction. Used for a miss, for re-judging a state after a switch of
+ * policy (with the flow as its originator opened it), and by explain.
+ */
+#ifndef BW_POLICY_H
+#define BW_POLICY_H
+
+#include "classify.h"
+#include "deny.h"
+
+static __always_inline struct matrix_entry *matrix_find(void *map, __u8 direction, __u32 host,
+							__u32 peer, __u16 service)
+{
+	struct matrix_key key = {
+		.host = host, .peer = peer, .service = service, .direction = direction};
+	struct matrix_entry *e = bpf_map_lookup_elem(map, &key);
+
+	if (e)
+		return e;
+	key.peer = PEER_ANY;
+	return bpf_map_lookup_elem(map, &key);
+}
+
+/* The halves of the matrix that the two ends need. Returns a reason, 0: allowed. */
+static __always_inline int judge_matrix(void *map, struct address_class *src,
+					struct address_class *dst, __u16 service,
+					struct verdict *v)
+{
+	struct matrix_entry *e;
+
+	if (!src->host && !dst->host) {
+		e = matrix_find(map, DIRECTION_TRANSIT, src->peer, dst->peer, service);
+		if (!e)
+			return REASON_NOT_SCREENED;
+		v->rule_transit = e->rule;
+		if (e->flags & MATRIX_LOG)
+			v->flags |= VERDICT_LOG;
+		return 0;
+	}
+	if (src->host) {
+		e = matrix_find(map, DIRECTION_OUT, src->host, dst->peer, service);
+		if (!e)
+			return REASON_NO_OUT;
+		v->rule_out = e->rule;
+		if (e->flags & MATRIX_LOG)
+			v->flags |= VERDICT_LOG;
+	}
+	if (dst->host) {
+		e = matrix_find(map, DIRECTION_IN, dst->host, src->peer, service);
+		if (!e)
+			return REASON_NO_IN;
+		v->rule_in = e->rule;
+		if (e->flags & MATRIX_LOG)
+			v->flags |= VERDICT_LOG;
+	}
+	return 0;
+}
+
+enum judge_options {
+	JUDGE_MAY_OPEN = 1,	/* the frame is of a kind that opens a connection */
+	JUDGE_FRAGMENT = 2,
+	JUDGE_FROM_UPLINK = 4,	/* a screened source is spoofed */
+	JUDGE_SPOOFED_ONLY = 8,	/* only say which ends are screened */
+};
+
+/*
+ * Judges flow under the generation in flow->slot: rules, deny line and which ends are screened go
+ * into *v. Returns a reason, REASON_NONE: allowed.
+ */
+__noinline int judge_flow(struct flow *flow, struct verdict *v, __u32 options)
+{
+	struct address_class src = {}, dst = {};
+	struct generation *g;
+	__u16 service = 0;
+	void *map;
+	__u32 slot;
+
+	if (!flow || !v)
+		return REASON_NO_POLICY;
+	slot = flow->slot;
+	g = bpf_map_lookup_elem(&generations, &slot);
+	map = bpf_map_lookup_elem(&matrix, &slot);
+	if (!g || !map || classify(flow, 0, &src) || classify(flow, 1, &dst))
+		return REASON_NO_POLICY;
+
+	v->rule_out = 0;
+	v->rule_in = 0;
+	v->rule_transit = 0;
+	v->rule_deny = 0;
+	v->flags &= ~(VERDICT_LOG | VERDICT_SOURCE_SCREENED | VERDICT_DESTINATION_SCREENED);
+	v->flags |= src.host ? VERDICT_SOURCE_SCREENED : 0;
+	v->flags |= dst.host ? VERDICT_DESTINATION_SCREENED : 0;
+	if (src.host && options & JUDGE_FROM_UPLINK)
+		return REASON_SPOOFED;
+	if (options & JUDGE_SPOOFED_ONLY)
+		return 0;
+	if (flow->service != NO_SERVICE)
+		service = service_class_of(slot, flow->service);
+	if (is_denied(g, flow, src.deny_from, dst.deny_to, service, v))
+		return REASON_DENIED;
+	if (options & JUDGE_FRAGMENT)
+		return REASON_FRAGMENT;
+	if (!(options & JUDGE_MAY_OPEN))
+		return REASON_NO_STATE;
+	return judge_matrix(map, &src, &dst, service, v);
+}
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Numbers of protocols and their flags that more than one topic needs. */
+#ifndef BW_PROTOCOLS_H
+#define BW_PROTOCOLS_H
+
+#include <linux/in.h>
+
+#ifndef IPPROTO_ICMPV6
+#define IPPROTO_ICMPV6 58
+#endif
+
+enum tcp_flag {
+	TCP_FIN = 1,
+	TCP_SYN = 2,
+	TCP_RST = 4,
+	TCP_ACK = 16,
+};
+
+#endif

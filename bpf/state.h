@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Connections: keys, lifetimes, and the moves between the two tables.
+ *
+ * Half-open and one-way connections live in `pending`, an LRU that a flood may turn over as it
+ * likes; a connection moves to `established`, a plain hash that evicts nothing, when both ways were
+ * seen. Entries of `pending` are only ever replaced whole: the LRU may hand a slot to a stranger
+ * while a packet still holds a pointer to it. Entries of `established` are changed in place; only
+ * the sweep deletes them, in two passes (sweep.h).
+ */
+#ifndef BW_STATE_H
+#define BW_STATE_H
+
+#include "frame.h"
+#include "protocols.h"
+#include "tcp.h"
+
+static __always_inline int is_icmp(__u8 family, __u8 proto)
+{
+	return family == 4 ? proto == IPPROTO_ICMP : proto == IPPROTO_ICMPV6;
+}
+
+/* The request that a query message belongs to (nf_conntrack_proto_icmp.c, ..._icmpv6.c); *reply: it
+ * is the answer. 0: no query, it belongs to no connection of its own. */
+static __always_inline __u8 icmp_request(struct frame *f, int *reply)
+{
+	if (f->family == 6) {
+		*reply = f->icmp_type == 129;
+		return *reply || f->icmp_type == 128 ? 128 : 0;
+	}
+	switch (f->icmp_type) {
+	case 8:
+	case 13:
+	case 15:
+	case 17:
+		*reply = 0;
+		return f->icmp_type;
+	case 0:
+		*reply = 1;
+		return 8;
+	case 14:
+	case 16:
+	case 18:
+		*reply = 1;
+		return f->icmp_type - 1;
+	}
+	return 0;
+}
+
+/* Bit of high_port for ICMP: the higher address is the one that asks. Keeps the pings of two hosts
+ * that ping each other with one identifier apart. */
+enum icmp_key {
+	ICMP_HIGH_ASKS = 0x100,
+};
+
+static __always_inline int key_icmp(struct walk *w)
+{
+	struct frame *f = &w->frame;
+	int reply = 0;
+	__u16 request = icmp_request(f, &reply);
+
+	if (!request)
+		return -1;
+	if (w->from_high ^ reply)
+		request |= ICMP_HIGH_ASKS;
+	w->key.low_port = f->sport;
+	w->key.high_port = bpf_htons(request);
+	w->may_open = !reply;
+	return 0;
+}
+
+/* Fills w->key, from_high and may_open. Returns -1 for a frame that belongs to no connection. */
+static __always_inline int key_build(struct walk *w)
+{
+	struct frame *f = &w->frame;
+	struct state_key *key = &w->key;
+
+	w->from_high = address_above(&f->src, &f->dst);
+	address_copy(&key->low, w->from_high ? &f->dst : &f->src);
+	address_copy(&key->high, w->from_high ? &f->src : &f->dst);
+	key->tag[0] = f->tag[0];
+	key->tag[1] = f->tag[1];
+	key->proto = f->proto;
+	key->family = f->family;
+	key->pad[0] = 0;
+	key->pad[1] = 0;
+	key->low_port = 0;
+	key->high_port = 0;
+	if (is_icmp(f->family, f->proto))
+		return key_icmp(w);
+	if (f->flags & FRAME_PORTS) {
+		key->low_port = w->from_high ? f->dport : f->sport;
+		key->high_port = w->from_high ? f->sport : f->dport;
+	}
+	if (f->proto == IPPROTO_TCP)
+		w->may_open = tcp_opens(f->tcp_flags);
+	else if (f->proto == IPPROTO_SCTP)
+		w->may_open = !!(f->flags & FRAME_SCTP_INIT);
+	else
+		w->may_open = 1;
+	return 0;
+}
+
+static __always_inline __u64 timeout_of(struct state_key *key, __u32 phase)
+{
+	__u32 index = TIMEOUT_OTHER;
+	__u64 *t;
+
+	if (key->proto == IPPROTO_TCP)
+		index = TIMEOUT_TCP + (phase & 15);
+	else if (key->proto == IPPROTO_UDP)
+		index = phase == PHASE_BOTH_WAYS ? TIMEOUT_UDP_STREAM : TIMEOUT_UDP;
+	else if (key->proto == IPPROTO_SCTP)
+		index = phase == PHASE_BOTH_WAYS ? TIMEOUT_SCTP_ESTABLISHED : TIMEOUT_SCTP;
+	else if (is_icmp(key->family, key->proto))
+		index = TIMEOUT_ICMP;
+	t = bpf_map_lookup_elem(&timeouts, &index);
+	return t ? *t : 0;
+}
+
+static __always_inline __u32 phase_of(__u32 word)
+{
+	return word & STATE_PHASE;
+}
+
+/* Absent for packets, although its slot may not be free yet. */
+static __always_inline int state_gone(struct state *s, struct state_key *key, __u64 now)
+{
+	__u32 phase = phase_of(s->word);
+
+	return phase == PHASE_DYING || (__s64)(now - s->seen) > (__s64)timeout_of(key, phase);
+}
+
+/* Both ways seen: the place is `established`. */
+static __always_inline int phase_settled(__u32 phase)
+{
+	return (phase >= PHASE_ESTABLISHED && phase <= PHASE_TIME_WAIT) || phase == PHASE_BOTH_WAYS;
+}
+
+/* Ends a state in place. The time goes first: the sweep counts from it. */
+static __always_inline void state_kill(struct state *s, __u64 now)
+{
+	__u32 word = *(volatile __u32 *)&s->word;
+
+	s->seen = now;
+	__sync_val_compare_and_swap(&s->word, word, (word & ~STATE_PHASE) | PHASE_DYING);
+}
+
+/* Writes `from` over a state that is over but keeps its slot. Again time first: whoever reads in
+ * between sees the old connection once more, never a fresh one as expired. */
+static __always_inline int state_overwrite(struct state *s, struct state *from, __u32 old)
+{
+	s->seen = from->seen;
+	if (__sync_val_compare_and_swap(&s->word, old, from->word) != old)
+		return -1;
+	s->born = from->born;
+	s->rule_out = from->rule_out;
+	s->rule_in = from->rule_in;
+	s->epoch = from->epoch;
+	return 0;
+}
+
+/*
+ * Moves w->state from pending to established. Another CPU may do the same at this moment: the loser
+ * of NOEXIST finds a live state and is content. A dying namesake keeps the connection in pending
+ * until its slot is free.
+ */
+static __always_inline int state_promote(struct walk *w)
+{
+	struct state *old;
+	__u32 word;
+	long err;
+
+	err = bpf_map_update_elem(&established, &w->key, &w->state, BPF_NOEXIST);
+	if (!err) {
+		bpf_map_delete_elem(&pending, &w->key);
+		return 0;
+	}
+	old = bpf_map_lookup_elem(&established, &w->key);
+	if (!old)
+		return REASON_TABLE_FULL;
+	word = *(volatile __u32 *)&old->word;
+	if (phase_of(word) == PHASE_DYING) {
+		bpf_map_update_elem(&pending, &w->key, &w->state, BPF_ANY);
+		return 0;
+	}
+	if (state_gone(old, &w->key, w->now))
+		state_overwrite(old, &w->state, word);
+	bpf_map_delete_elem(&pending, &w->key);
+	return 0;
+}
+
+/* A new connection, after the matrix allowed it. Returns a reason, 0: there. */
+static __always_inline int state_open(struct walk *w)
+{
+	struct state *s = &w->state;
+	struct verdict *v = &w->verdict;
+	__u32 word = w->frame.proto == IPPROTO_TCP ? PHASE_SYN_SENT : PHASE_ONE_WAY;
+	__u32 low = w->from_high ? VERDICT_DESTINATION_SCREENED : VERDICT_SOURCE_SCREENED;
+	__u32 high = w->from_high ? VERDICT_SOURCE_SCREENED : VERDICT_DESTINATION_SCREENED;
+
+	word |= w->from_high ? STATE_ORIG_HIGH : 0;
+	word |= v->flags & low ? STATE_LOW_SCREENED : 0;
+	word |= v->flags & high ? STATE_HIGH_SCREENED : 0;
+	word |= v->rule_transit ? STATE_TRANSIT : 0;
+	s->seen = w->now;
+	s->born = w->now;
+	s->word = word;
+	s->epoch = w->epoch;
+	s->rule_out = v->rule_transit ? v->rule_transit : v->rule_out;
+	s->rule_in = v->rule_in;
+	if (w->reopens) {
+		struct state *old = bpf_map_lookup_elem(&established, &w->key);
+
+		if (old && !state_overwrite(old, s, old->word))
+			return 0;
+	}
+	return bpf_map_update_elem(&pending, &w->key, s, BPF_ANY) ? REASON_TABLE_FULL : 0;
+}
+
+#endif

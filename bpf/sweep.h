@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Iterators that free what expired. A freed slot of a hash is reused at once, and a packet that
+ * still holds a pointer would then change a stranger's state: so a pass only marks what expired as
+ * dying, which packets treat as absent, and a later one, at least 10 ms after, deletes it. `pending`
+ * and `fdb` need no mark: nobody writes into their expired entries in place.
+ *
+ * A byte is written per element, so that user space slices the pass by small reads.
+ */
+#ifndef BW_SWEEP_H
+#define BW_SWEEP_H
+
+#include "state.h"
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+} __attribute__((preserve_access_index));
+
+struct bpf_map {
+	enum bpf_map_type map_type;
+} __attribute__((preserve_access_index));
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key;
+	void *value;
+} __attribute__((preserve_access_index));
+
+enum sweep_grace {
+	FDB_GRACE_SECONDS = 1,
+	PENDING_GRACE_SECONDS = 2,
+};
+
+static __always_inline struct sweep_stats *stats_here(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&sweep_stats, &zero);
+}
+
+static __always_inline void sweep_pending(struct state_key *key, struct state *s, __u64 now,
+					  struct sweep_stats *stats)
+{
+	__u64 limit = timeout_of(key, phase_of(s->word)) + PENDING_GRACE_SECONDS * hz;
+
+	if ((__s64)(now - s->seen) > (__s64)limit && !bpf_map_delete_elem(&pending, key))
+		stats->deleted++;
+}
+
+static __always_inline void sweep_established(struct state_key *key, struct state *s, __u64 now,
+					      struct sweep_stats *stats)
+{
+	__u32 word = *(volatile __u32 *)&s->word;
+	__u64 seen = s->seen;
+
+	if (phase_of(word) != PHASE_DYING) {
+		/* The time first: the second pass counts from it. */
+		s->seen = now;
+		if (__sync_val_compare_and_swap(&s->word, word,
+						(word & ~STATE_PHASE) | PHASE_DYING) == word)
+			stats->marked++;
+		return;
+	}
+	if (now - seen > hz / 100 + 1 && !bpf_map_delete_elem(&established, key))
+		stats->deleted++;
+}
+
+SEC("iter/bpf_map_elem")
+int sweep_states(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct sweep_stats *stats = stats_here();
+	struct state *s = ctx->value;
+	void *raw = ctx->key;
+	struct state_key key;
+	__u64 now;
+	char byte = 0;
+
+	if (!raw || !s || !stats)
+		return 0;
+	__builtin_memcpy(&key, raw, sizeof(key));
+	now = now_jiffies();
+	stats->seen++;
+	if (!state_gone(s, &key, now))
+		stats->live++;
+	else if (ctx->map->map_type == BPF_MAP_TYPE_LRU_HASH)
+		sweep_pending(&key, s, now, stats);
+	else
+		sweep_established(&key, s, now, stats);
+	bpf_seq_write(ctx->meta->seq, &byte, 1);
+	return 0;
+}
+
+SEC("iter/bpf_map_elem")
+int sweep_fdb(struct bpf_iter__bpf_map_elem *ctx)
+{
+	__u32 index = TIMEOUT_FDB, port;
+	__u64 *timeout = bpf_map_lookup_elem(&timeouts, &index);
+	struct sweep_stats *stats = stats_here();
+	struct fdb_entry *e = ctx->value;
+	void *raw = ctx->key;
+	struct fdb_key key;
+	char byte = 0;
+	__u32 *count;
+
+	if (!raw || !e || !timeout || !stats)
+		return 0;
+	__builtin_memcpy(&key, raw, sizeof(key));
+	port = e->port;
+	stats->seen++;
+	if ((__s64)(now_jiffies() - e->seen) <= (__s64)(*timeout + FDB_GRACE_SECONDS * hz)) {
+		stats->live++;
+	} else if (!bpf_map_delete_elem(&fdb, &key)) {
+		stats->deleted++;
+		count = bpf_map_lookup_elem(&fdb_counts, &port);
+		if (count)
+			__sync_fetch_and_add(count, -1);
+	}
+	bpf_seq_write(ctx->meta->seq, &byte, 1);
+	return 0;
+}
+
+/* Live states as struct state_record, one after the other. */
+SEC("iter/bpf_map_elem")
+int dump_states(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct state *s = ctx->value;
+	void *raw = ctx->key;
+	struct state_record r;
+	__u64 now;
+
+	if (!raw || !s)
+		return 0;
+	__builtin_memset(&r, 0, sizeof(r));
+	__builtin_memcpy(&r.key, raw, sizeof(r.key));
+	__builtin_memcpy(&r.state, s, sizeof(r.state));
+	now = now_jiffies();
+	if (state_gone(&r.state, &r.key, now))
+		return 0;
+	r.established = ctx->map->map_type != BPF_MAP_TYPE_LRU_HASH;
+	r.timeout = timeout_of(&r.key, phase_of(r.state.word)) - (now - r.state.seen);
+	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
+	return 0;
+}
+
+/* The time in jiffies, into the 8 bytes of its context. */
+SEC("syscall")
+int read_clock(__u64 *ctx)
+{
+	*ctx = now_jiffies();
+	return 0;
+}
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Entry point in tc (clsact ingress), always there: it judges what XDP did not, sets the mark of
+ * what XDP passed on, and sees hardware-stripped tags and aggregated frames as such.
+ */
+#ifndef BW_TC_H
+#define BW_TC_H
+
+#include <linux/pkt_cls.h>
+#include "judge.h"
+#include "log.h"
+#include "parse.h"
+#include "xdp.h"
+
+__noinline int parse_skb(struct __sk_buff *skb)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct walk *w = walk_here();
+	__u32 tpid = 0, tci = 0;
+
+	if (!w)
+		return REASON_MALFORMED_ETH;
+	if (skb->vlan_present) {
+		tpid = bpf_ntohs((__be16)skb->vlan_proto);
+		tci = skb->vlan_tci;
+	}
+	w->frame.flags &= FRAME_DRY;
+	w->frame.tag[0] = 0;
+	w->frame.tag[1] = 0;
+	return parse(&w->frame, data, end, skb->len, tpid, tci);
+}
+
+/* Headers beyond the linear part are pulled in only when the frame does not parse without. */
+static __always_inline int parse_linear(struct __sk_buff *skb)
+{
+	__u32 linear = skb->data_end - skb->data;
+	int reason = parse_skb(skb);
+
+	if (!reason || linear >= skb->len || linear >= PARSE_BYTES)
+		return reason;
+	if (bpf_skb_pull_data(skb, skb->len < PARSE_BYTES ? skb->len : PARSE_BYTES))
+		return reason;
+	return parse_skb(skb);
+}
+
+/* Bytes as they were on the wire: every segment repeats the headers. */
+static __always_inline void measure(struct __sk_buff *skb, struct frame *f)
+{
+	__u32 segments = skb->gso_segs ? skb->gso_segs : 1;
+
+	f->segments = segments;
+	f->length = skb->len + (segments - 1) * f->headers;
+	if (skb->vlan_present)
+		f->length += segments * 4;
+}
+
+/* What XDP judged: its mark, and the copy that XDP could not send. 0: XDP did not judge it. */
+static __always_inline __u32 take_meta(struct __sk_buff *skb)
+{
+	struct xdp_meta *meta = (void *)(long)skb->data_meta;
+	__u32 mark, ifindex;
+
+	if ((void *)(meta + 1) > (void *)(long)skb->data || meta->magic != META_MAGIC)
+		return 0;
+	mark = meta->mark;
+	ifindex = meta->ifindex;
+	if ((mark & MARK_KIND) == MARK_SENT_LOG)
+		bpf_clone_redirect(skb, ifindex, 0);
+	return mark;
+}
+
+static __always_inline void send_everywhere(struct __sk_buff *skb, __u32 ingress)
+{
+	__u32 i;
+
+	for (i = 0; i < MAX_PORTS; i++) {
+		__u32 ifindex = ifindex_of(i);
+
+		if (ifindex && ifindex != ingress)
+			bpf_clone_redirect(skb, ifindex, 0);
+	}
+}
+
+static __always_inline int tc_carry_out(struct __sk_buff *skb, struct walk *w)
+{
+	struct verdict *v = &w->verdict;
+	__u32 mark = log_mark(w), ifindex;
+
+	switch (v->action) {
+	case ACTION_FORWARD:
+		account(w, OUTCOME_FORWARDED);
+		ifindex = ifindex_of(v->out_port);
+		if (!mark)
+			return bpf_redirect(ifindex, 0);
+		bpf_clone_redirect(skb, ifindex, 0);
+		break;
+	case ACTION_EVERY_PORT:
+		account(w, OUTCOME_FORWARDED);
+		send_everywhere(skb, w->frame.ifindex);
+		return TC_ACT_SHOT;
+	case ACTION_FLOOD:
+		account(w, OUTCOME_PASSED);
+		mark = mark ? mark : MARK_ACCEPT;
+		break;
+	default:
+		account(w, OUTCOME_DROP + v->reason);
+		if (!mark)
+			return TC_ACT_SHOT;
+	}
+	skb->mark = mark;
+	return TC_ACT_OK;
+}
+
+SEC("tc")
+int tc_wall(struct __sk_buff *skb)
+{
+	__u32 mark = take_meta(skb);
+	struct walk *w;
+	int parsed;
+
+	if (mark) {
+		skb->mark = mark;
+		return TC_ACT_OK;
+	}
+	w = walk_begin();
+	if (!w || find_port(&w->frame, skb->ifindex))
+		return TC_ACT_SHOT;
+	parsed = parse_linear(skb);
+	measure(skb, &w->frame);
+	judge(parsed);
+	return tc_carry_out(skb, w);
+}
+
+#endif

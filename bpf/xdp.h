@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Entry point in XDP, native and generic, and `explain`, which runs the same walk and changes
+ * nothing. */
+#ifndef BW_XDP_H
+#define BW_XDP_H
+
+#include "judge.h"
+#include "log.h"
+#include "parse.h"
+
+static __always_inline int find_port(struct frame *f, __u32 ifindex)
+{
+	struct port *p = bpf_map_lookup_elem(&ports, &ifindex);
+
+	if (!p)
+		return -1;
+	f->ifindex = ifindex;
+	f->port = p->number & (MAX_PORTS - 1);
+	f->side = p->side;
+	return 0;
+}
+
+/* Global, so that it is verified once, apart from the walk. */
+__noinline int parse_xdp(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct walk *w = walk_here();
+
+	if (!w)
+		return REASON_MALFORMED_ETH;
+	w->frame.length = end - data;
+	w->frame.segments = 1;
+	return parse(&w->frame, data, end, end - data, 0, 0);
+}
+
+/* Hands the frame to the tc program with its verdict. Nonzero: no room for it before the frame. */
+static __always_inline int put_meta(struct xdp_md *ctx, __u32 mark, __u32 ifindex)
+{
+	struct xdp_meta *meta;
+
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
+		return -1;
+	meta = (void *)(long)ctx->data_meta;
+	if ((void *)(meta + 1) > (void *)(long)ctx->data)
+		return -1;
+	meta->magic = META_MAGIC;
+	meta->mark = mark;
+	meta->ifindex = ifindex;
+	meta->pad = 0;
+	return 0;
+}
+
+static __always_inline __u32 ifindex_of(__u32 port)
+{
+	struct port *p = bpf_map_lookup_elem(&port_list, &port);
+
+	return p ? p->ifindex : 0;
+}
+
+/* Without room for a verdict, the frame goes on unjudged and unaccounted: tc judges it. */
+static __always_inline int xdp_pass(struct xdp_md *ctx, struct walk *w, __u32 mark, __u32 outcome)
+{
+	__u32 ifindex = 0;
+
+	if (mark && (mark & MARK_KIND) == MARK_SENT_LOG)
+		ifindex = ifindex_of(w->verdict.out_port);
+	if (!put_meta(ctx, mark, ifindex))
+		account(w, outcome);
+	return XDP_PASS;
+}
+
+SEC("xdp")
+int xdp_wall(struct xdp_md *ctx)
+{
+	struct walk *w = walk_begin();
+	struct verdict *v;
+	__u32 mark;
+
+	if (!w || find_port(&w->frame, ctx->ingress_ifindex))
+		return XDP_DROP;
+	judge(parse_xdp(ctx));
+
+	v = &w->verdict;
+	mark = log_mark(w);
+	switch (v->action) {
+	case ACTION_FORWARD:
+		if (mark)
+			return xdp_pass(ctx, w, mark, OUTCOME_FORWARDED);
+		account(w, OUTCOME_FORWARDED);
+		return bpf_redirect_map(&tx_ports, v->out_port, 0);
+	case ACTION_EVERY_PORT:
+		account(w, OUTCOME_FORWARDED);
+		return bpf_redirect_map(&tx_ports, 0, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS);
+	case ACTION_FLOOD:
+		return xdp_pass(ctx, w, mark ? mark : MARK_ACCEPT, OUTCOME_PASSED);
+	default:
+		if (mark)
+			return xdp_pass(ctx, w, mark, OUTCOME_DROP + v->reason);
+		account(w, OUTCOME_DROP + v->reason);
+		return XDP_DROP;
+	}
+}
+
+SEC("xdp")
+int explain_wall(struct xdp_md *ctx)
+{
+	struct walk *w = walk_begin();
+	struct verdict *to;
+
+	if (!w || find_port(&w->frame, ctx->ingress_ifindex))
+		return XDP_ABORTED;
+	w->frame.flags = FRAME_DRY;
+	judge(parse_xdp(ctx));
+	to = (void *)(long)ctx->data;
+	if ((void *)(to + 1) > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	*to = w->verdict;
+	return XDP_PASS;
+}
+
+#endif
