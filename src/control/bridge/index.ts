@@ -1,0 +1,8 @@
+export { type BridgeSurvey, checkBridge, type LinkFacts, surveyLinks } from './check.js';
+export { driverOf, keepVlanTags } from './driver.js';
+export { BridgeError, type BridgeErrorCode, type BridgeProblem } from './errors.js';
+export { type Link, type LinkAddress, LinkFlag } from './link-codec.js';
+export { type LinkListener, LinkWatch } from './link-watch.js';
+export { Links } from './links.js';
+export { joinPorts, type PreparedBridge, prepareBridge, releaseBridge } from './prepare.js';
+export { disableBridgeNetfilter, disableIpv6 } from './sysctl.js';

@@ -1,0 +1,222 @@
+/** Requests and notifications over one netlink socket of the process's network namespace. */
+import { getSystemErrorName } from 'node:util';
+import { RawNetlinkSocket } from 'netlink';
+import { align } from './attributes.js';
+
+/** Netlink families that the control plane speaks. */
+export const Family = { ROUTE: 0, NETFILTER: 12 } as const;
+
+const FLAG = { REQUEST: 1, MULTI: 2, ACK: 4, DUMP_INTERRUPTED: 0x10, DUMP: 0x300 } as const;
+const TYPE = { NOOP: 1, ERROR: 2, DONE: 3 } as const;
+const HEADER = 16;
+const ANSWER_MS = 10_000;
+const DUMP_ATTEMPTS = 8;
+const RECEIVE_BYTES = 1 << 20;
+const SEND_BYTES = 1 << 18;
+
+/** The kernel refused a request, or did not answer. `code` is an errno name such as `EBUSY`. */
+export class NetlinkError extends Error {
+  readonly code: string;
+
+  constructor(what: string, code: string) {
+    super(`${what}: ${code}`);
+    this.name = 'NetlinkError';
+    this.code = code;
+  }
+}
+
+/** One message without its netlink header. */
+export interface NetlinkMessage {
+  readonly type: number;
+  readonly flags: number;
+  readonly payload: Buffer;
+}
+
+interface Pending {
+  readonly what: string;
+  readonly messages: NetlinkMessage[];
+  interrupted: boolean;
+  readonly resolve: (answer: { messages: NetlinkMessage[]; interrupted: boolean }) => void;
+  readonly reject: (error: NetlinkError) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** What a connection calls back for; each is optional. */
+export interface NetlinkListener {
+  /** The messages of one datagram that answer no request. */
+  onMessages?: (messages: NetlinkMessage[]) => void;
+  /** The socket's buffer ran over: notifications were lost. */
+  onOverrun?: () => void;
+}
+
+/**
+ * A netlink socket. It keeps the process alive while a request is open, and all the time when it has
+ * a listener.
+ */
+export class NetlinkConnection implements Disposable {
+  readonly #socket: RawNetlinkSocket;
+  readonly #listener: NetlinkListener | undefined;
+  readonly #pending = new Map<number, Pending>();
+  #sequence = 0;
+  #closed = false;
+
+  /** Throws NetlinkError. */
+  constructor(family: number, listener?: NetlinkListener) {
+    try {
+      this.#socket = new RawNetlinkSocket(family, {
+        recvBufferSize: RECEIVE_BYTES,
+        sendBufferSize: SEND_BYTES,
+      });
+    } catch (error) {
+      throw new NetlinkError('opening a netlink socket', errorCode(error));
+    }
+    this.#listener = listener;
+    this.#socket.on('message', (data) => this.#receive(data));
+    this.#socket.on('error', (error) => {
+      // An answer may be among what was lost; its timer takes care of that.
+      if (errorCode(error) === 'ENOBUFS') this.#listener?.onOverrun?.();
+    });
+    if (listener === undefined) this.#socket.unref();
+  }
+
+  /** Listens to a multicast group of the family. Throws NetlinkError. */
+  join(group: number): void {
+    try {
+      this.#socket.addMembership(group);
+    } catch (error) {
+      throw new NetlinkError(`joining netlink group ${group}`, errorCode(error));
+    }
+  }
+
+  /** Sends one request and waits until the kernel has done it. `what` begins the error's message. */
+  async request(
+    what: string,
+    type: number,
+    body: Uint8Array,
+    flags = 0,
+  ): Promise<NetlinkMessage[]> {
+    return (await this.#ask(what, type, body, FLAG.REQUEST | FLAG.ACK | flags)).messages;
+  }
+
+  /** A whole table; read again when it changed meanwhile. */
+  async dump(what: string, type: number, body: Uint8Array): Promise<NetlinkMessage[]> {
+    for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
+      const answer = await this.#ask(what, type, body, FLAG.REQUEST | FLAG.DUMP);
+      if (!answer.interrupted) return answer.messages;
+    }
+    throw new NetlinkError(what, 'EINTR');
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#socket.close();
+    for (const [sequence, pending] of this.#pending) {
+      this.#settle(sequence, pending);
+      pending.reject(new NetlinkError(pending.what, 'ECANCELED'));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #ask(what: string, type: number, body: Uint8Array, flags: number) {
+    if (this.#closed) return Promise.reject(new NetlinkError(what, 'EBADF'));
+    this.#sequence = (this.#sequence % 0x7fffffff) + 1;
+    const sequence = this.#sequence;
+    const { promise, resolve, reject } = promiseParts<{
+      messages: NetlinkMessage[];
+      interrupted: boolean;
+    }>();
+    const timer = setTimeout(() => this.#fail(sequence, 'ETIMEDOUT'), ANSWER_MS);
+    this.#pending.set(sequence, {
+      what,
+      messages: [],
+      interrupted: false,
+      resolve,
+      reject,
+      timer,
+    });
+    if (this.#listener === undefined) this.#socket.ref();
+    this.#socket.send(message(type, flags, sequence, body), undefined, (error) => {
+      if (error !== undefined) this.#fail(sequence, errorCode(error));
+    });
+    return promise;
+  }
+
+  #receive(data: Buffer): void {
+    const unasked: NetlinkMessage[] = [];
+    for (let at = 0; at + HEADER <= data.length; ) {
+      const length = data.readUInt32LE(at);
+      if (length < HEADER || at + length > data.length) break;
+      const one = {
+        type: data.readUInt16LE(at + 4),
+        flags: data.readUInt16LE(at + 6),
+        payload: data.subarray(at + HEADER, at + length),
+      };
+      const sequence = data.readUInt32LE(at + 8);
+      const pending = sequence === 0 ? undefined : this.#pending.get(sequence);
+      if (pending === undefined) unasked.push(one);
+      else this.#answer(sequence, pending, one);
+      at += align(length);
+    }
+    if (unasked.length > 0) this.#listener?.onMessages?.(unasked);
+  }
+
+  #answer(sequence: number, pending: Pending, one: NetlinkMessage): void {
+    if ((one.flags & FLAG.DUMP_INTERRUPTED) !== 0) pending.interrupted = true;
+    if (one.type === TYPE.NOOP) return;
+    if (one.type !== TYPE.ERROR && one.type !== TYPE.DONE) {
+      pending.messages.push(one);
+      return;
+    }
+    const status = one.payload.length >= 4 ? one.payload.readInt32LE() : 0;
+    if (status < 0) {
+      this.#fail(sequence, getSystemErrorName(status));
+      return;
+    }
+    this.#settle(sequence, pending);
+    pending.resolve({ messages: pending.messages, interrupted: pending.interrupted });
+  }
+
+  #fail(sequence: number, code: string): void {
+    const pending = this.#pending.get(sequence);
+    if (pending === undefined) return;
+    this.#settle(sequence, pending);
+    pending.reject(new NetlinkError(pending.what, code));
+  }
+
+  #settle(sequence: number, pending: Pending): void {
+    clearTimeout(pending.timer);
+    this.#pending.delete(sequence);
+    if (this.#listener === undefined && this.#pending.size === 0 && !this.#closed) {
+      this.#socket.unref();
+    }
+  }
+}
+
+function message(type: number, flags: number, sequence: number, body: Uint8Array): Buffer {
+  const buffer = Buffer.alloc(HEADER + align(body.length));
+  buffer.writeUInt32LE(HEADER + body.length, 0);
+  buffer.writeUInt16LE(type, 4);
+  buffer.writeUInt16LE(flags, 6);
+  buffer.writeUInt32LE(sequence, 8);
+  buffer.set(body, HEADER);
+  return buffer;
+}
+
+function promiseParts<T>() {
+  let resolve!: (value: T) => void;
+  let reject!: (error: NetlinkError) => void;
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}
+
+function errorCode(error: unknown): string {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' ? code : String(error);
+}

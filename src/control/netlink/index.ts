@@ -1,0 +1,8 @@
+export { Attributes, AttributeWriter, align } from './attributes.js';
+export {
+  Family,
+  NetlinkConnection,
+  NetlinkError,
+  type NetlinkListener,
+  type NetlinkMessage,
+} from './connection.js';
