@@ -77,20 +77,14 @@ export function shortProbes(probes: readonly Probe[]): string {
 }
 
 function paintCell(cell: SlideCell, everything: boolean): Cell {
-  const words: Record<SlideWord, string> = {
-    allow: 'allow',
-    limited: 'limited',
-    block: 'block',
-    NA: 'NA',
-  };
   const mark = cell.ok ? '✓' : '✗';
-  const head = `${words[cell.observed]} ${mark}`;
+  const head = `${cell.observed} ${mark}`;
   const second =
     cell.observed === cell.expected
       ? everything
         ? 'all'
         : shortProbes(cell.open)
-      : `not ${words[cell.expected]}!`;
+      : `want ${cell.expected}`;
   return { lines: [head, second], tone: cell.ok ? 'good' : 'bad' };
 }
 

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import type { AttemptResult, AttemptSpec, Outcome, ServiceKind } from './protocol.js';
 import { tlsClient, undress } from './tls.js';
 import {
+  datagramText,
   dnsQuery,
   isDnsAnswer,
   LDAP_BIND,
@@ -180,11 +181,6 @@ function question(spec: AttemptSpec): { message: Buffer; good: (answer: Buffer) 
   }
 }
 
-/** Text of a one-way datagram: names the very attempt. */
-export function datagramText(spec: AttemptSpec): string {
-  return `<13>${spec.source} ${spec.sourcePort} to ${spec.destination} ${spec.port}`;
-}
-
 function attemptUdp(spec: AttemptSpec): Promise<AttemptResult> {
   const { message, good } = question(spec);
   const socket = createSocket(spec.destination.includes(':') ? 'udp6' : 'udp4');
@@ -202,7 +198,11 @@ function attemptUdp(spec: AttemptSpec): Promise<AttemptResult> {
     });
     socket.bind(spec.sourcePort, spec.source, () => {
       // Connected, so that only this peer's answer counts and a port unreachable is heard.
-      socket.connect(spec.port, spec.destination, () => socket.send(message));
+      socket.connect(spec.port, spec.destination, () => {
+        // Nobody answers a log line: whoever sent it asks the other end whether it was heard.
+        const oneWay = () => done({ outcome: 'silent', detail: 'sent' });
+        socket.send(message, spec.kind === 'syslog' ? oneWay : undefined);
+      });
     });
   });
 }

@@ -1,5 +1,7 @@
 /** The few binary messages that the lab's servers and clients exchange. */
 
+import type { AttemptSpec } from './protocol.js';
+
 /** A DNS query for the A record of `name`. */
 export function dnsQuery(id: number, name: string): Buffer {
   const header = Buffer.from([id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
@@ -74,4 +76,9 @@ export function radiusReject(request: Buffer): Buffer {
   packet[1] = request[1] ?? 0;
   packet.writeUInt16BE(20, 2);
   return packet;
+}
+
+/** Text of a one-way datagram: names the very attempt. */
+export function datagramText(spec: AttemptSpec): string {
+  return `<13>${spec.source} ${spec.sourcePort} to ${spec.destination} ${spec.port}`;
 }
