@@ -1,0 +1,201 @@
+/**
+ * The command line. What a command needs is imported when it runs, so that help and mistakes answer
+ * at once.
+ */
+import { Command, CommanderError, Option } from 'commander';
+import { findSocket } from './node-socket.js';
+import { Output } from './output.js';
+import type { Session } from './session.js';
+
+const FAILED = 1;
+
+interface GlobalOptions {
+  socket?: string;
+  output: 'text' | 'json';
+}
+
+/**
+ * Runs one command line.
+ *
+ * @param words the arguments, without interpreter and script
+ * @returns exit status: 0 done, 1 error (told in one line on standard error), 2 differences
+ */
+export async function run(words: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  let exit = 0;
+  const program = describe(async (options, work) => {
+    exit = await withSession(options, env, work);
+  });
+  try {
+    await program.parseAsync(words, { from: 'user' });
+    return exit;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    process.stderr.write(`${await complaint(error)}\n`);
+    return FAILED;
+  }
+}
+
+/** Runs a command's work with a session of its own. */
+type Run = (options: GlobalOptions, work: (session: Session) => Promise<number>) => Promise<void>;
+
+async function withSession(
+  options: GlobalOptions,
+  env: NodeJS.ProcessEnv,
+  work: (session: Session) => Promise<number>,
+): Promise<number> {
+  const socket = await findSocket(options.socket ?? env.BWCTL_SOCKET);
+  const { NodeClient } = await import('../control/api/client.js');
+  const node = new NodeClient(socket);
+  try {
+    return await work({
+      node,
+      out: new Output(process.stdout, options.output === 'json', env),
+      env,
+    });
+  } finally {
+    node.close();
+  }
+}
+
+function describe(start: Run): Command {
+  const program = new Command('bwctl')
+    .description('Talks to a Bridgewall node.')
+    .option(
+      '--socket <path>',
+      'socket of the node (default: BWCTL_SOCKET, or the only one there is)',
+    )
+    .addOption(
+      new Option('-o, --output <format>', 'what to print')
+        .choices(['text', 'json'])
+        .default('text'),
+    )
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ writeErr: () => {} })
+    .helpCommand(false)
+    .exitOverride();
+  const options = (): GlobalOptions => program.opts<GlobalOptions>();
+  describePolicy(program, (work) => start(options(), work));
+  describeQuestions(program, (work) => start(options(), work));
+  describeSets(program, (work) => start(options(), work));
+  return program;
+}
+
+type Start = (work: (session: Session) => Promise<number>) => Promise<void>;
+
+function describePolicy(program: Command, start: Start): void {
+  program
+    .command('apply')
+    .description('install a policy')
+    .argument('<file>', 'the policy; - reads standard input')
+    .option('-m, --message <why>', 'why, for the history')
+    .action((file: string, { message = '' }: { message?: string }) =>
+      start(async (s) => (await import('./commands/policy.js')).apply(s, file, message)),
+    );
+  program
+    .command('plan')
+    .description('show what a policy would change; status 2 when it would change anything')
+    .argument('<file>', 'the policy; - reads standard input')
+    .action((file: string) =>
+      start(async (s) => (await import('./commands/policy.js')).plan(s, file)),
+    );
+}
+
+function describeQuestions(program: Command, start: Start): void {
+  program
+    .command('explain')
+    .description("ask the dataplane for its verdict on a connection's first packet")
+    .argument('<proto>', 'tcp, udp, sctp, icmp, icmp6 or a protocol number')
+    .argument('<src>', 'ADDRESS or HOST, with :PORT if it matters; [V6]:PORT')
+    .argument('<dst>', 'the same')
+    .argument('[type]', 'type of the message for icmp and icmp6 (default: echo request)')
+    .option('--port <port>', 'port of the bridge where it enters', '')
+    .action(
+      (
+        protocol: string,
+        source: string,
+        destination: string,
+        type: string | undefined,
+        { port }: { port: string },
+      ) =>
+        start(async (s) => {
+          const { explain } = await import('./commands/show.js');
+          return explain(s, { protocol, source, destination, type }, port);
+        }),
+    );
+  program
+    .command('status')
+    .description('how the node is')
+    .action(() => start(async (s) => (await import('./commands/show.js')).status(s)));
+  program
+    .command('matrix')
+    .description('the installed connection matrix')
+    .action(() => start(async (s) => (await import('./commands/show.js')).matrix(s)));
+  program
+    .command('counters')
+    .description('what became of every frame')
+    .option('--rules', 'the counters of every rule, too', false)
+    .option('--port <port>', 'only this port of the bridge', '')
+    .action((asked: { rules: boolean; port: string }) =>
+      start(async (s) => (await import('./commands/show.js')).counters(s, asked)),
+    );
+  program
+    .command('states')
+    .description('the connections that the node knows')
+    .argument('[filters...]', 'proto=tcp host=NAME address=ADDR port=25 phase=established')
+    .action((filters: string[]) =>
+      start(async (s) => (await import('./commands/states.js')).states(s, filters)),
+    );
+  program
+    .command('ports')
+    .description('the ports of the bridge')
+    .action(() => start(async (s) => (await import('./commands/show.js')).ports(s)));
+  program
+    .command('watch')
+    .description('follow what happens')
+    .command('drops')
+    .description('show dropped and logged frames as they come')
+    .action(() => start(async (s) => (await import('./commands/watch.js')).watchDrops(s)));
+}
+
+function describeSets(program: Command, start: Start): void {
+  const set = program.command('set').description('dynamic groups');
+  set
+    .command('list')
+    .description('the groups, or the members of one')
+    .argument('[name]', 'name of a group')
+    .action((name?: string) =>
+      start(async (s) => (await import('./commands/sets.js')).list(s, name)),
+    );
+  set
+    .command('add')
+    .description('add addresses to a group')
+    .argument('<name>', 'name of the group')
+    .argument('<address...>', 'exact addresses')
+    .option('--ttl <time>', 'for how long: 90s, 15m, 1h, 7d (default: for good)')
+    .action((name: string, addresses: string[], { ttl }: { ttl?: string }) =>
+      start(async (s) => (await import('./commands/sets.js')).add(s, name, addresses, ttl)),
+    );
+  set
+    .command('del')
+    .description('delete addresses from a group')
+    .argument('<name>', 'name of the group')
+    .argument('<address...>', 'exact addresses')
+    .action((name: string, addresses: string[]) =>
+      start(async (s) => (await import('./commands/sets.js')).del(s, name, addresses)),
+    );
+}
+
+/** The one line that tells what went wrong. */
+async function complaint(error: unknown): Promise<string> {
+  const { ServiceError } = await import('../control/service.js');
+  // An error with a position begins with it, as editors expect.
+  if (error instanceof ServiceError && error.position !== null) return error.message;
+  if (error instanceof CommanderError && error.code === 'commander.help') {
+    return 'bwctl: which command? see bwctl --help';
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return `bwctl: ${message
+    .replace(/^error: /, '')
+    .trim()
+    .replace(/\s*\n\s*/g, ' ')}`;
+}

@@ -1,0 +1,10 @@
+/** `bwctl` as a process. */
+import { run } from './cli.js';
+
+// A reader that has seen enough (`bwctl states | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+process.exitCode = await run(process.argv.slice(2), process.env);
