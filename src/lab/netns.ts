@@ -13,7 +13,7 @@ import {
   spawnSync,
 } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -53,15 +53,43 @@ export interface LinkEnd {
   readonly endpoint?: boolean;
 }
 
+/** A process that cannot be mistaken for a later one with the same number. */
+export interface ProcessMark {
+  readonly pid: number;
+  /** Start time in clock ticks since boot, or '' when it was gone already. */
+  readonly started: string;
+}
+
 /** What a run owns; written to RUNS_DIRECTORY while it lives. */
 export interface RunRecord {
-  pid: number;
+  process: ProcessMark;
   directory: string;
   namespaces: string[];
   mounts: string[];
-  children: number[];
+  children: ProcessMark[];
   /** Anything that a user of the run may want to find again, e.g. the API socket. */
   notes: Record<string, string>;
+}
+
+/** Marks a process by its number and start time. */
+export function markProcess(pid: number): ProcessMark {
+  return { pid, started: startTime(pid) };
+}
+
+/** True while the very process that was marked lives. */
+export function isAlive(mark: ProcessMark): boolean {
+  return mark.started !== '' && startTime(mark.pid) === mark.started;
+}
+
+function startTime(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name in brackets may hold blanks; what follows it begins with field 3.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? '' : (fields[19] ?? '');
+  } catch {
+    return '';
+  }
 }
 
 /** Runs a command to its end; throws LabError `COMMAND` with its words when it fails. */
@@ -134,7 +162,9 @@ export class Namespace {
   /** Starts a process in here that lives until it ends itself or the lab closes. */
   spawn(args: readonly string[], options: SpawnOptions = {}): ChildProcess {
     const [file, ...rest] = this.wrap(args) as [string, ...string[]];
-    return this.#lab.track(spawn(file, rest, { detached: true, ...options }));
+    const child = this.#lab.track(spawn(file, rest, { detached: true, ...options }));
+    this.#lab.record(child);
+    return child;
   }
 }
 
@@ -165,7 +195,7 @@ export class Lab {
     this.suffix = `${process.pid.toString(36)}${randomBytes(2).toString('hex')}`;
     this.directory = mkdtempSync(join(tmpdir(), `bridgewall-${label}-`));
     this.#record = {
-      pid: process.pid,
+      process: markProcess(process.pid),
       directory: this.directory,
       namespaces: [],
       mounts: [],
@@ -260,13 +290,20 @@ export class Lab {
   track(child: ChildProcess): ChildProcess {
     if (this.#closed) child.kill('SIGKILL');
     this.#children.add(child);
-    this.#record.children = [...this.#children].flatMap((c) => c.pid ?? []);
-    this.#save();
-    child.once('exit', () => {
+    const forget = () => {
       this.#children.delete(child);
-    });
-    child.once('error', () => this.#children.delete(child));
+    };
+    child.once('exit', forget);
+    child.once('error', forget);
     return child;
+  }
+
+  /** Notes a tracked child in the run's record, for those that may outlive a lab that is killed. */
+  record(child: ChildProcess): void {
+    if (child.pid === undefined) return;
+    this.#record.children = this.#record.children.filter(isAlive);
+    this.#record.children.push(markProcess(child.pid));
+    this.#save();
   }
 
   /** Registers work for `close`; the last registered runs first, before processes are ended. */

@@ -146,6 +146,7 @@ export class DropWatch {
   readonly #child: ChildProcess;
   readonly #lines: string[] = [];
   #count = 0;
+  #lost = 0;
 
   constructor(child: ChildProcess) {
     this.#child = child;
@@ -153,8 +154,9 @@ export class DropWatch {
   }
 
   #take(line: string): void {
-    const drop = JSON.parse(line) as Drop & { verdict?: string };
-    if (drop.verdict === 'accept') return;
+    const drop = JSON.parse(line) as Drop & { verdict?: string; lost?: number };
+    if (drop.lost !== undefined) this.#lost += drop.lost;
+    if (drop.verdict !== 'drop') return;
     this.#count++;
     this.#lines.push(line);
     if (this.#lines.length > 100) this.#lines.shift();
@@ -167,6 +169,11 @@ export class DropWatch {
   /** How many drops were recorded. */
   get count(): number {
     return this.#count;
+  }
+
+  /** Records that the reader was told it missed. */
+  get lost(): number {
+    return this.#lost;
   }
 
   /** The latest records, as they were printed. */
