@@ -1,0 +1,48 @@
+import type { Plan, Rule } from './plan.js';
+import { contentKey } from './rule-id.js';
+
+export interface RuleDifference {
+  readonly kind: 'added' | 'removed' | 'changed';
+  readonly before: Rule | null;
+  readonly after: Rule | null;
+}
+
+/**
+ * What a new plan does to the rules of another one. A rule with the same id and other content is
+ * changed; so is one that went while one came for the same host, direction and service. Rules that
+ * only moved are no difference. In the order of the new file, removed ones last.
+ */
+export function diffRules(before: Plan | null, after: Plan): RuleDifference[] {
+  const old = new Map((before?.rules ?? []).map((rule) => [rule.id, rule]));
+  const kept = new Set<string>();
+  for (const rule of after.rules) if (old.has(rule.id)) kept.add(rule.id);
+  const gone = new Map<string, Rule[]>();
+  for (const rule of old.values()) {
+    if (kept.has(rule.id)) continue;
+    const place = placeKey(rule);
+    const list = gone.get(place);
+    if (list === undefined) gone.set(place, [rule]);
+    else list.push(rule);
+  }
+  const differences: RuleDifference[] = [];
+  for (const rule of after.rules) {
+    const same = old.get(rule.id);
+    if (same !== undefined) {
+      if (contentKey(same) !== contentKey(rule)) {
+        differences.push({ kind: 'changed', before: same, after: rule });
+      }
+      continue;
+    }
+    const replaced = gone.get(placeKey(rule))?.shift() ?? null;
+    const kind = replaced === null ? 'added' : 'changed';
+    differences.push({ kind, before: replaced, after: rule });
+  }
+  for (const rules of gone.values()) {
+    for (const rule of rules) differences.push({ kind: 'removed', before: rule, after: null });
+  }
+  return differences;
+}
+
+function placeKey(rule: Rule): string {
+  return [rule.direction, rule.host, rule.service].join('\n');
+}

@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+import { addressKey } from './address.js';
+import type { AddressClass, Plan } from './plan.js';
+
+/** How many lines go into the hash at once. */
+const CHUNK = 4096;
+
+/**
+ * sha256 over everything that decides a verdict or names its rule, in hex. Hosts and rules count by
+ * name and id, not by number, and positions do not count: moving a line that wins nothing changes
+ * nothing.
+ */
+export function planDigest(plan: Omit<Plan, 'digest'>): string {
+  const hash = createHash('sha256');
+  let chunk: string[] = [];
+  const flush = (): void => {
+    hash.update(chunk.join(''));
+    chunk = [];
+  };
+  const put = (...fields: (string | number | bigint | boolean)[]): void => {
+    chunk.push(`${fields.join(' ')}\n`);
+    if (chunk.length >= CHUNK) flush();
+  };
+  const hostName = (host: number): string => (host === 0 ? '-' : plan.hosts[host - 1]!.name);
+  const ids = plan.rules.map((rule) => rule.id);
+  const putClass = (kind: string, c: AddressClass): void =>
+    put(kind, hostName(c.host), c.peerClass, c.denyFrom, c.denyTo);
+
+  put('bridgewall plan 1', plan.logDrops);
+  putClass('v4', plan.defaultV4);
+  putClass('v6', plan.defaultV6);
+  for (const entry of plan.addresses) {
+    putClass(`${addressKey(entry.address)}/${entry.length}`, entry);
+  }
+  for (const line of plan.deny) {
+    const from = line.dynamicFrom.map((group) => plan.dynamicGroups[group]!.name).join();
+    const to = line.dynamicTo.map((group) => plan.dynamicGroups[group]!.name).join();
+    put('deny', ids[line.rule]!, line.log, line.allServices, `<${from}>`, `<${to}>`);
+  }
+  for (const [i, mask] of plan.serviceDeny.entries()) if (mask !== 0n) put('class', i, mask);
+  for (const group of plan.dynamicGroups) put('group', group.name, group.max, group.allowScreened);
+  for (const entry of byHostName(plan)) {
+    const host = entry.direction === 'transit' ? entry.host : hostName(entry.host);
+    put(entry.direction, host, entry.peer, entry.serviceClass, ids[entry.rule]!, entry.log);
+  }
+  flush();
+  hash.update(servicesBytes(plan.services));
+  return hash.digest('hex');
+}
+
+/** Matrix entries with hosts in the order of their names; those of one host keep theirs. */
+function* byHostName(plan: Omit<Plan, 'digest'>): Generator<Plan['matrix'][number]> {
+  const byHost = new Map<number, Plan['matrix'][number][]>();
+  const transit: Plan['matrix'][number][] = [];
+  for (const entry of plan.matrix) {
+    if (entry.direction === 'transit') transit.push(entry);
+    else {
+      const list = byHost.get(entry.host);
+      if (list === undefined) byHost.set(entry.host, [entry]);
+      else list.push(entry);
+    }
+  }
+  const nameOf = (host: number): string => plan.hosts[host - 1]!.name;
+  const hosts = [...byHost.keys()].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+  for (const host of hosts) yield* byHost.get(host)!;
+  yield* transit;
+}
+
+/** Little-endian whatever the machine. */
+function servicesBytes(services: Uint16Array): Buffer {
+  const bytes = Buffer.alloc(services.length * 2);
+  for (const [i, serviceClass] of services.entries()) bytes.writeUInt16LE(serviceClass, i * 2);
+  return bytes;
+}

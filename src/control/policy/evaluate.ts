@@ -1,0 +1,120 @@
+import { familyOf, maskAddress, prefixKey } from './address.js';
+import type { Judgement, Members, Opening } from './opening.js';
+import { type AddressClass, type MatrixEntry, PEER_ANY, type Plan } from './plan.js';
+
+/** Judges openings by the tables of a plan, lookup by lookup as the packet path does it. */
+export class PlanEvaluator {
+  readonly #plan: Plan;
+  readonly #addresses = new Map<string, AddressClass>();
+  /** Prefix lengths that occur, longest first. */
+  readonly #lengths: { readonly 4: number[]; readonly 6: number[] } = { 4: [], 6: [] };
+  readonly #matrix = new Map<string, MatrixEntry>();
+
+  constructor(plan: Plan) {
+    this.#plan = plan;
+    for (const entry of plan.addresses) {
+      this.#addresses.set(prefixKey(entry.address, entry.length), entry);
+      const lengths = this.#lengths[familyOf(entry.address)];
+      if (!lengths.includes(entry.length)) lengths.push(entry.length);
+    }
+    this.#lengths[4].sort((a, b) => b - a);
+    this.#lengths[6].sort((a, b) => b - a);
+    for (const entry of plan.matrix) {
+      const { direction, host, peer, serviceClass } = entry;
+      this.#matrix.set(matrixKey(direction, host, peer, serviceClass), entry);
+    }
+  }
+
+  judge(opening: Opening, members: Members): Judgement {
+    const source = this.#classify(opening.source);
+    const destination = this.#classify(opening.destination);
+    if (source.host !== 0 && opening.fromUplink) return drop('spoofed');
+    const denied = this.#denied(opening, source, destination, members);
+    if (denied !== null) return denied;
+    const serviceClass = opening.code === null ? 0 : this.#plan.services[opening.code]!;
+    if (source.host === 0 && destination.host === 0) {
+      const transit = this.#find('transit', source.peerClass, destination.peerClass, serviceClass);
+      return transit === null
+        ? drop('not-screened')
+        : accept({ transit: this.#id(transit) }, transit.log);
+    }
+    let out: MatrixEntry | null = null;
+    if (source.host !== 0) {
+      out = this.#find('out', source.host, destination.peerClass, serviceClass);
+      if (out === null) return drop('no-out');
+    }
+    const outRule = out === null ? {} : { out: this.#id(out) };
+    const outLog = out?.log ?? false;
+    if (destination.host === 0) return accept(outRule, outLog);
+    const into = this.#find('in', destination.host, source.peerClass, serviceClass);
+    if (into === null) return drop('no-in', outRule);
+    return accept({ ...outRule, in: this.#id(into) }, outLog || into.log);
+  }
+
+  /** The class of the longest prefix that holds an address. */
+  #classify(address: Uint8Array): AddressClass {
+    const family = familyOf(address);
+    for (const length of this.#lengths[family]) {
+      const found = this.#addresses.get(prefixKey(maskAddress(address, length), length));
+      if (found !== undefined) return found;
+    }
+    return family === 4 ? this.#plan.defaultV4 : this.#plan.defaultV6;
+  }
+
+  #denied(
+    { source, destination, code }: Opening,
+    sourceClass: AddressClass,
+    destinationClass: AddressClass,
+    members: Members,
+  ): Judgement | null {
+    const { dynamicGroups, deny, serviceDeny, services } = this.#plan;
+    const masks = code === null ? 0n : serviceDeny[services[code]!]!;
+    const holds = (groups: readonly number[], address: Uint8Array): boolean =>
+      groups.some((group) => members(dynamicGroups[group]!.name, address));
+    for (const [i, line] of deny.entries()) {
+      const bit = 1n << BigInt(i);
+      const from = (sourceClass.denyFrom & bit) !== 0n || holds(line.dynamicFrom, source);
+      const to = (destinationClass.denyTo & bit) !== 0n || holds(line.dynamicTo, destination);
+      if (from && to && (line.allServices || (masks & bit) !== 0n)) {
+        return { ...drop('denied', { deny: this.#plan.rules[line.rule]!.id }), log: line.log };
+      }
+    }
+    return null;
+  }
+
+  #find(
+    direction: MatrixEntry['direction'],
+    host: number,
+    peer: number,
+    serviceClass: number,
+  ): MatrixEntry | null {
+    return (
+      this.#matrix.get(matrixKey(direction, host, peer, serviceClass)) ??
+      this.#matrix.get(matrixKey(direction, host, PEER_ANY, serviceClass)) ??
+      null
+    );
+  }
+
+  #id(entry: MatrixEntry): string {
+    return this.#plan.rules[entry.rule]!.id;
+  }
+}
+
+function matrixKey(direction: string, host: number, peer: number, serviceClass: number): string {
+  return `${direction} ${host} ${peer} ${serviceClass}`;
+}
+
+const NO_RULES = { out: null, in: null, transit: null, deny: null };
+
+function drop(reason: Judgement['reason'], rules: Partial<Judgement['rules']> = {}): Judgement {
+  return { verdict: 'drop', reason, rules: { ...NO_RULES, ...rules }, log: false };
+}
+
+function accept(rules: Partial<Judgement['rules']>, log: boolean): Judgement {
+  return { verdict: 'accept', reason: 'none', rules: { ...NO_RULES, ...rules }, log };
+}
+
+/** Judges one opening by a plan; for many, make one {@link PlanEvaluator}. */
+export function judgePlan(plan: Plan, opening: Opening, members: Members): Judgement {
+  return new PlanEvaluator(plan).judge(opening, members);
+}

@@ -1,0 +1,30 @@
+/** The policy: text to syntax tree to plan. Pure, no I/O. The reference model is in `model/`. */
+export {
+  addressKey,
+  familyOf,
+  formatAddress,
+  formatPrefix,
+  type Prefix,
+  readAddress,
+  readPrefix,
+} from './address.js';
+export type {
+  DenyStatement,
+  HostLine,
+  NameUse,
+  PairLine,
+  Peers,
+  Policy,
+  PolicyGroup,
+  PolicyHost,
+  ResolvedNames,
+} from './ast.js';
+export { serviceCode } from './codes.js';
+export { type CompileOptions, compile, DEFAULT_LIMITS, type Limits } from './compile.js';
+export { diffRules, type RuleDifference } from './diff.js';
+export { formatPosition, PolicyError, type PolicyErrorCode } from './errors.js';
+export { judgePlan, PlanEvaluator } from './evaluate.js';
+export { type Judgement, type Members, NO_MEMBERS, type Opening } from './opening.js';
+export { parsePolicy } from './parse.js';
+export type * from './plan.js';
+export { PEER_ANY } from './plan.js';
