@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StreamReport } from './agent/protocol.js';
 import { type Attempt, complaint, connectionKey, judge, specKey } from './judge.js';
+import { ROOT } from './root.js';
 import type { Screen } from './screen.js';
 import { type ActorName, addressOf, type Family } from './site.js';
 import type { SiteNet } from './site-net.js';
-import { type DropWatch, ROOT, type Wall } from './wall.js';
+import type { DropWatch, Wall } from './wall.js';
 
 /** The policy of the demo, relative to the project. */
 export const POLICY = 'examples/infn.yaml';

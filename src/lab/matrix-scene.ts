@@ -52,7 +52,7 @@ export async function matrixScene(
 
 function showMatrix(judged: readonly Judged[], screen: Screen): void {
   screen.wide('');
-  screen.wide('What happened at the wall, against what the slide says (✓ as it should be, ✗ not):');
+  screen.wide('What happened at the wall; a tick where it is what the slide says:');
   screen.wide(slidePicture(judged, screen.paint));
   for (const direction of ['in', 'out'] as const) {
     screen.wide(aquilantePicture(judged, direction, screen.paint));

@@ -3,10 +3,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { POLICY } from './live-scenes.js';
 import { LabError } from './netns.js';
+import { ROOT } from './root.js';
 import type { Screen } from './screen.js';
 import { STATIONS } from './site.js';
 import type { SiteNet } from './site-net.js';
-import { type AttachMode, ROOT, Wall } from './wall.js';
+import { type AttachMode, Wall } from './wall.js';
 
 interface Status {
   readonly node: string;
@@ -16,7 +17,11 @@ interface Status {
 
 /** Throws one clear line when something that must be built is not there. */
 export function requireBuild(): void {
-  for (const path of ['bin/bwctl', 'bin/bridgewalld', 'build/bpf/bridgewall.bpf.o']) {
+  for (const path of [
+    'dist/src/bwctl/main.js',
+    'dist/src/control/daemon/main.js',
+    'build/bpf/bridgewall.bpf.o',
+  ]) {
     if (!existsSync(join(ROOT, path))) {
       throw new LabError('COMMAND', `${path} is missing: run make build first`);
     }

@@ -3,13 +3,10 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { connectionKey, type Drop } from './judge.js';
 import type { Lab } from './netns.js';
 import { type Ended, endChild, LabError, type Namespace } from './netns.js';
-
-/** Top of the project, where `bin/` and `examples/` are. */
-export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+import { ROOT } from './root.js';
 
 export type AttachMode = 'auto' | 'tc' | 'xdp' | 'generic';
 

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { check, checkAttempt, POLICY, type Stage } from './live-scenes.js';
+import { ROOT } from './root.js';
 import { addressOf } from './site.js';
-import { ROOT } from './wall.js';
 
 interface RuleRef {
   readonly file: string;

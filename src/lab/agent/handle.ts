@@ -1,8 +1,9 @@
 /** The lab's end of an agent: starts it in a namespace and gives it jobs. */
 import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { LabError, type Namespace } from '../netns.js';
+import { ROOT } from '../root.js';
 import type { AnswerLine, JobName, Jobs } from './protocol.js';
 
 interface Waiting {
@@ -19,7 +20,7 @@ export class Agent {
 
   constructor(namespace: Namespace) {
     this.namespace = namespace;
-    const program = fileURLToPath(new URL('./agent.js', import.meta.url));
+    const program = join(ROOT, 'dist/src/lab/agent/agent.js');
     this.#child = namespace.spawn([process.execPath, program], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
