@@ -41,6 +41,7 @@ import {
 import { apiDefinition } from './definition.js';
 import { encodeFilter } from './encode.js';
 import { errorOf } from './errors.js';
+import { whyUnreachable } from './socket.js';
 
 /** An apply of a large policy takes its time. */
 const APPLY_DEADLINE_MS = 300_000;
@@ -65,12 +66,16 @@ export class NodeClient implements Disposable {
 
   /** @param socket path of the node's unix socket */
   constructor(socket: string) {
-    this.#socket = socket;
+    this.#socket = absolute(socket);
     const { Node } = apiDefinition().v1;
-    this.#grpc = new Node(`unix:${absolute(socket)}`, credentials.createInsecure(), {
+    this.#grpc = new Node(`unix:${this.#socket}`, credentials.createInsecure(), {
       'grpc.max_receive_message_length': -1,
       'grpc.max_send_message_length': -1,
       'grpc.enable_retries': 0,
+      // Else a client inherits the waiting time of one that found no daemon a moment ago.
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 1000,
     });
   }
 
@@ -159,7 +164,7 @@ export class NodeClient implements Disposable {
         yield (message as StatesResponse__Output).states.map(decodeState);
       }
     } catch (error) {
-      throw this.#errorOf(error);
+      throw await this.#errorOf(error);
     } finally {
       call.cancel();
     }
@@ -182,7 +187,7 @@ export class NodeClient implements Disposable {
         yield { ts, records: records.map(decodeRecord), lost };
       }
     } catch (error) {
-      if (!signal.aborted) throw this.#errorOf(error);
+      if (!signal.aborted) throw await this.#errorOf(error);
     } finally {
       signal.removeEventListener('abort', cancel);
       call.cancel();
@@ -198,27 +203,34 @@ export class NodeClient implements Disposable {
     this.close();
   }
 
-  #call<Response>(
+  async #call<Response>(
     invoke: (
       options: CallOptions,
       done: (error: CallError | null, response?: Response) => void,
     ) => void,
     deadlineMs = DEADLINE_MS,
   ): Promise<Response> {
-    return new Promise((resolve, reject) => {
-      invoke({ deadline: Date.now() + deadlineMs }, (error, response) => {
-        if (error !== null) reject(this.#errorOf(error));
-        else resolve(response as Response);
+    try {
+      return await new Promise<Response>((resolve, reject) => {
+        invoke({ deadline: Date.now() + deadlineMs }, (error, response) => {
+          if (error !== null) reject(error);
+          else resolve(response as Response);
+        });
       });
-    });
+    } catch (error) {
+      throw await this.#errorOf(error);
+    }
   }
 
-  #errorOf(error: unknown): unknown {
-    return isStatus(error) ? errorOf(error, this.#socket) : error;
+  async #errorOf(error: unknown): Promise<unknown> {
+    if (!isStatus(error)) return error;
+    const unreachable =
+      error.code === status.UNAVAILABLE ? await whyUnreachable(this.#socket) : null;
+    return unreachable ?? errorOf(error, this.#socket);
   }
 }
 
-function isStatus(error: unknown): error is StatusObject {
+function isStatus(error: unknown): error is StatusObject & Error {
   return (
     error instanceof Error &&
     'code' in error &&

@@ -86,7 +86,7 @@ export function errorOf(reply: StatusObject, socket: string): ServiceError | Api
     case status.INTERNAL:
       return new ServiceError('internal', details, positionOf(reply.metadata));
     case status.UNAVAILABLE:
-      return unavailable(details, socket);
+      return new ApiError('EUNAVAILABLE', oneLine(`${socket}: ${details}`));
     case status.DEADLINE_EXCEEDED:
       return new ApiError('ETIMEOUT', `the daemon at ${socket} does not answer in time`);
     case status.CANCELLED:
@@ -96,23 +96,6 @@ export function errorOf(reply: StatusObject, socket: string): ServiceError | Api
     default:
       return new ApiError('EPROTOCOL', oneLine(`${socket}: ${details}`));
   }
-}
-
-/** grpc-js tells the reason of a failed connect in words only. */
-function unavailable(details: string, socket: string): ApiError {
-  if (/\bEACCES\b|\bEPERM\b/.test(details)) {
-    return new ApiError('EACCESS', `permission denied: ${socket}`);
-  }
-  if (/\bENOENT\b/.test(details)) {
-    return new ApiError('EUNAVAILABLE', `no daemon: there is no socket ${socket}`);
-  }
-  if (/\bECONNREFUSED\b/.test(details)) {
-    return new ApiError('EUNAVAILABLE', `no daemon answers at ${socket}`);
-  }
-  if (/\bENOTSOCK\b|\bEPROTOTYPE\b/.test(details)) {
-    return new ApiError('ESOCKETPATH', `${socket} is not the socket of a daemon`);
-  }
-  return new ApiError('EUNAVAILABLE', oneLine(`the daemon at ${socket} went away: ${details}`));
 }
 
 function positionOf(metadata: Metadata): Position | null {

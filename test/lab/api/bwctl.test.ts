@@ -1,0 +1,320 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { ApiServer } from '../../../src/control/api/server.js';
+import { bwctl, type Outcome, start } from './bwctl.js';
+import { FakeNode, MANY, RULE, record, STATE, TOTALS } from './fake-node.js';
+
+let directory: string;
+let socket: string;
+let server: ApiServer;
+const node = new FakeNode();
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'bw-api-'));
+  socket = join(directory, 'fw1.sock');
+  server = new ApiServer(node, { socket });
+  await server.listen();
+});
+
+afterAll(async () => {
+  await server?.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+beforeEach(() => {
+  node.asked.length = 0;
+  node.installed = '';
+  node.generation = 0;
+  node.members.clear();
+});
+
+function ask(...words: string[]): Promise<Outcome> {
+  return bwctl(words, { BWCTL_SOCKET: socket });
+}
+
+async function json(...words: string[]): Promise<unknown> {
+  const { code, stdout, stderr } = await ask(...words, '-o', 'json');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return JSON.parse(stdout);
+}
+
+async function policyFile(text: string): Promise<string> {
+  const path = join(directory, 'policy.yaml');
+  await writeFile(path, text);
+  return path;
+}
+
+describe('apply and plan', () => {
+  test('apply tells generation, changes and warnings, and who did it and why', async () => {
+    const file = await policyFile('hosts: {}');
+    const { code, stdout, stderr } = await ask('apply', file, '-m', 'ticket 4711');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toBe(
+      [
+        '+ aquilante in mailin from any  policy.yaml:21',
+        `${file}:7:3: warning: group lonely is empty`,
+        'generation 1 installed: 1 rule added, 0 removed, 0 changed (42 rules, 6 hosts in all)',
+        '',
+      ].join('\n'),
+    );
+    expect(node.asked).toEqual([
+      {
+        apply: { text: 'hosts: {}', file },
+        by: expect.stringMatching(/^\S+ \(uid \d+\)$/),
+        why: 'ticket 4711',
+      },
+    ]);
+  });
+
+  test('apply -o json', async () => {
+    const file = await policyFile('hosts: {}');
+    expect(await json('apply', file)).toEqual({
+      generation: 1,
+      digest: 'd1'.repeat(32),
+      installed: true,
+      differs: true,
+      changes: [{ kind: 'added', before: null, after: RULE }],
+      warnings: [{ message: 'group lonely is empty', position: { file, line: 7, column: 3 } }],
+      rules: 42,
+      hosts: 6,
+    });
+  });
+
+  test('a dash is standard input', async () => {
+    const { code, stderr } = await bwctl(['apply', '-'], { BWCTL_SOCKET: socket }, 'bad');
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: '<stdin>:3:14: port 70000 is no port; did you mean 7000?\n',
+    });
+  });
+
+  test('plan exits with 2 while there are differences, then with 0', async () => {
+    const file = await policyFile('hosts: {}');
+    expect(await ask('plan', file)).toMatchObject({ code: 2, stderr: '' });
+    expect(await ask('plan', file, '-o', 'json')).toMatchObject({ code: 2, stderr: '' });
+    await ask('apply', file);
+    expect((await ask('plan', file)).stdout).toMatch(/no differences\n$/);
+    expect(await json('plan', file)).toMatchObject({ differs: false, changes: [] });
+    expect((await ask('apply', file)).stdout).toMatch(/generation 1 stays/);
+  });
+
+  test('a wrong policy is one line that begins with its position', async () => {
+    const file = await policyFile('bad');
+    for (const command of ['apply', 'plan']) {
+      expect(await ask(command, file)).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: `${file}:3:14: port 70000 is no port; did you mean 7000?\n`,
+      });
+    }
+  });
+
+  test('what fails inside the node is one line, too', async () => {
+    const file = await policyFile('crash');
+    expect(await ask('apply', file)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'bwctl: bpf map update failed: E2BIG\n',
+    });
+  });
+
+  test('a file that is not there, and one that is no text', async () => {
+    const missing = join(directory, 'missing.yaml');
+    expect((await ask('apply', missing)).stderr).toBe(`bwctl: ${missing}: no such file\n`);
+    const binary = join(directory, 'binary.yaml');
+    await writeFile(binary, Buffer.from([0xff, 0xfe, 0x00]));
+    expect((await ask('apply', binary)).stderr).toBe(`bwctl: ${binary}: not a text in UTF-8\n`);
+  });
+});
+
+describe('questions', () => {
+  test('explain names rule and place', async () => {
+    expect(await json('explain', 'tcp', '10.0.0.1:40000', 'aquilante:25', '--port', 'up1')).toEqual(
+      {
+        verdict: 'accept',
+        reason: 'none',
+        explanation: 'the frame was not dropped',
+        port: 'up1',
+        rules: { out: null, in: RULE, transit: null, deny: null },
+        state: null,
+      },
+    );
+    expect(node.asked).toEqual([
+      {
+        protocol: 'tcp',
+        source: '10.0.0.1',
+        sourcePort: 40000,
+        destination: 'aquilante',
+        destinationPort: 25,
+        icmpType: 0,
+        port: 'up1',
+      },
+    ]);
+    const { stdout } = await ask('explain', 'tcp', '[2001:db8::1]:40000', 'aquilante:25');
+    expect(stdout).toContain('accept  tcp [2001:db8::1]:40000 -> aquilante:25, entering by up0');
+    expect(stdout).toContain('policy.yaml:21');
+  });
+
+  test('a drop is an answer: exit 0', async () => {
+    const { code, stdout } = await ask('explain', 'tcp', '10.0.0.1', 'aquilante:23');
+    expect(code).toBe(0);
+    expect(stdout).toContain('reason: no-in: the destination is screened');
+  });
+
+  test('explain icmp passes the type', async () => {
+    await ask('explain', 'icmp', '10.0.0.1', 'aquilante', '13');
+    expect(node.asked).toMatchObject([{ protocol: 'icmp', icmpType: 13 }]);
+  });
+
+  test('an unknown host is the node to tell', async () => {
+    expect(await ask('explain', 'tcp', '10.0.0.1', 'nobody:25')).toMatchObject({
+      code: 1,
+      stderr: 'bwctl: the policy knows no host "nobody"\n',
+    });
+  });
+
+  test('status, before and after the first policy', async () => {
+    expect(await json('status')).toMatchObject({ generation: 0, policy: null });
+    node.generation = 3;
+    const status = (await json('status')) as Record<string, unknown>;
+    expect(status).toEqual(await node.status());
+    expect(Object.keys(status)).toEqual(
+      'node role mode generation policy attach states counters sync'.split(' '),
+    );
+    const { stdout } = await ask('status');
+    expect(stdout).toContain('node:    fw1, active, enforce');
+    expect(stdout).toContain('generation 3');
+  });
+
+  test('counters are plain numbers; rules come when asked for', async () => {
+    const quiet = { ...TOTALS, rx: 0, forwarded: 0, passed: 0, dropped: {} };
+    const { reasons } = await node.counters();
+    const everything = { total: TOTALS, ports: { up0: TOTALS, dn0: quiet }, reasons };
+    expect(await json('counters')).toEqual(everything);
+    const { rules } = await node.counters();
+    expect(rules[0]?.packets).toBe(MANY);
+    expect(await json('counters', '--rules')).toEqual({ ...everything, rules });
+    expect(await json('counters', '--port', 'dn0')).toMatchObject({ ports: { dn0: quiet } });
+    expect(await ask('counters', '--port', 'dn7')).toMatchObject({
+      code: 1,
+      stderr: 'bwctl: no port is named dn7\n',
+    });
+    const { stdout } = await ask('counters', '--rules');
+    expect(stdout).toMatch(/no-in +8 +the destination is screened/);
+    expect(stdout).toMatch(/1 +3s ago +aquilante in mailin from any +policy.yaml:21/);
+    expect(stdout).toMatch(/never/);
+  });
+
+  test('states are JSON Lines', async () => {
+    node.states_ = [[STATE, STATE], [], [STATE]];
+    const { code, stdout } = await ask('states', 'proto=tcp', 'port=25', '-o', 'json');
+    expect(code).toBe(0);
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).toEqual([STATE, STATE, STATE]);
+    expect(node.asked).toEqual([{ proto: 'tcp', port: 25 }]);
+    expect((await ask('states')).stdout).toMatch(
+      /tcp +10\.0\.0\.1:40000 +193\.206\.157\.12:25 +10\.20 +established/,
+    );
+    expect(await ask('states', 'host=nobody')).toMatchObject({ code: 1 });
+  });
+
+  test('many states arrive complete', async () => {
+    const batch = Array.from({ length: 5000 }, (_, i) => ({ ...STATE, sport: i }));
+    node.states_ = Array.from({ length: 20 }, () => batch);
+    const { stdout } = await ask('states', '-o', 'json');
+    expect(stdout.trimEnd().split('\n').length).toBe(100_000);
+  });
+
+  test('ports and matrix', async () => {
+    expect(await json('ports')).toEqual(await node.ports());
+    expect((await ask('ports')).stdout).toMatch(/up0 +uplink +yes +02:00:00:00:00:01 +1500/);
+    node.generation = 1;
+    expect(await json('matrix')).toEqual(await node.matrix());
+    const { stdout } = await ask('matrix');
+    expect(stdout).toContain('SRC\\DST');
+    expect(stdout).toContain('636/tcp');
+  });
+});
+
+describe('set', () => {
+  test('add, list, del', async () => {
+    const added = await json('set', 'add', 'badguys', '10.0.0.9', '2001:db8::9', '--ttl', '1h');
+    expect(added).toEqual({ name: 'badguys', added: 2 });
+    expect(await json('set', 'add', 'badguys', '10.0.0.8')).toEqual({ name: 'badguys', added: 1 });
+    expect(await json('set', 'list')).toEqual([{ name: 'badguys', max: 1_000_000, members: 3 }]);
+    expect(await json('set', 'list', 'badguys')).toEqual([
+      { address: '10.0.0.9', ttl: 3600 },
+      { address: '2001:db8::9', ttl: 3600 },
+      { address: '10.0.0.8', ttl: null },
+    ]);
+    expect((await ask('set', 'list', 'badguys')).stdout).toMatch(/10\.0\.0\.9 +in 1h\n/);
+    expect((await ask('set', 'del', 'badguys', '10.0.0.9', '10.0.0.7')).stdout).toBe(
+      '1 member deleted from badguys, 1 not in it\n',
+    );
+    expect((await ask('set', 'list')).stdout).toMatch(/badguys +2 +1000000/);
+  });
+
+  test('an unknown group', async () => {
+    expect(await ask('set', 'add', 'nosuch', '10.0.0.9')).toMatchObject({
+      code: 1,
+      stderr: 'bwctl: no dynamic group is named nosuch\n',
+    });
+  });
+});
+
+describe('watch drops', () => {
+  test('prints JSON Lines as they come, ends with 0 on an interrupt', async () => {
+    const child = start(['watch', 'drops', '-o', 'json'], { BWCTL_SOCKET: socket });
+    const closed = new Promise((resolve) => child.once('close', resolve));
+    while (node.watchers.size === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    node.log(1, 2);
+    const lines: unknown[] = [];
+    for await (const line of createInterface({ input: child.stdout! })) {
+      lines.push(JSON.parse(line));
+      if (lines.length === 2) child.kill('SIGINT');
+    }
+    expect(lines).toEqual([record(1), record(2)]);
+    expect(await closed).toBe(0);
+    while (node.watchers.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+});
+
+describe('finding the node', () => {
+  test('--socket is stronger than BWCTL_SOCKET, wherever it stands', async () => {
+    const env = { BWCTL_SOCKET: join(directory, 'other.sock') };
+    expect(await bwctl(['status', '--socket', socket], env)).toMatchObject({ code: 0 });
+    expect(await bwctl(['--socket', socket, 'status'], env)).toMatchObject({ code: 0 });
+  });
+
+  test('no daemon is one line and exit 1', async () => {
+    const other = join(directory, 'other.sock');
+    expect(await bwctl(['status'], { BWCTL_SOCKET: other })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `bwctl: no daemon: there is no socket ${other}\n`,
+    });
+  });
+
+  test('mistakes on the command line are one line and exit 1', async () => {
+    for (const words of [
+      [],
+      ['set'],
+      ['nosuch'],
+      ['status', '--nosuch'],
+      ['explain', 'tcp', 'a'],
+    ]) {
+      const { code, stdout, stderr } = await ask(...words);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(/^bwctl: [^\n]+\n$/);
+    }
+  });
+
+  test('options of later releases are not there', async () => {
+    for (const option of ['--confirm', '--dry-run', '--if-generation']) {
+      expect((await ask('apply', 'x.yaml', option)).stderr).toContain(`unknown option '${option}'`);
+    }
+  });
+});

@@ -1,0 +1,242 @@
+/** A node without a dataplane: canned answers, and a record of what was asked. */
+import type {
+  ApplyResult,
+  CountersResult,
+  CounterTotals,
+  ExplainQuery,
+  ExplainResult,
+  LogRecord,
+  MatrixResult,
+  NodeService,
+  PlanResult,
+  PolicySource,
+  PortInfo,
+  RuleRef,
+  SetInfo,
+  SetMember,
+  StateEntry,
+  StateFilter,
+  StatusResult,
+} from '../../../src/control/service.js';
+import { ServiceError } from '../../../src/control/service.js';
+
+export const RULE: RuleRef = {
+  id: '5f2c91aa',
+  host: 'aquilante',
+  direction: 'in',
+  service: 'mailin',
+  peers: 'any',
+  file: 'policy.yaml',
+  line: 21,
+};
+
+/** More than 32 bits hold, within what a double holds exactly. */
+export const MANY = 2 ** 40 + 1;
+
+export const TOTALS: CounterTotals = {
+  rx: MANY,
+  forwarded: MANY - 15,
+  passed: 4,
+  answered: 0,
+  txFailed: 1,
+  dropped: { 'no-in': 8, denied: 3 },
+  logSuppressed: 2,
+  logLost: 0,
+};
+
+export const STATE: StateEntry = {
+  proto: 'tcp',
+  src: '10.0.0.1',
+  sport: 40000,
+  dst: '193.206.157.12',
+  dport: 25,
+  vlan: [10, 20],
+  phase: 'established',
+  age: 12.5,
+  timeout: 431987.5,
+  rules: { out: null, in: RULE.id, transit: null },
+};
+
+/** The `n`th of a row of log records. */
+export function record(n: number): LogRecord {
+  return {
+    ts: new Date(1_700_000_000_000 + n).toISOString(),
+    verdict: 'drop',
+    reason: 'no-in',
+    explanation: 'the destination is screened and no in rule allows this',
+    proto: 'tcp',
+    src: '10.0.0.1',
+    sport: n % 65536,
+    dst: '193.206.157.12',
+    dport: 23,
+    icmpType: null,
+    port: 'up0',
+    vlan: [],
+    srcMac: '02:00:00:00:00:01',
+    dstMac: '02:00:00:00:00:02',
+    length: 74,
+    rule: null,
+  };
+}
+
+export class FakeNode implements NodeService {
+  readonly asked: unknown[] = [];
+  /** Installed policy; the same text again changes nothing. */
+  installed = '';
+  generation = 0;
+  states_: StateEntry[][] = [[STATE]];
+  members = new Map<string, number | null>();
+  /** Callbacks of the watches that are on. */
+  readonly watchers = new Set<(record: LogRecord) => void>();
+
+  async apply(source: PolicySource, by: string, why?: string): Promise<ApplyResult> {
+    this.asked.push({ apply: source, by, why });
+    const planned = await this.plan(source);
+    if (planned.differs) {
+      this.installed = source.text;
+      this.generation += 1;
+    }
+    const { generation } = this;
+    return { ...planned, generation, digest: 'd1'.repeat(32), installed: planned.differs };
+  }
+
+  async plan(source: PolicySource): Promise<PlanResult> {
+    if (source.text.includes('crash')) throw new Error('bpf map update failed:\n  E2BIG');
+    if (source.text.includes('bad')) {
+      const position = { file: source.file, line: 3, column: 14 };
+      throw new ServiceError('invalid', 'port 70000 is no port; did you mean 7000?', position);
+    }
+    const differs = source.text !== this.installed;
+    const changes = differs ? [{ kind: 'added' as const, before: null, after: RULE }] : [];
+    const position = { file: source.file, line: 7, column: 3 };
+    const warnings = [{ message: 'group lonely is empty', position }];
+    return { differs, changes, warnings, rules: 42, hosts: 6 };
+  }
+
+  async explain(query: ExplainQuery): Promise<ExplainResult> {
+    this.asked.push(query);
+    const rules = { out: null, in: null, transit: null, deny: null };
+    if (query.destination === 'nobody') {
+      throw new ServiceError('not-found', 'the policy knows no host "nobody"');
+    }
+    if (query.destinationPort !== 25) {
+      const explanation = 'the destination is screened and no in rule allows this';
+      return { verdict: 'drop', reason: 'no-in', explanation, port: 'up0', rules, state: null };
+    }
+    return {
+      verdict: 'accept',
+      reason: 'none',
+      explanation: 'the frame was not dropped',
+      port: query.port === '' ? 'up0' : query.port,
+      rules: { ...rules, in: RULE },
+      state: null,
+    };
+  }
+
+  async status(): Promise<StatusResult> {
+    return {
+      node: 'fw1',
+      role: 'active',
+      mode: 'enforce',
+      generation: this.generation,
+      policy: this.generation === 0 ? null : { digest: 'd1'.repeat(32), rules: 42, hosts: 6 },
+      attach: [
+        { port: 'up0', side: 'uplink', mode: 'tc', why: 'veth has no native XDP worth using' },
+        { port: 'dn0', side: 'inside', mode: 'tc', why: 'veth has no native XDP worth using' },
+      ],
+      states: { pending: 2, established: 7, max: 262144 },
+      counters: TOTALS,
+      sync: null,
+    };
+  }
+
+  async counters(): Promise<CountersResult> {
+    const quiet = { ...TOTALS, rx: 0, forwarded: 0, passed: 0, dropped: {} };
+    return {
+      total: TOTALS,
+      ports: { up0: TOTALS, dn0: quiet },
+      rules: [
+        { rule: RULE, packets: MANY, bytes: 800, connections: 1, idle: 3.25 },
+        {
+          rule: { ...RULE, id: 'feed', line: 22 },
+          packets: 0,
+          bytes: 0,
+          connections: 0,
+          idle: null,
+        },
+      ],
+      reasons: { 'no-in': 'the destination is screened and no in rule allows this' },
+    };
+  }
+
+  async *states(filter: StateFilter): AsyncGenerator<StateEntry[]> {
+    this.asked.push(filter);
+    if (filter.host === 'nobody') {
+      throw new ServiceError('not-found', 'the policy knows no host "nobody"');
+    }
+    yield* this.states_;
+  }
+
+  async ports(): Promise<PortInfo[]> {
+    return [
+      {
+        name: 'up0',
+        side: 'uplink',
+        ifindex: 4,
+        mac: '02:00:00:00:00:01',
+        mtu: 1500,
+        carrier: true,
+        mode: 'tc',
+        why: 'veth has no native XDP worth using',
+        macs: 3,
+        counters: TOTALS,
+      },
+    ];
+  }
+
+  async matrix(): Promise<MatrixResult> {
+    return {
+      generation: this.generation,
+      cells: [
+        { from: 'any', to: 'aquilante', services: ['mailin', '80/tcp'] },
+        { from: 'aquilante', to: 'auth', services: ['636/tcp'] },
+      ],
+    };
+  }
+
+  async sets(): Promise<SetInfo[]> {
+    return [{ name: 'badguys', max: 1_000_000, members: this.members.size }];
+  }
+
+  async setMembers(name: string): Promise<SetMember[]> {
+    this.#known(name);
+    return [...this.members].map(([address, ttl]) => ({ address, ttl }));
+  }
+
+  async setAdd(name: string, addresses: string[], ttlSeconds: number | null): Promise<number> {
+    this.#known(name);
+    const fresh = addresses.filter((address) => !this.members.has(address));
+    for (const address of addresses) this.members.set(address, ttlSeconds);
+    return fresh.length;
+  }
+
+  async setDelete(name: string, addresses: string[]): Promise<number> {
+    this.#known(name);
+    return addresses.filter((address) => this.members.delete(address)).length;
+  }
+
+  watchDrops(onRecord: (record: LogRecord) => void, signal: AbortSignal): void {
+    this.watchers.add(onRecord);
+    signal.addEventListener('abort', () => this.watchers.delete(onRecord), { once: true });
+  }
+
+  /** Makes log records, for everybody who watches. */
+  log(...numbers: number[]): void {
+    for (const watcher of this.watchers) for (const n of numbers) watcher(record(n));
+  }
+
+  #known(name: string): void {
+    if (name !== 'badguys')
+      throw new ServiceError('not-found', `no dynamic group is named ${name}`);
+  }
+}
