@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+import { recordLine, stateRow } from '../../../../src/bwctl/format/flows.js';
+import { plain } from '../../../../src/bwctl/format/paint.js';
+import type { LogRecord, RuleRef } from '../../../../src/control/service.js';
+
+const RULE: RuleRef = {
+  id: '5f2c',
+  host: 'mail',
+  direction: 'in',
+  service: '25/tcp',
+  peers: 'any',
+  file: 'p.yaml',
+  line: 9,
+};
+
+const RECORD: LogRecord = {
+  ts: '2026-01-01T00:00:00.000Z',
+  verdict: 'drop',
+  reason: 'no-in',
+  explanation: 'no in rule',
+  proto: 'tcp',
+  src: '10.0.0.1',
+  sport: 4000,
+  dst: '2001:db8::1',
+  dport: 23,
+  icmpType: null,
+  port: 'up0',
+  vlan: [],
+  srcMac: '02:00:00:00:00:01',
+  dstMac: '02:00:00:00:00:02',
+  length: 60,
+  rule: null,
+};
+
+test('a drop', () => {
+  expect(recordLine(RECORD, plain)).toBe(
+    '2026-01-01T00:00:00.000Z drop no-in tcp 10.0.0.1:4000 -> [2001:db8::1]:23 by up0 (no in rule)',
+  );
+});
+
+test('a ping inside VLANs that a deny line dropped', () => {
+  const rule = { ...RULE, direction: 'deny', host: '', service: 'all', peers: 'badguys' };
+  const record = { ...RECORD, proto: 'icmp', icmpType: 8, vlan: [10, 20], dst: '10.0.0.2', rule };
+  expect(recordLine({ ...record, reason: 'denied' }, plain)).toBe(
+    '2026-01-01T00:00:00.000Z drop denied icmp 10.0.0.1 -> 10.0.0.2 type 8 by up0 vlan 10.20 [deny all badguys, p.yaml:9]',
+  );
+});
+
+test('an accepted opening', () => {
+  expect(recordLine({ ...RECORD, verdict: 'accept', rule: RULE }, plain)).toBe(
+    '2026-01-01T00:00:00.000Z accept tcp 10.0.0.1:4000 -> [2001:db8::1]:23 by up0 [mail in 25/tcp from any, p.yaml:9]',
+  );
+});
+
+test('a frame without addresses', () => {
+  const record = { ...RECORD, proto: '', src: '', dst: '', reason: 'ethertype' };
+  expect(recordLine(record, plain)).toContain(
+    'drop ethertype 02:00:00:00:00:01 -> 02:00:00:00:00:02 by up0',
+  );
+});
+
+test('states', () => {
+  const state = { src: '10.0.0.1', dst: '10.0.0.2', sport: 7, dport: 0, phase: 'pending' };
+  const rules = { out: 'a', in: 'b', transit: null };
+  expect(stateRow({ ...state, proto: 'icmp', vlan: [], age: 1, timeout: 29, rules })).toEqual([
+    'icmp',
+    '10.0.0.1',
+    '10.0.0.2',
+    '-',
+    'pending',
+    '1s',
+    '29s',
+    'a b',
+  ]);
+});

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { plain } from '../../../../src/bwctl/format/paint.js';
+import { formatApply, formatPlan } from '../../../../src/bwctl/format/policy.js';
+import type { PlanResult, RuleChange, RuleRef } from '../../../../src/control/service.js';
+
+const RULE: RuleRef = {
+  id: '5f2c',
+  host: 'mail',
+  direction: 'in',
+  service: '25/tcp',
+  peers: 'any',
+  file: 'p.yaml',
+  line: 9,
+};
+
+function planOf(...changes: RuleChange[]): PlanResult {
+  return { differs: changes.length > 0, changes, warnings: [], rules: 2, hosts: 1 };
+}
+
+test('a plan shows every change with its sign and place', () => {
+  const plan = planOf(
+    { kind: 'added', before: null, after: RULE },
+    { kind: 'removed', before: { ...RULE, service: '23/tcp', line: 8 }, after: null },
+    { kind: 'changed', before: RULE, after: { ...RULE, peers: 'local', line: 10 } },
+    { kind: 'changed', before: RULE, after: { ...RULE, line: 12 } },
+  );
+  expect(formatPlan(plan, plain)).toEqual([
+    '+ mail in 25/tcp from any  p.yaml:9',
+    '- mail in 23/tcp from any  p.yaml:8',
+    '~ was mail in 25/tcp from any  p.yaml:9',
+    '~ now mail in 25/tcp from local  p.yaml:10',
+    '~ mail in 25/tcp from any  p.yaml:12',
+    '1 rule added, 1 removed, 2 changed',
+  ]);
+});
+
+test('no differences, and differences that are in no rule', () => {
+  expect(formatPlan(planOf(), plain)).toEqual(['no differences']);
+  expect(formatPlan({ ...planOf(), differs: true }, plain)).toEqual(['no rule changed']);
+});
+
+test('an apply of a large policy shows the first changes', () => {
+  const changes = Array.from({ length: 50 }, (_, i) => {
+    const after = { ...RULE, line: i + 1 };
+    return { kind: 'added' as const, before: null, after };
+  });
+  const applied = { ...planOf(...changes), generation: 4, digest: 'd', installed: true };
+  const lines = formatApply(applied, plain);
+  expect(lines).toHaveLength(42);
+  expect(lines.slice(-2)).toEqual([
+    '  and 10 changes more',
+    'generation 4 installed: 50 rules added, 0 removed, 0 changed (2 rules, 1 host in all)',
+  ]);
+});

@@ -1,0 +1,220 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  decodeApply,
+  decodeCounters,
+  decodeExplain,
+  decodeFilter,
+  decodeMember,
+  decodePort,
+  decodeRecord,
+  decodeState,
+  decodeStatus,
+} from '../../../../src/control/api/decode.js';
+import { apiDefinition } from '../../../../src/control/api/definition.js';
+import {
+  encodeApply,
+  encodeCounters,
+  encodeExplain,
+  encodeFilter,
+  encodeMember,
+  encodePort,
+  encodeRecord,
+  encodeState,
+  encodeStatus,
+} from '../../../../src/control/api/encode.js';
+
+const { v1 } = apiDefinition();
+
+interface Wire<In, Out> {
+  serialize(value: In): Buffer;
+  deserialize(bytes: Buffer): Out;
+}
+
+/** Whatever goes over the wire arrives as it was. */
+function roundTrip<Shape, In, Out>(
+  shapes: fc.Arbitrary<Shape>,
+  wire: Wire<In, Out>,
+  encode: (shape: Shape) => In,
+  decode: (message: Out) => Shape,
+): void {
+  fc.assert(
+    fc.property(shapes, (shape) => {
+      expect(decode(wire.deserialize(wire.serialize(encode(shape))))).toEqual(shape);
+    }),
+  );
+}
+
+const text = fc.string({ unit: 'grapheme' });
+const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,12}$/);
+const counter = fc.maxSafeNat();
+const u32 = fc.nat({ max: 0xffffffff });
+const seconds = fc.double({ min: 0, max: 1e9, noNaN: true }).map((s) => s + 0);
+const side = fc.constantFrom('uplink' as const, 'inside' as const);
+const verdict = fc.constantFrom('accept' as const, 'drop' as const);
+const maybe = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(value);
+const dictionary = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Record<string, T>> =>
+  fc.dictionary(name, value, { noNullPrototype: true });
+
+const rule = fc.record({
+  id: text,
+  host: text,
+  direction: fc.constantFrom('in', 'out', 'transit', 'deny'),
+  service: text,
+  peers: text,
+  file: text,
+  line: u32,
+});
+const totals = fc.record({
+  rx: counter,
+  forwarded: counter,
+  passed: counter,
+  answered: counter,
+  txFailed: counter,
+  dropped: dictionary(counter),
+  logSuppressed: counter,
+  logLost: counter,
+});
+const attach = fc.record({ port: text, side, mode: text, why: text });
+
+test('apply', () => {
+  const shapes = fc.record({
+    generation: u32,
+    digest: text,
+    installed: fc.boolean(),
+    differs: fc.boolean(),
+    changes: fc.array(
+      fc.record({
+        kind: fc.constantFrom('added' as const, 'removed' as const, 'changed' as const),
+        before: maybe(rule),
+        after: maybe(rule),
+      }),
+    ),
+    warnings: fc.array(
+      fc.record({
+        message: text,
+        position: fc.record({ file: text, line: u32, column: u32 }),
+      }),
+    ),
+    rules: u32,
+    hosts: u32,
+  });
+  roundTrip(shapes, v1.ApplyResponse, encodeApply, decodeApply);
+});
+
+test('explain', () => {
+  const shapes = fc.record({
+    verdict,
+    reason: text,
+    explanation: text,
+    port: text,
+    rules: fc.record({
+      out: maybe(rule),
+      in: maybe(rule),
+      transit: maybe(rule),
+      deny: maybe(rule),
+    }),
+    state: maybe(fc.record({ phase: text })),
+  });
+  roundTrip(shapes, v1.ExplainResponse, encodeExplain, decodeExplain);
+});
+
+test('status', () => {
+  const shapes = fc.record({
+    node: text,
+    role: text,
+    mode: text,
+    generation: u32,
+    policy: maybe(fc.record({ digest: text, rules: u32, hosts: u32 })),
+    attach: fc.array(attach),
+    states: fc.record({ pending: counter, established: counter, max: counter }),
+    counters: totals,
+    sync: maybe(
+      fc.record({
+        peer: text,
+        connected: fc.boolean(),
+        lagMs: seconds,
+        digestsMatch: fc.boolean(),
+      }),
+    ),
+  });
+  roundTrip(shapes, v1.StatusResponse, encodeStatus, decodeStatus);
+});
+
+test('counters', () => {
+  const shapes = fc.record({
+    total: totals,
+    ports: dictionary(totals),
+    rules: fc.array(
+      fc.record({
+        rule,
+        packets: counter,
+        bytes: counter,
+        connections: counter,
+        idle: maybe(seconds),
+      }),
+    ),
+    reasons: dictionary(text),
+  });
+  const encode = (c: Parameters<typeof encodeCounters>[0]) =>
+    encodeCounters(c, { rules: true, port: '' });
+  roundTrip(shapes, v1.CountersResponse, encode, decodeCounters);
+});
+
+test('states and filters', () => {
+  const shapes = fc.record({
+    proto: text,
+    src: text,
+    sport: fc.nat(65535),
+    dst: text,
+    dport: fc.nat(65535),
+    vlan: fc.array(fc.nat(4095), { maxLength: 2 }),
+    phase: text,
+    age: seconds,
+    timeout: seconds,
+    rules: fc.record({ out: maybe(text), in: maybe(text), transit: maybe(text) }),
+  });
+  roundTrip(shapes, v1.StateEntry, encodeState, decodeState);
+  const filters = fc.record(
+    { proto: text, address: text, port: fc.nat(65535), host: text, phase: text },
+    { requiredKeys: [] },
+  );
+  roundTrip(filters, v1.StatesRequest, encodeFilter, decodeFilter);
+});
+
+test('ports, members and log records', () => {
+  const ports = fc.record({
+    name: text,
+    side,
+    ifindex: u32,
+    mac: text,
+    mtu: u32,
+    carrier: fc.boolean(),
+    mode: text,
+    why: text,
+    macs: u32,
+    counters: totals,
+  });
+  roundTrip(ports, v1.PortInfo, encodePort, decodePort);
+  const members = fc.record({ address: text, ttl: maybe(seconds) });
+  roundTrip(members, v1.SetMember, encodeMember, decodeMember);
+  const records = fc.record({
+    ts: text,
+    verdict,
+    reason: text,
+    explanation: text,
+    proto: text,
+    src: text,
+    sport: fc.nat(65535),
+    dst: text,
+    dport: fc.nat(65535),
+    icmpType: maybe(fc.nat(255)),
+    port: text,
+    vlan: fc.array(fc.nat(4095), { maxLength: 2 }),
+    srcMac: text,
+    dstMac: text,
+    length: u32,
+    rule: maybe(rule),
+  });
+  roundTrip(records, v1.LogRecord, encodeRecord, decodeRecord);
+});
