@@ -1,0 +1,19 @@
+/** libbpf-ts: BPF objects, maps, programs and links for Node, over libbpf. */
+export type { Btf, FieldLayout, FieldType, MapTypes, StructLayout } from './btf.js';
+export { type Codec, codec } from './codec.js';
+export { skbContext, xdpContext } from './contexts.js';
+export { BpfError } from './error.js';
+export type { LinkInfo, MapInfo, ProgramInfo, XdpMode } from './info.js';
+export { BpfIterator, BpfLink } from './link.js';
+export { BpfMap, type MapOptions, type MapSlice, type UpdateFlag } from './map.js';
+export { MapFlags, type MapTypeName } from './map-types.js';
+export { BpfObject } from './object.js';
+export {
+  BpfProgram,
+  type TestRunOptions,
+  type TestRunResult,
+} from './program.js';
+export { RingBuffers, type RingBuffersOptions, type SlabHandler } from './ring-buffers.js';
+export { cpuCount, jiffiesPerSecond } from './system.js';
+export { detachTc, queryTc, type TcDirection, type TcPlace } from './tc.js';
+export { queryXdp } from './xdp.js';

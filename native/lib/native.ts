@@ -1,0 +1,169 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Btf } from './btf.js';
+import { BpfError } from './error.js';
+import type { LinkInfo, MapInfo, ProgramInfo, XdpMode } from './info.js';
+
+/** The C++ classes and functions, as they are: no checks of types, those are this library's. */
+export interface Addon {
+  setErrorClass(errorClass: typeof BpfError): void;
+  NativeObject: new (path: string) => NativeObject;
+  NativeMap: new (fd: number) => NativeMap;
+  NativeProgram: new (fd: number) => NativeProgram;
+  NativeLink: new (fd: number) => NativeLink;
+  NativeIterator: new (fd: number) => NativeIterator;
+  NativeRingReader: new (
+    fds: number[],
+    sizes: number[],
+    onSlab: (slab: Buffer, records: Uint32Array, lost: number) => void,
+    slabBytes: number,
+    maxDelayMs: number,
+    slabs: number,
+  ) => NativeRingReader;
+  createMap(
+    type: number,
+    name: string,
+    keySize: number,
+    valueSize: number,
+    maxEntries: number,
+    flags: number,
+    innerFd: number,
+  ): number;
+  getPinned(path: string, kind: 'map' | 'program' | 'link'): number;
+  removePin(path: string): void;
+  attachTc(
+    programFd: number,
+    ifindex: number,
+    egress: boolean,
+    handle: number,
+    priority: number,
+    replace: boolean,
+  ): void;
+  detachTc(ifindex: number, egress: boolean, handle: number, priority: number): boolean;
+  queryTc(ifindex: number, egress: boolean, handle: number, priority: number): number | undefined;
+  queryXdp(ifindex: number): { programId: number; mode: XdpMode | 'none' };
+  cpuCount(): number;
+  jiffiesPerSecond(): number;
+}
+
+/** An opened object file. */
+export interface NativeObject {
+  btf(): Btf;
+  initialValue(map: string): Buffer;
+  setVariable(name: string, value: bigint): void;
+  setMaxEntries(map: string, n: number): void;
+  reuseMap(map: string, fd: number): void;
+  setAutoload(program: string, on: boolean): void;
+  load(): void;
+  map(name: string): number;
+  program(name: string): number;
+  maps(): string[];
+  programs(): string[];
+  close(): void;
+}
+
+/** One slice of a walk over a map; position null: the end. */
+export interface NativeSlice {
+  count: number;
+  position: Buffer | null;
+}
+
+/** An open map. */
+export interface NativeMap {
+  info(): MapInfo;
+  descriptor(): number;
+  lookup(key: Uint8Array): Buffer | undefined;
+  update(key: Uint8Array, value: Uint8Array, flags: number): void;
+  delete(key: Uint8Array): boolean;
+  updateBatch(
+    keys: Uint8Array,
+    values: Uint8Array,
+    count: number,
+  ): { done: number; errno: number; code: string; text: string } | null;
+  deleteBatch(keys: Uint8Array, count: number): number;
+  lookupBatch(
+    position: Uint8Array | null,
+    keys: Uint8Array,
+    values: Uint8Array,
+    room: number,
+  ): NativeSlice | 'larger' | 'unsupported';
+  scan(
+    position: Uint8Array | null,
+    keys: Uint8Array,
+    values: Uint8Array,
+    room: number,
+  ): NativeSlice;
+  memory(): ArrayBuffer;
+  storeWord(index: number, value: bigint): void;
+  loadWord(index: number): bigint;
+  pin(path: string): void;
+  close(): void;
+}
+
+/** A loaded program. */
+export interface NativeProgram {
+  info(): ProgramInfo;
+  descriptor(): number;
+  testRun(
+    data: Uint8Array | null,
+    dataOut: number,
+    ctx: Uint8Array | null,
+    repeat: number,
+    live: boolean,
+    batchSize: number,
+  ): { retval: number; data: Buffer; ctx: Buffer; durationNs: number };
+  attachXdp(ifindex: number, generic: boolean): number;
+  attachIter(mapFd: number): number;
+  pin(path: string): void;
+  close(): void;
+}
+
+/** An attachment. */
+export interface NativeLink {
+  info(): LinkInfo;
+  update(programFd: number): void;
+  detach(): void;
+  iterate(): number;
+  pin(path: string): void;
+  close(): void;
+}
+
+/** One run of an iterator program. */
+export interface NativeIterator {
+  read(size: number): Buffer;
+  close(): void;
+}
+
+/** The thread that drains ring buffers. */
+export interface NativeRingReader {
+  close(): void;
+}
+
+const BUILT = join('build', 'Release', 'libbpf_ts.node');
+
+let loaded: Addon | undefined;
+
+/**
+ * The addon, loaded when first needed: what only describes layouts works without it.
+ * @throws {BpfError} ENOADDON when it was not built
+ */
+export function addon(): Addon {
+  if (loaded === undefined) {
+    const found = createRequire(import.meta.url)(find()) as Addon;
+    found.setErrorClass(BpfError);
+    loaded = found;
+  }
+  return loaded;
+}
+
+/** The sources lie in native/lib, the compiled code in dist/native/lib: the build is above either. */
+function find(): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  for (let at = here, next = dirname(at); at !== next; at = next, next = dirname(at)) {
+    const path = join(at, BUILT);
+    if (existsSync(path)) return path;
+  }
+  throw new BpfError(`no ${BUILT} above ${here}: build it with node-gyp`, 'ENOADDON');
+}

@@ -1,0 +1,65 @@
+// What the addon exports. The TypeScript in native/lib is its only caller and checks types first.
+#include <bpf/libbpf.h>
+#include <napi.h>
+#include <time.h>
+
+#include "error.h"
+#include "iterator.h"
+#include "link.h"
+#include "map.h"
+#include "network.h"
+#include "object_file.h"
+#include "pin.h"
+#include "program.h"
+#include "ring_reader.h"
+
+namespace libbpf_ts {
+
+namespace {
+
+Napi::Value CpuCount(const Napi::CallbackInfo& info) {
+  int count = libbpf_num_possible_cpus();
+  if (count < 0) ThrowErrno(info.Env(), "count CPUs", -count);
+  return Napi::Number::New(info.Env(), count);
+}
+
+// The coarse clock moves once per tick.
+Napi::Value JiffiesPerSecond(const Napi::CallbackInfo& info) {
+  struct timespec tick;
+  if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) != 0 || tick.tv_nsec <= 0) {
+    ThrowErrno(info.Env(), "read the length of a tick", errno);
+  }
+  return Napi::Number::New(info.Env(), (1000000000 + tick.tv_nsec / 2) / tick.tv_nsec);
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  InstallPrint();
+  env.SetInstanceData(new AddonData);
+  exports["setErrorClass"] = Napi::Function::New<SetErrorClass>(env);
+  exports["NativeObject"] = ObjectFile::Define(env);
+  exports["NativeMap"] = Map::Define(env);
+  exports["NativeProgram"] = Program::Define(env);
+  exports["NativeLink"] = Link::Define(env);
+  exports["NativeIterator"] = Iterator::Define(env);
+  exports["NativeRingReader"] = RingReader::Define(env);
+  exports["createMap"] = Napi::Function::New<Map::Create>(env);
+  exports["getPinned"] = Napi::Function::New<GetPinned>(env);
+  exports["removePin"] = Napi::Function::New<RemovePin>(env);
+  exports["attachTc"] = Napi::Function::New<AttachTc>(env);
+  exports["detachTc"] = Napi::Function::New<DetachTc>(env);
+  exports["queryTc"] = Napi::Function::New<QueryTc>(env);
+  exports["queryXdp"] = Napi::Function::New<QueryXdp>(env);
+  exports["cpuCount"] = Napi::Function::New<CpuCount>(env);
+  exports["jiffiesPerSecond"] = Napi::Function::New<JiffiesPerSecond>(env);
+  return exports;
+}
+
+}  // namespace
+
+}  // namespace libbpf_ts
+
+static Napi::Object InitAddon(Napi::Env env, Napi::Object exports) {
+  return libbpf_ts::Init(env, exports);
+}
+
+NODE_API_MODULE(libbpf_ts, InitAddon)
