@@ -4,6 +4,7 @@ import type { Paint } from './paint.js';
 import { table, visible, widthOf } from './table.js';
 
 const CORNER = 'SRC\\DST';
+const SEPARATOR = ' │ ';
 
 /**
  * Lines of the matrix. The picture, if it fits into `width` columns; else one line for each cell.
@@ -14,8 +15,15 @@ export function formatMatrix(matrix: MatrixResult, width: number, paint: Paint):
   const { generation, cells } = matrix;
   if (generation === 0) return ['no policy was ever applied: everything is dropped'];
   if (cells.length === 0) return ['the matrix is empty: everything is dropped'];
-  const picture = drawPicture(matrix, paint);
-  if (picture.every((line) => widthOf(line) <= width)) return picture;
+  // A matrix of thousands of hosts is never drawn only to find that it does not fit.
+  const narrowest = axes(matrix).columns.reduce(
+    (sum, name) => sum + SEPARATOR.length + widthOf(name),
+    0,
+  );
+  if (narrowest <= width) {
+    const picture = drawPicture(matrix, paint);
+    if (picture.every((line) => widthOf(line) <= width)) return picture;
+  }
   const columns = ['FROM', 'TO', 'SERVICES'].map((title) => ({ title }));
   return table(
     columns,
@@ -47,7 +55,9 @@ function drawPicture(matrix: MatrixResult, paint: Paint): string[] {
     Math.max(widthOf(name), ...grid.map((row) => Math.max(...(row[i] ?? ['']).map(widthOf)))),
   );
   const line = (first: string, cells: readonly string[]): string =>
-    [pad(first, head), ...cells.map((cell, i) => pad(cell, widths[i] ?? 0))].join(' │ ').trimEnd();
+    [pad(first, head), ...cells.map((cell, i) => pad(cell, widths[i] ?? 0))]
+      .join(SEPARATOR)
+      .trimEnd();
   const rule = [head, ...widths].map((w) => '─'.repeat(w)).join('─┼─');
   const picture = [line(CORNER, columns.map(visible))];
   grid.forEach((row, r) => {
