@@ -7,6 +7,7 @@ import { existsSync, unlinkSync } from 'node:fs';
 import {
   BpfError,
   BpfLink,
+  BpfProgram,
   detachTc,
   queryTc,
   queryXdp,
@@ -25,28 +26,30 @@ const TC = { direction: 'ingress', handle: 0xb1, priority: 1 } as const;
 export interface AttachDeps {
   readonly pins: PinSet;
   /** Keeps the NIC from taking VLAN tags off a frame before XDP sees it. */
-  stripVlanOff(port: string): Promise<void>;
+  keepVlanTags(port: string): Promise<void>;
 }
 
 /**
- * Brings every port to one mode and says why it is that one. Ports that have left the bridge lose
- * their links.
+ * Brings every port to one mode and says why it is that one. Ports that have left the bridge
+ * (`gone`: their ifindexes) lose their programs.
  * @throws DataplaneError `attach`
  */
 export async function attachAll(
   dataplane: Dataplane,
   ports: readonly NumberedPort[],
+  gone: readonly number[],
   wish: AttachWish,
   deps: AttachDeps,
 ): Promise<ModeReason> {
   dropOldLinks(ports, deps.pins);
+  for (const ifindex of gone) detachTcProgram(ifindex);
   for (const port of ports) attachTcProgram(dataplane, port);
   const first = firstMode(wish, ports);
   if (first.mode === 'tc') {
     for (const port of ports) dropLink(port.number, deps.pins);
     return first;
   }
-  for (const port of ports) await deps.stripVlanOff(port.name);
+  for (const port of ports) await deps.keepVlanTags(port.name);
   for (const port of ports) {
     try {
       attachXdp(dataplane, port, first.mode === 'xdp' ? 'native' : 'generic', deps.pins);
@@ -81,6 +84,19 @@ export function attachedMode(dataplane: Dataplane, ifindex: number): AttachMode 
 /** Takes the tc program off a port; true when there was one. */
 export function detachTcProgram(ifindex: number): boolean {
   return queryTc({ ifindex, ...TC }) !== undefined && detachTc({ ifindex, ...TC });
+}
+
+/** Id of the program that stands where the tc program of a wall stands; undefined: none does. */
+export function tcProgramId(ifindex: number): number | undefined {
+  return queryTc({ ifindex, ...TC })?.programId;
+}
+
+/** Id of the pinned tc program; undefined: none is pinned. */
+export function pinnedTcProgram(pins: PinSet): number | undefined {
+  const path = pins.program('tc_wall');
+  if (!existsSync(path)) return undefined;
+  using program = BpfProgram.adopt(path);
+  return program.info.id;
 }
 
 /** Detaches every XDP link that is pinned, and removes the pins. */

@@ -6,6 +6,8 @@ import type { Dataplane } from './object.js';
 import { protocolName } from './states.js';
 
 const { EventType, TagBits } = layouts;
+/** Of each record the reader tells offset, length and CPU. */
+const RECORD_WORDS = 3;
 
 /** What the packet path tells. */
 export type WallEvent =
@@ -67,10 +69,11 @@ export function readEvents(
   onEvents: (events: WallEvent[], lost: number) => void,
 ): RingBuffers {
   const name = (reason: number) => dataplane.reasons.get(reason).name;
-  return new RingBuffers([...dataplane.rings], (slab, records, lost) => {
-    const events = Array.from(records, (record) =>
-      describeEvent(layouts.event.decode(slab, record.offset), name),
-    );
+  return new RingBuffers(dataplane.rings, (slab, records, lost) => {
+    const events: WallEvent[] = [];
+    for (let i = 0; i < records.length; i += RECORD_WORDS) {
+      events.push(describeEvent(layouts.event.decode(slab, records[i]!), name));
+    }
     onEvents(events, lost);
   });
 }

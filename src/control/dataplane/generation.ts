@@ -3,14 +3,9 @@ import * as layouts from '../../generated/layouts.js';
 import { isV4 } from '../policy/address.js';
 import type { AddressClass, Plan } from '../policy/plan.js';
 import { DataplaneError } from './errors.js';
+import type { Numbering } from './numbering.js';
 
 const { Direction, GenerationFlags, Limits, MatrixFlags } = layouts;
-
-/** Numbers that rule ids and dynamic groups have in the maps. */
-export interface Numbering {
-  readonly ruleSlots: ReadonlyMap<string, number>;
-  readonly groupBits: ReadonlyMap<string, number>;
-}
 
 /** Keys and values of one hash map, packed. */
 export interface Packed {

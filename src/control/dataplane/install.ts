@@ -11,15 +11,15 @@ import { DataplaneError } from './errors.js';
 import {
   checkSize,
   generationValue,
-  type Numbering,
   type Packed,
   packAddresses,
   packMatrix,
 } from './generation.js';
+import type { Numbering } from './numbering.js';
 import { type Dataplane, index } from './object.js';
 import { assignSlots } from './slots.js';
 
-const { GenerationFlags, Limits, ServiceCode } = layouts;
+const { Limits, ServiceCode } = layouts;
 const MMAPABLE = 1 << 10;
 const OUTER = ['addresses', 'services', 'service_deny', 'matrix'] as const;
 const BATCH = 65536;
@@ -195,11 +195,6 @@ export class Installer {
       if (outer.lookup(index(slot)) !== undefined) outer.delete(index(slot));
     }
   }
-}
-
-/** Flags of a generation that has a policy. */
-export function hasPolicy(generation: layouts.Generation): boolean {
-  return (generation.flags & GenerationFlags.POLICY) !== 0;
 }
 
 function hashOf(name: string, packed: Packed): BpfMap {

@@ -71,8 +71,14 @@ function pinnedPorts(dataplane: Dataplane): layouts.Port[] {
   return ports;
 }
 
-/** Writes the ports; those that are no longer named leave. Returns them with their numbers. */
-export function writePorts(dataplane: Dataplane, devices: readonly PortDevice[]): NumberedPort[] {
+/**
+ * Writes the ports; those that are no longer named leave. Returns them with their numbers, and the
+ * ifindexes of those that left.
+ */
+export function writePorts(
+  dataplane: Dataplane,
+  devices: readonly PortDevice[],
+): { ports: NumberedPort[]; gone: number[] } {
   const before = pinnedPorts(dataplane);
   const held = new Map(before.map((port) => [port.ifindex, port.number]));
   const ports = numberPorts(devices, held, Limits.MAX_PORTS);
@@ -99,7 +105,7 @@ export function writePorts(dataplane: Dataplane, devices: readonly PortDevice[])
     dataplane.map('port_list').update(index(port.number), value);
     dataplane.map('ports').update(index(port.ifindex), value);
   }
-  return ports;
+  return { ports, gone: gone.map((port) => port.ifindex) };
 }
 
 function clearCounters(dataplane: Dataplane, number: number): void {

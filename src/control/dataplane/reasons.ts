@@ -6,11 +6,6 @@ export interface ReasonText {
   readonly text: string;
 }
 
-function text(bytes: Uint8Array): string {
-  const end = bytes.indexOf(0);
-  return Buffer.from(bytes.subarray(0, end < 0 ? bytes.length : end)).toString('utf8');
-}
-
 /** Reasons by number, from the bytes of the object's `reason_table`. */
 export class Reasons {
   readonly #table: readonly ReasonText[];
@@ -19,7 +14,7 @@ export class Reasons {
     const rows: ReasonText[] = [];
     for (let at = 0; at + reasonText.size <= table.length; at += reasonText.size) {
       const row = reasonText.decode(table, at);
-      rows.push({ name: text(row.name), text: text(row.text) });
+      rows.push({ name: row.name, text: row.text });
     }
     this.#table = rows;
   }

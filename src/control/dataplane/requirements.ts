@@ -3,7 +3,7 @@
  * is changed before all of them are known to be met.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname } from 'node:path';
 import { DataplaneError } from './errors.js';
@@ -26,6 +26,20 @@ export function bpfDevices(mountinfo: string): Set<string> {
     if (source.startsWith('bpf ') && device !== undefined) devices.add(device);
   }
   return devices;
+}
+
+/** Ids of the mounts that a mountinfo file lists. A mount belongs to one namespace only. */
+function mountIds(mountinfo: string): Set<string> {
+  return new Set(mountinfo.split('\n').flatMap((line) => line.split(' ')[0] || []));
+}
+
+/**
+ * True when two processes, by their mountinfo, share a mount namespace. Their /proc/PID/ns/mnt would
+ * say so too, but reading that of PID 1 needs more rights than a confined root has.
+ */
+export function sameMounts(own: string, other: string): boolean {
+  const others = mountIds(other);
+  return [...mountIds(own)].some((id) => others.has(id));
 }
 
 /** `major:minor` of a device number as stat(2) gives it, the way mountinfo writes it. */
@@ -74,15 +88,16 @@ function isBpffs(path: string): boolean {
  */
 export function checkPins(pins: string): void {
   const nearest = nearestExisting(pins);
+  const ofFirst = readFileSync('/proc/1/mountinfo', 'utf8');
   if (isBpffs(nearest)) {
-    const lasting = bpfDevices(readFileSync('/proc/1/mountinfo', 'utf8'));
+    const lasting = bpfDevices(ofFirst);
     if (lasting.has(deviceName(statSync(nearest, { bigint: true }).dev))) return;
     throw new DataplaneError(
       'no-bpffs',
       `${pins}: pins would not last: this bpffs is mounted in a private mount namespace only`,
     );
   }
-  if (readlinkSync('/proc/self/ns/mnt') !== readlinkSync('/proc/1/ns/mnt')) {
+  if (!sameMounts(readFileSync('/proc/self/mountinfo', 'utf8'), ofFirst)) {
     throw new DataplaneError(
       'no-bpffs',
       `${pins}: no bpffs there, and one mounted from this private mount namespace would not last; mount it beforehand: mount -t bpf bpf ${pins}`,

@@ -8,6 +8,8 @@ export const generationRecord = z.strictObject({
   file: z.string(),
   /** Who applied it. */
   by: z.string(),
+  /** The operator's words about it, or ''. */
+  why: z.string(),
   /** When, ISO 8601 in UTC. */
   at: z.iso.datetime(),
   /** Digest of the compiled plan. */

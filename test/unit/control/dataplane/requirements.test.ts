@@ -3,6 +3,7 @@ import {
   bpfDevices,
   deviceName,
   kernelIsNewEnough,
+  sameMounts,
 } from '../../../../src/control/dataplane/requirements.js';
 
 describe('kernelIsNewEnough', () => {
@@ -32,5 +33,16 @@ describe('deviceName', () => {
     expect(deviceName(0x801n)).toBe('8:1');
     // Minor numbers above 255 are split in a dev_t.
     expect(deviceName(0x10002cn)).toBe('0:300');
+  });
+});
+
+describe('sameMounts', () => {
+  const first = '22 1 8:1 / / rw - ext4 /dev/sda1 rw\n23 22 0:20 / /sys rw - sysfs sysfs rw\n';
+  it('knows a namespace by a mount in common, also from within a chroot', () => {
+    expect(sameMounts(first, first)).toBe(true);
+    expect(sameMounts('23 22 0:20 / / rw - sysfs sysfs rw\n', first)).toBe(true);
+  });
+  it('tells a private copy, whose mounts have other ids', () => {
+    expect(sameMounts('60 59 8:1 / / rw - ext4 /dev/sda1 rw\n', first)).toBe(false);
   });
 });

@@ -16,6 +16,7 @@ const record = (generation: number): GenerationRecord => ({
   text: `# policy ${generation}\nhosts: {}\n`,
   file: 'policy.yaml',
   by: 'root',
+  why: '',
   at: '2026-11-21T20:00:00.000Z',
   digest: 'ab'.repeat(32),
   ruleSlots: { 'aquilante-in-25': 1, 7: 2 },

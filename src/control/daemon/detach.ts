@@ -1,0 +1,50 @@
+/** How a node goes away: ports out of the bridge, programs off, pins removed, the nft table last. */
+import { rm } from 'node:fs/promises';
+import { prepareSocket } from '../api/socket.js';
+import { Links, releaseBridge } from '../bridge/index.js';
+import type { NodeConfig } from '../config/index.js';
+import {
+  checkKernel,
+  detachLinks,
+  detachTcProgram,
+  PinSet,
+  pinnedTcProgram,
+  tcProgramId,
+} from '../dataplane/index.js';
+import { WallTable } from '../netfilter/index.js';
+import { lockNode } from './lock.js';
+
+/**
+ * Takes the wall of a node down; it may be done again, and on a node that never ran. A daemon that
+ * runs must be stopped first.
+ */
+export async function detachWall(config: NodeConfig): Promise<void> {
+  checkKernel();
+  const release = await lockNode(config.node, config.pins);
+  try {
+    await prepareSocket(config.api.socket);
+    using links = new Links();
+    await dismantle(config, links);
+    await rm(config.api.socket, { force: true });
+  } finally {
+    await release();
+  }
+}
+
+/** The steps themselves. Ports leave first: from then on no frame can cross, guarded or not. */
+export async function dismantle(config: NodeConfig, links: Links): Promise<void> {
+  const released = await releaseBridge(links, config);
+  const pins = new PinSet(config.pins, config.node);
+  detachLinks(pins);
+  const named = new Set([...released, ...config.bridge.ports.map((port) => port.name)]);
+  const ours = pinnedTcProgram(pins);
+  for (const link of await links.list()) {
+    // Other nodes may run in this namespace; a port may have left the node file.
+    const there = tcProgramId(link.ifindex);
+    if (there !== undefined && (there === ours || named.has(link.name))) {
+      detachTcProgram(link.ifindex);
+    }
+  }
+  pins.remove();
+  await WallTable.remove(config.node);
+}

@@ -1,0 +1,41 @@
+/** What the packet path tells goes into the log: one line for a slab's events of a kind. */
+import type { Logger } from 'pino';
+import type { NumberedPort, WallEvent } from '../dataplane/index.js';
+
+const MESSAGES: Record<WallEvent['kind'], string> = {
+  'mac-moved': 'a MAC address moved to another port',
+  'table-full': 'the table of established states is full',
+  'state-cut': 'a live connection was cut by a change of policy',
+  unknown: 'an event this version does not know',
+};
+
+/** Takes the events of a slab; ports are named, and a flood of one kind is one line with its number. */
+export function logEvents(
+  log: Logger,
+  ports: readonly NumberedPort[],
+): (events: readonly WallEvent[], lost: number) => void {
+  const names = new Map(ports.map((port) => [port.number, port.name]));
+  return (events, lost) => {
+    const byKind = new Map<WallEvent['kind'], WallEvent[]>();
+    for (const event of events) {
+      const same = byKind.get(event.kind);
+      if (same === undefined) byKind.set(event.kind, [event]);
+      else same.push(event);
+    }
+    for (const [kind, same] of byKind) {
+      const [first] = same;
+      const fields = { ...named(first!, names), count: same.length };
+      if (kind === 'state-cut') log.info(fields, MESSAGES[kind]);
+      else log.warn(fields, MESSAGES[kind]);
+    }
+    if (lost > 0) log.warn({ lost }, 'events were lost');
+  };
+}
+
+function named(event: WallEvent, names: ReadonlyMap<number, string>): Record<string, unknown> {
+  const name = (port: number) => names.get(port) ?? String(port);
+  if (event.kind === 'mac-moved') {
+    return { ...event, fromPort: name(event.fromPort), toPort: name(event.toPort) };
+  }
+  return event.kind === 'table-full' ? { ...event, port: name(event.port) } : { ...event };
+}

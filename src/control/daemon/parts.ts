@@ -1,0 +1,20 @@
+/** The parts that a running node is made of, as the start sequence hands them to the service. */
+import type { Logger } from 'pino';
+import type { Links } from '../bridge/index.js';
+import type { NodeConfig } from '../config/index.js';
+import type { Dataplane, ModeReason, NumberedPort, Sets, Sweeper } from '../dataplane/index.js';
+import type { LogFeed } from './log-feed.js';
+import type { Policies } from './policies.js';
+
+export interface WallParts {
+  readonly config: NodeConfig;
+  readonly log: Logger;
+  readonly links: Links;
+  readonly dataplane: Dataplane;
+  readonly ports: readonly NumberedPort[];
+  readonly mode: ModeReason;
+  readonly policies: Policies;
+  readonly sets: Sets;
+  readonly sweeper: Sweeper;
+  readonly logFeed: LogFeed;
+}

@@ -1,0 +1,241 @@
+/**
+ * How a node comes up. Nothing is touched before everything that can be checked has been; the nft
+ * table stands before a port joins the bridge; and whatever was pinned is taken over as it is, so
+ * that a restart changes nothing on the wire.
+ */
+import type { Logger } from 'pino';
+import { ApiServer } from '../api/server.js';
+import { prepareSocket } from '../api/socket.js';
+import {
+  type BridgeSurvey,
+  driverOf,
+  keepVlanTags,
+  type Link,
+  Links,
+  prepareBridge,
+} from '../bridge/index.js';
+import type { NodeConfig } from '../config/index.js';
+import {
+  attachAll,
+  checkKernel,
+  checkPins,
+  Dataplane,
+  Installer,
+  type ModeReason,
+  mountPins,
+  type NumberedPort,
+  PinSet,
+  type PortDevice,
+  readEvents,
+  Sets,
+  Sweeper,
+  writeNode,
+  writePorts,
+  writeTimeouts,
+} from '../dataplane/index.js';
+import { WallTable } from '../netfilter/index.js';
+import { GenerationStore, generationRecord } from '../store/index.js';
+import { dismantle } from './detach.js';
+import { logEvents } from './event-log.js';
+import { lockNode } from './lock.js';
+import { LogFeed } from './log-feed.js';
+import { Policies, type Restoration } from './policies.js';
+import { Wall } from './wall.js';
+
+export interface StartOptions {
+  /** Take ports that have an address or carry the default route. */
+  readonly force: boolean;
+  readonly log: Logger;
+}
+
+/** A node that runs. */
+export interface RunningWall {
+  readonly wall: Wall;
+  /** Lets go of everything in this process; the wall stays up. */
+  stop(): Promise<void>;
+}
+
+/** What the kernel holds once the guard is up. */
+interface Raised {
+  readonly dataplane: Dataplane;
+  readonly ports: readonly NumberedPort[];
+  readonly mode: ModeReason;
+}
+
+/** Undoes, last first, what was taken in this process. */
+class Leases {
+  readonly #releases: (() => void | Promise<void>)[] = [];
+
+  add(release: () => void | Promise<void>): void {
+    this.#releases.push(release);
+  }
+
+  async release(): Promise<void> {
+    for (const release of this.#releases.splice(0).reverse()) await release();
+  }
+}
+
+/** Brings the node up. Every error is one clear line; what fails early has changed nothing. */
+export async function startWall(config: NodeConfig, options: StartOptions): Promise<RunningWall> {
+  const leases = new Leases();
+  try {
+    return await start(config, options, leases);
+  } catch (error) {
+    await leases.release();
+    throw error;
+  }
+}
+
+async function start(
+  config: NodeConfig,
+  { force, log }: StartOptions,
+  leases: Leases,
+): Promise<RunningWall> {
+  checkKernel();
+  leases.add(await lockNode(config.node, config.pins));
+  await prepareSocket(config.api.socket);
+  checkPins(config.pins);
+  const links = new Links();
+  leases.add(() => links.close());
+
+  const pins = new PinSet(config.pins, config.node);
+  let raised: Raised | undefined;
+  const prepared = await prepareBridge(links, config, {
+    force,
+    beforeJoin: async (survey) => {
+      raised = await raise(config, survey, pins, links, log);
+    },
+  });
+  const { dataplane, ports, mode } = raised!;
+  leases.add(() => dataplane.close());
+  // Joining may have given the bridge its MAC.
+  writeNode(dataplane, ports, nodeSettings(config, prepared.bridge.mac));
+  if (prepared.removed.length > 0) {
+    log.warn(
+      { ports: prepared.removed },
+      'taken out of the bridge: the node file does not name them',
+    );
+  }
+
+  const store = await GenerationStore.open(config.store, generationRecord);
+  const installer = new Installer(dataplane);
+  const sets = await Sets.open(dataplane);
+  const warn = (message: string) => log.warn(message);
+  const policies = new Policies({ installer, sets, store, warn });
+  logRestoration(log, await policies.restore());
+
+  const logFeed = new LogFeed();
+  leases.add(() => logFeed.close());
+  const names = new Map(ports.map((port) => [port.ifindex, port.name]));
+  await logFeed.open(config.log.group, {
+    get rules() {
+      return policies.index;
+    },
+    reason: (number) => dataplane.reasons.get(number),
+    portName: (ifindex) => names.get(ifindex) ?? '',
+  });
+  const events = readEvents(dataplane, logEvents(log, ports));
+  leases.add(() => events.close());
+  const sweeper = new Sweeper(
+    dataplane,
+    (error) => log.error({ error: String(error) }, 'sweeping failed'),
+    () => sets.sweep(),
+  );
+  leases.add(() => sweeper.stop());
+  sweeper.start();
+
+  const parts = { config, log, links, dataplane, ports, mode, policies, sets, sweeper, logFeed };
+  const wall = new Wall(parts, installer);
+  leases.add(() => wall.close());
+  const api = new ApiServer(wall, {
+    socket: config.api.socket,
+    onError: (method, error) => log.error({ method, error: String(error) }, 'call failed'),
+  });
+  leases.add(() => api.close());
+  await api.listen();
+  log.info({ node: config.node, mode: mode.mode, socket: config.api.socket }, 'the wall stands');
+  return { wall, stop: () => leases.release() };
+}
+
+/** The guard: nft table, then programs on every port. Only then may ports join. */
+async function raise(
+  config: NodeConfig,
+  survey: BridgeSurvey,
+  pins: PinSet,
+  links: Links,
+  log: Logger,
+): Promise<Raised> {
+  mountPins(config.pins);
+  const fresh = pins.completeTag() === undefined;
+  const names = config.bridge.ports.map((port) => port.name);
+  await WallTable.load({ node: config.node, ports: names, group: config.log.group });
+  let dataplane: Dataplane | undefined;
+  try {
+    dataplane = Dataplane.open(pins, { maxStates: config.state.max });
+    tellAdoption(dataplane, config, log);
+    const { ports, gone } = writePorts(dataplane, await portDevices(config, survey));
+    const mac = survey.bridge?.mac ?? survey.ports[0]!.mac;
+    writeNode(dataplane, ports, nodeSettings(config, mac));
+    writeTimeouts(dataplane);
+    const byName = new Map(survey.ports.map((link) => [link.name, link]));
+    const mode = await attachAll(dataplane, ports, gone, config.attach, {
+      pins,
+      keepVlanTags: async (port) => {
+        const trouble = await keepVlanTags(byName.get(port)!);
+        if (trouble !== undefined) log.debug({ port, trouble }, 'rxvlan was not turned off');
+      },
+    });
+    for (const port of ports)
+      log.info({ port: port.name, why: mode.why.get(port.name) }, 'attached');
+    return { dataplane, ports, mode };
+  } catch (error) {
+    dataplane?.close();
+    // A wall that stood before stays as it is; what this start began is cleared away.
+    if (fresh) await dismantle(config, links);
+    throw error;
+  }
+}
+
+function tellAdoption(dataplane: Dataplane, config: NodeConfig, log: Logger): void {
+  if (dataplane.fresh) return;
+  log.info({ object: dataplane.tag }, 'adopted the running dataplane');
+  if (dataplane.tag !== dataplane.builtTag) {
+    log.warn(
+      { running: dataplane.tag, built: dataplane.builtTag },
+      'this version has another dataplane; the running one stays until bridgewalld --detach',
+    );
+  }
+  const max = dataplane.map('established').info.maxEntries;
+  if (max !== config.state.max) {
+    log.warn(
+      `state.max stays ${max} until bridgewalld --detach; the node file says ${config.state.max}`,
+    );
+  }
+}
+
+async function portDevices(config: NodeConfig, survey: BridgeSurvey): Promise<PortDevice[]> {
+  return Promise.all(
+    survey.ports.map(async (link: Link, i) => ({
+      name: link.name,
+      side: config.bridge.ports[i]!.side,
+      ifindex: link.ifindex,
+      mac: link.mac,
+      driver: await driverOf(link),
+    })),
+  );
+}
+
+function nodeSettings(config: NodeConfig, bridgeMac: string) {
+  return { bridgeMac, logRate: config.log.rate, reserved: config.bridge.reserved };
+}
+
+function logRestoration(log: Logger, restored: Restoration): void {
+  if (restored.kind === 'none') {
+    log.info('no policy was ever applied: everything is dropped');
+    return;
+  }
+  const { kind, ...fields } = restored;
+  if (kind === 'adopted') log.info(fields, 'adopted the installed policy');
+  else if (kind === 'reinstalled') log.warn(fields, 'installed the last policy of the store anew');
+  else log.error(fields, 'what judges is not known from the store; it stays as it is');
+}

@@ -1,0 +1,239 @@
+/** The node itself, as its API and its operators see it. */
+
+import { Action, Phase } from '../../generated/layouts.js';
+import {
+  attachedMode,
+  explainFrame,
+  type Installer,
+  learnedCount,
+  liveStates,
+  type NumberedPort,
+  phaseName,
+  portCounts,
+  ruleCounts,
+  sumCounts,
+} from '../dataplane/index.js';
+import { addressKey } from '../policy/index.js';
+import type {
+  ApplyResult,
+  CountersResult,
+  CounterTotals,
+  ExplainQuery,
+  ExplainResult,
+  LogRecord,
+  MatrixResult,
+  NodeService,
+  PlanResult,
+  PolicySource,
+  PortInfo,
+  PortStatus,
+  RuleCounters,
+  SetInfo,
+  SetMember,
+  StateEntry,
+  StateFilter,
+  StatusResult,
+} from '../service.js';
+import { matrixCells } from './matrix-view.js';
+import type { WallParts } from './parts.js';
+import { frameOf, portOf } from './query.js';
+import { ruleRef } from './rules.js';
+import { SetService } from './set-service.js';
+import { stateMatcher } from './state-filter.js';
+
+/** One bridge, one policy, one kernel. */
+export class Wall implements NodeService {
+  readonly #parts: WallParts;
+  readonly #sets: SetService;
+
+  constructor(parts: WallParts, installer: Installer) {
+    this.#parts = parts;
+    const { sets, policies, dataplane } = parts;
+    this.#sets = new SetService({ sets, policies, installer, clock: dataplane.clock });
+  }
+
+  async apply(source: PolicySource, by: string, why = ''): Promise<ApplyResult> {
+    const result = await this.#parts.policies.apply(source, by, why);
+    if (result.installed) {
+      const { generation, digest, rules, hosts } = result;
+      this.#parts.log.info({ generation, digest, rules, hosts, by, why }, 'policy installed');
+    }
+    return result;
+  }
+
+  plan(source: PolicySource): Promise<PlanResult> {
+    return this.#parts.policies.plan(source);
+  }
+
+  async explain(query: ExplainQuery): Promise<ExplainResult> {
+    const { dataplane, policies, ports } = this.#parts;
+    const hosts = policies.active?.plan.hosts ?? [];
+    const frame = frameOf(query, hosts);
+    const port = portOf(query.port, ports, this.#isScreened(frame.source));
+    const verdict = explainFrame(dataplane, frame, port.ifindex);
+    const reason = dataplane.reasons.get(verdict.reason);
+    const { index } = policies;
+    return {
+      verdict: verdict.action === Action.DROP ? 'drop' : 'accept',
+      reason: reason.name,
+      explanation: reason.text,
+      port: port.name,
+      rules: {
+        out: index.ref(verdict.ruleOut),
+        in: index.ref(verdict.ruleIn),
+        transit: index.ref(verdict.ruleTransit),
+        deny: index.ref(verdict.ruleDeny),
+      },
+      state: verdict.phase === Phase.NONE ? null : { phase: phaseName(verdict.phase) },
+    };
+  }
+
+  async status(): Promise<StatusResult> {
+    const { config, dataplane, policies, sweeper } = this.#parts;
+    const live = await sweeper.count();
+    const { active } = policies;
+    return {
+      node: config.node,
+      role: 'active',
+      mode: 'enforce',
+      generation: policies.generation,
+      policy: active && {
+        digest: active.plan.digest,
+        rules: active.plan.rules.length,
+        hosts: active.plan.hosts.length,
+      },
+      attach: this.#parts.ports.map((port) => this.#attachment(port)),
+      states: {
+        pending: live.pending,
+        established: live.established,
+        max: dataplane.map('established').info.maxEntries,
+      },
+      counters: this.#total(this.#portCounts().values()),
+      sync: null,
+    };
+  }
+
+  async counters(): Promise<CountersResult> {
+    const ports = this.#portCounts();
+    const total = this.#total(ports.values());
+    const { reasons } = this.#parts.dataplane;
+    return {
+      total,
+      ports: Object.fromEntries(ports),
+      rules: await this.#ruleCounters(),
+      reasons: Object.fromEntries(
+        Object.keys(total.dropped).map((name) => [name, reasons.explain(name)]),
+      ),
+    };
+  }
+
+  async *states(filter: StateFilter): AsyncGenerator<StateEntry[]> {
+    const { dataplane, policies } = this.#parts;
+    const matches = stateMatcher(filter, policies.active?.plan.hosts ?? []);
+    const { index } = policies;
+    for await (const batch of liveStates(dataplane, (slot) => index.id(slot))) {
+      const some = batch.filter(matches);
+      if (some.length > 0) yield some;
+    }
+  }
+
+  async ports(): Promise<PortInfo[]> {
+    const { dataplane, links, ports } = this.#parts;
+    const known = new Map((await links.list()).map((link) => [link.ifindex, link]));
+    return ports.map((port) => {
+      const link = known.get(port.ifindex);
+      const { mode, why } = this.#attachment(port);
+      return {
+        name: port.name,
+        side: port.side,
+        ifindex: port.ifindex,
+        mac: link?.mac ?? port.mac,
+        mtu: link?.mtu ?? 0,
+        carrier: link?.carrier ?? false,
+        mode,
+        why,
+        macs: learnedCount(dataplane, port.number),
+        counters: portCounts(dataplane, port.number),
+      };
+    });
+  }
+
+  async matrix(): Promise<MatrixResult> {
+    const { active } = this.#parts.policies;
+    return {
+      generation: this.#parts.policies.generation,
+      cells: active ? matrixCells(active.plan) : [],
+    };
+  }
+
+  async sets(): Promise<SetInfo[]> {
+    return this.#sets.list();
+  }
+
+  setMembers(name: string): Promise<SetMember[]> {
+    return this.#sets.members(name);
+  }
+
+  setAdd(name: string, addresses: string[], ttlSeconds: number | null): Promise<number> {
+    return this.#sets.add(name, addresses, ttlSeconds);
+  }
+
+  setDelete(name: string, addresses: string[]): Promise<number> {
+    return this.#sets.delete(name, addresses);
+  }
+
+  watchDrops(onRecord: (record: LogRecord) => void, signal: AbortSignal): void {
+    this.#parts.logFeed.watch(onRecord, signal);
+  }
+
+  close(): void {
+    this.#sets.close();
+  }
+
+  #isScreened(address: Uint8Array): boolean {
+    const key = addressKey(address);
+    return (this.#parts.policies.active?.plan.addresses ?? []).some(
+      (entry) => entry.host !== 0 && entry.length === 128 && addressKey(entry.address) === key,
+    );
+  }
+
+  /** What the kernel says of a port, not what was once done to it. */
+  #attachment(port: NumberedPort): PortStatus {
+    const { dataplane, mode } = this.#parts;
+    const now = attachedMode(dataplane, port.ifindex);
+    const why =
+      now === mode.mode
+        ? (mode.why.get(port.name) ?? '')
+        : `${mode.mode} was attached, the kernel has ${now ?? 'nothing'}: unjudged frames are dropped`;
+    return { port: port.name, side: port.side, mode: now ?? 'none', why };
+  }
+
+  #portCounts(): Map<string, CounterTotals> {
+    const { dataplane, ports } = this.#parts;
+    return new Map(ports.map((port) => [port.name, portCounts(dataplane, port.number)]));
+  }
+
+  #total(ports: Iterable<CounterTotals>): CounterTotals {
+    const total = sumCounts(ports);
+    total.logLost = this.#parts.logFeed.lost;
+    return total;
+  }
+
+  async #ruleCounters(): Promise<RuleCounters[]> {
+    const { dataplane, policies } = this.#parts;
+    const { index } = policies;
+    const counts = await ruleCounts(dataplane, index.highestSlot);
+    const now = dataplane.clock.now();
+    return [...index.rules].map(([slot, rule]) => {
+      const count = counts.get(slot);
+      const last = count?.last ?? 0n;
+      return {
+        rule: ruleRef(rule),
+        packets: count?.packets ?? 0,
+        bytes: count?.bytes ?? 0,
+        connections: count?.connections ?? 0,
+        idle: last === 0n ? null : Math.floor(dataplane.clock.seconds(last, now)),
+      };
+    });
+  }
+}

@@ -1,0 +1,35 @@
+export {
+  attachAll,
+  attachedMode,
+  detachLinks,
+  detachTcProgram,
+  pinnedTcProgram,
+  tcProgramId,
+} from './attach.js';
+export { Cell } from './cell.js';
+export {
+  learnedCount,
+  lostEvents,
+  noCounts,
+  portCounts,
+  type RuleCount,
+  ruleCounts,
+  sumCounts,
+} from './counters.js';
+export { DataplaneError, type DataplaneErrorCode } from './errors.js';
+export { readEvents, type WallEvent } from './events.js';
+export { explainFrame } from './explain.js';
+export { type FrameSpec, Protocol } from './frame.js';
+export { type Current, Installer, type Prepared } from './install.js';
+export type { AttachMode, AttachWish, ModeReason } from './mode.js';
+export { NO_POLICY_NUMBERS, type Numbering } from './numbering.js';
+export { Dataplane } from './object.js';
+export { PinSet } from './pins.js';
+export { type NumberedPort, type PortDevice, writeNode, writePorts } from './ports.js';
+export type { Reasons, ReasonText } from './reasons.js';
+export { checkKernel, checkPins, mountPins } from './requirements.js';
+export { Serial } from './serial.js';
+export { GroupFullError, Sets } from './sets.js';
+export { liveStates, phaseName, protocolName } from './states.js';
+export { type LiveCounts, Sweeper } from './sweep.js';
+export { writeTimeouts } from './timeouts.js';
