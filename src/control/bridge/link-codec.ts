@@ -24,11 +24,12 @@ export const LinkAttribute = {
   CARRIER: 33,
 } as const;
 
-export const InfoAttribute = { KIND: 1, DATA: 2, PORT_KIND: 4 } as const;
+export const InfoAttribute = { KIND: 1, DATA: 2, PORT_KIND: 4, PORT_DATA: 5 } as const;
 
 export const BridgeAttribute = { STP_STATE: 5, VLAN_FILTERING: 7, MULTICAST_SNOOPING: 23 } as const;
 
 export const PortAttribute = {
+  STATE: 1,
   HAIRPIN: 4,
   LEARNING: 8,
   UNICAST_FLOOD: 9,
@@ -37,6 +38,9 @@ export const PortAttribute = {
   BROADCAST_FLOOD: 30,
   ISOLATED: 33,
 } as const;
+
+/** The bridge's port state in which frames are forwarded. */
+const PORT_FORWARDING = 3;
 
 /** Bits of `Link.flags` (net_device flags). */
 export const LinkFlag = { UP: 1, LOOPBACK: 8, RUNNING: 0x40 } as const;
@@ -56,6 +60,8 @@ export interface Link {
   readonly kind: string;
   /** Kind of its master as the kernel names it, such as `bridge`; '' without one. */
   readonly portKind: string;
+  /** A bridge port that the bridge forwards through; false until it has noticed the carrier. */
+  readonly forwarding: boolean;
   /** ARPHRD number: 1 for Ethernet. */
   readonly hardware: number;
   readonly flags: number;
@@ -110,6 +116,8 @@ export function decodeLink(payload: Buffer): Link | undefined {
   const attributes = new Attributes(payload, LINK_HEADER);
   const info = attributes.nested(LinkAttribute.INFO);
   const bridge = info?.nested(InfoAttribute.DATA);
+  const port = info?.nested(InfoAttribute.PORT_DATA);
+  const portKind = info?.text(InfoAttribute.PORT_KIND) ?? '';
   const flags = payload.readUInt32LE(8);
   const kind = info?.text(InfoAttribute.KIND) ?? '';
   return {
@@ -121,7 +129,8 @@ export function decodeLink(payload: Buffer): Link | undefined {
     up: (flags & LinkFlag.UP) !== 0,
     master: attributes.u32(LinkAttribute.MASTER) ?? 0,
     kind,
-    portKind: info?.text(InfoAttribute.PORT_KIND) ?? '',
+    portKind,
+    forwarding: portKind === 'bridge' && port?.u8(PortAttribute.STATE) === PORT_FORWARDING,
     hardware: payload.readUInt16LE(2),
     flags,
     vlanFiltering: kind === 'bridge' && bridge?.u8(BridgeAttribute.VLAN_FILTERING) === 1,

@@ -1,4 +1,5 @@
 /** Makes the bridge of a node, and takes it apart again. */
+import { setTimeout } from 'node:timers/promises';
 import type { NodeConfig } from '../config/index.js';
 import { NetlinkError } from '../netlink/index.js';
 import { type BridgeSurvey, checkBridge } from './check.js';
@@ -6,6 +7,10 @@ import { BridgeError } from './errors.js';
 import type { Link } from './link-codec.js';
 import type { Links } from './links.js';
 import { disableBridgeNetfilter, disableIpv6 } from './sysctl.js';
+
+/** Three seconds at most; a port that takes longer has other troubles. */
+const FORWARDING_ROUNDS = 150;
+const FORWARDING_PAUSE_MS = 20;
 
 /** The bridge as it stands, with its ports in the order of the node file. */
 export interface PreparedBridge {
@@ -59,12 +64,24 @@ export async function joinPorts(
   const mac = survey.ports.map((port) => port.mac).sort()[0];
   if (mac !== undefined && mac !== bridge.mac) await links.setMac(bridge, mac);
   for (const link of [...survey.ports, bridge]) await links.setUp(link, true);
-  const now = new Map((await links.list()).map((link) => [link.ifindex, link]));
+  const now = await untilForwarding(links, bridge.ifindex);
   return {
     bridge: now.get(bridge.ifindex) ?? bridge,
     ports: survey.ports.map((port) => now.get(port.ifindex) ?? port),
     removed: survey.strangers.map((stranger) => stranger.name),
   };
+}
+
+/** The kernel notices a carrier up to a second late, and floods nothing through a port before. */
+async function untilForwarding(links: Links, bridge: number): Promise<Map<number, Link>> {
+  for (let round = 1; ; round++) {
+    const all = await links.list();
+    const waiting = all.some((link) => link.master === bridge && link.carrier && !link.forwarding);
+    if (!waiting || round === FORWARDING_ROUNDS) {
+      return new Map(all.map((link) => [link.ifindex, link]));
+    }
+    await setTimeout(FORWARDING_PAUSE_MS);
+  }
 }
 
 /**

@@ -1,0 +1,10 @@
+export { decodeFrame, type FrameFacts, ipv6Text, type OutOfBandTag } from './decode.js';
+export {
+  NflogError,
+  type NflogErrorCode,
+  type NflogListener,
+  NflogReader,
+} from './nflog.js';
+export type { NflogRecord } from './nflog-codec.js';
+export { NftError, type NftErrorCode, type TableCounters, WallTable } from './nft.js';
+export { logPrefix, Mark, renderRemoval, renderTable, type TableSpec, tableName } from './table.js';

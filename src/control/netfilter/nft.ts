@@ -1,0 +1,165 @@
+/** Puts the wall's tables into the kernel, through the `nft` of the distribution. */
+import { spawn } from 'node:child_process';
+import {
+  type CountedBefore,
+  CounterName,
+  renderRemoval,
+  renderTable,
+  type TableSpec,
+  tableName,
+} from './table.js';
+
+/** `missing`: there is no nft. `not-permitted`: it takes root. `refused`: nft or the kernel said no. */
+export type NftErrorCode = 'missing' | 'not-permitted' | 'refused';
+
+/** nft failed; `message` is one line, `output` all that it said. */
+export class NftError extends Error {
+  readonly code: NftErrorCode;
+  readonly output: string;
+
+  constructor(code: NftErrorCode, message: string, output = '') {
+    super(message);
+    this.name = 'NftError';
+    this.code = code;
+    this.output = output;
+  }
+}
+
+/** Frames that the tables stopped. */
+export interface TableCounters {
+  /** Never judged: stopped at the port, or in the bridge. */
+  readonly unjudged: number;
+  readonly strayed: number;
+  readonly toBox: number;
+  readonly fromBox: number;
+}
+
+const FAMILIES = ['netdev', 'bridge'] as const;
+
+/** The tables of a node as this process loaded them, in its own network namespace. */
+export class WallTable {
+  readonly spec: TableSpec;
+  #listing = '';
+  /** What was counted when it was last asked for: tables that somebody removed took theirs along. */
+  #counted: CountedBefore = { netdev: {}, bridge: {} };
+
+  private constructor(spec: TableSpec) {
+    this.spec = spec;
+  }
+
+  /**
+   * Loads the tables in one transaction, in place of those that may be there: no frame slips through
+   * in between, and the counters go on. The ports must exist. Throws NftError.
+   */
+  static async load(spec: TableSpec): Promise<WallTable> {
+    const table = new WallTable(spec);
+    await table.restore();
+    return table;
+  }
+
+  /** Removes the tables of a node; it is no error when there are none. Throws NftError. */
+  static async remove(node: string): Promise<void> {
+    await nft(['-f', '-'], renderRemoval(node));
+  }
+
+  /** Whether the tables are what they were when they were loaded, on the same ports. Throws NftError. */
+  async isIntact(): Promise<boolean> {
+    return (await listing(this.spec.node)) === this.#listing;
+  }
+
+  /** Loads the tables anew, in one transaction. Throws NftError. */
+  async restore(): Promise<void> {
+    await this.#count();
+    await nft(['-f', '-'], renderTable(this.spec, this.#counted));
+    this.#listing = await listing(this.spec.node);
+  }
+
+  /** Frames stopped since the tables were first loaded. Throws NftError. */
+  async counters(): Promise<TableCounters> {
+    await this.#count();
+    const { netdev, bridge } = this.#counted;
+    return {
+      unjudged: (netdev[CounterName.UNJUDGED] ?? 0) + (bridge[CounterName.UNJUDGED] ?? 0),
+      strayed: bridge[CounterName.STRAYED] ?? 0,
+      toBox: bridge[CounterName.TO_BOX] ?? 0,
+      fromBox: bridge[CounterName.FROM_BOX] ?? 0,
+    };
+  }
+
+  async #count(): Promise<void> {
+    const counted = { ...this.#counted };
+    for (const family of FAMILIES) {
+      const args = ['-j', 'list', 'counters', 'table', family, tableName(this.spec.node)];
+      const text = await nftIfThere(args);
+      if (text !== undefined) counted[family] = Object.fromEntries(parseCounters(text));
+    }
+    this.#counted = counted;
+  }
+}
+
+/** Names and packets of the counters in a JSON listing of nft. */
+export function parseCounters(json: string): [name: string, packets: number][] {
+  const listed = JSON.parse(json) as { nftables?: unknown[] };
+  return (listed.nftables ?? []).flatMap((item) => {
+    const { counter } = item as { counter?: { name?: unknown; packets?: unknown } };
+    const { name, packets } = counter ?? {};
+    return typeof name === 'string' && typeof packets === 'number' ? [[name, packets]] : [];
+  });
+}
+
+/** Output of a listing, or undefined when there is no such table. */
+async function nftIfThere(args: readonly string[]): Promise<string | undefined> {
+  try {
+    return await nft(args);
+  } catch (error) {
+    if (error instanceof NftError && error.code === 'refused') return undefined;
+    throw error;
+  }
+}
+
+/** Both tables as nft shows them, without what counts. */
+async function listing(node: string): Promise<string> {
+  const parts: string[] = [];
+  for (const family of FAMILIES) {
+    const args = ['-s', 'list', 'table', family, tableName(node)];
+    parts.push((await nftIfThere(args)) ?? '');
+  }
+  return parts.join('');
+}
+
+function nft(args: readonly string[], input = ''): Promise<string> {
+  const env = { ...process.env, LC_ALL: 'C', PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
+  return new Promise((resolve, reject) => {
+    const child = spawn('nft', args, { env, stdio: 'pipe' });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'ENOENT'
+          ? new NftError('missing', 'nft is not installed (package nftables)')
+          : new NftError('refused', `nft cannot be run: ${error.message}`),
+      );
+    });
+    child.on('close', (status) => {
+      if (status === 0) resolve(stdout);
+      else reject(failure(stderr, status));
+    });
+    // Whoever refuses the text early closes the pipe; its exit status says why.
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
+  });
+}
+
+function failure(stderr: string, status: number | null): NftError {
+  const first = stderr.trim().split('\n')[0] || `exit ${status}`;
+  const denied = /Operation not permitted|must be root/.test(stderr);
+  return denied
+    ? new NftError('not-permitted', 'loading nft rules takes root', stderr)
+    : new NftError('refused', `nft: ${first}`, stderr);
+}
