@@ -1,7 +1,8 @@
 /** `make lab-down`: ends every standing lab, and clears up after runs that were killed. */
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isAlive, type ProcessMark, RUNS_DIRECTORY, type RunRecord, removeRun } from './netns.js';
+import { RUNS_DIRECTORY, type RunRecord, removeRun } from './netns.js';
+import { isAlive, type ProcessMark } from './process.js';
 
 function records(): { path: string; record: RunRecord }[] {
   try {

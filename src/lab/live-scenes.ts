@@ -191,10 +191,9 @@ export function withoutExtranetWeb(text: string): string {
 /** A rule is taken away under a living connection. */
 export async function changeScene(stage: Stage): Promise<void> {
   const { net, wall, screen } = stage;
-  const original = join(ROOT, POLICY);
   const variant = net.lab.file(
     'infn-without-extranet-web.yaml',
-    withoutExtranetWeb(readFileSync(original, 'utf8')),
+    withoutExtranetWeb(readFileSync(join(ROOT, POLICY), 'utf8')),
   );
   const pair = await openPair(stage, 'extranet', 'intranet');
   screen.show('$ bwctl plan infn-without-extranet-web.yaml');
@@ -206,6 +205,6 @@ export async function changeScene(stage: Stage): Promise<void> {
   await checkCut(stage, pair, 'no-in');
   await checkAttempt(stage, web('extranet', 4, 'no-in'), 'a new connection is refused as no-in');
   screen.show(`$ bwctl apply ${POLICY}`);
-  screen.show(await wall.run(['apply', original]));
+  screen.show(await wall.run(['apply', POLICY]));
   await checkAttempt(stage, web('extranet', 4, 'open'), 'and the line is back');
 }

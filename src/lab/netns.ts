@@ -13,23 +13,15 @@ import {
   spawnSync,
 } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { command, endChild, isAlive, LabError, markProcess, type ProcessMark } from './process.js';
+
+export { command, endChild, LabError } from './process.js';
 
 /** Where each living run notes what it made, so that `lab-down` can clear up after a run that was killed. */
 export const RUNS_DIRECTORY = '/run/bridgewall-lab';
-
-/** What can go wrong in a lab: `COMMAND` a command failed, `CLOSED` the lab is gone, `ROOT` not root. */
-export class LabError extends Error {
-  readonly code: 'COMMAND' | 'CLOSED' | 'ROOT' | 'TIMEOUT';
-
-  constructor(code: LabError['code'], message: string) {
-    super(message);
-    this.name = 'LabError';
-    this.code = code;
-  }
-}
 
 /** How a command ended. `status` is 128 + the signal's number when a signal ended it. */
 export interface Ended {
@@ -53,13 +45,6 @@ export interface LinkEnd {
   readonly endpoint?: boolean;
 }
 
-/** A process that cannot be mistaken for a later one with the same number. */
-export interface ProcessMark {
-  readonly pid: number;
-  /** Start time in clock ticks since boot, or '' when it was gone already. */
-  readonly started: string;
-}
-
 /** What a run owns; written to RUNS_DIRECTORY while it lives. */
 export interface RunRecord {
   process: ProcessMark;
@@ -69,42 +54,6 @@ export interface RunRecord {
   children: ProcessMark[];
   /** Anything that a user of the run may want to find again, e.g. the API socket. */
   notes: Record<string, string>;
-}
-
-/** Marks a process by its number and start time. */
-export function markProcess(pid: number): ProcessMark {
-  return { pid, started: startTime(pid) };
-}
-
-/** True while the very process that was marked lives. */
-export function isAlive(mark: ProcessMark): boolean {
-  return mark.started !== '' && startTime(mark.pid) === mark.started;
-}
-
-function startTime(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name in brackets may hold blanks; what follows it begins with field 3.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? '' : (fields[19] ?? '');
-  } catch {
-    return '';
-  }
-}
-
-/** Runs a command to its end; throws LabError `COMMAND` with its words when it fails. */
-export function command(file: string, args: readonly string[], input?: string): string {
-  const done = spawnSync(file, args, {
-    encoding: 'utf8',
-    ...(input === undefined ? {} : { input }),
-    maxBuffer: 64 << 20,
-  });
-  if (done.error) throw new LabError('COMMAND', `${file}: ${done.error.message}`);
-  if (done.status !== 0) {
-    const words = (done.stderr || done.stdout).trim();
-    throw new LabError('COMMAND', `${file} ${args.join(' ')}: ${words || `exit ${done.status}`}`);
-  }
-  return done.stdout;
 }
 
 /** A network namespace of a Lab. */
@@ -143,13 +92,13 @@ export class Namespace {
   }
 
   /** Runs a command in here without blocking; resolves also when it fails. */
-  run(args: readonly string[], o: { timeoutMs?: number } = {}): Promise<Ended> {
+  run(args: readonly string[], o: { timeoutMs?: number; cwd?: string } = {}): Promise<Ended> {
     const [file, ...rest] = this.wrap(args) as [string, ...string[]];
     return new Promise((resolve) => {
       const child = execFile(
         file,
         rest,
-        { encoding: 'utf8', maxBuffer: 64 << 20, timeout: o.timeoutMs ?? 0 },
+        { encoding: 'utf8', maxBuffer: 64 << 20, timeout: o.timeoutMs ?? 0, cwd: o.cwd },
         (error, stdout, stderr) => {
           const status = error === null ? 0 : typeof error.code === 'number' ? error.code : 255;
           resolve({ status, stdout, stderr });
@@ -179,6 +128,7 @@ export class Lab {
   readonly directory: string;
   readonly #record: RunRecord;
   readonly #namespaces = new Map<string, Namespace>();
+  readonly #endpoints: LinkEnd[] = [];
   readonly #children = new Set<ChildProcess>();
   readonly #onClose: (() => void | Promise<void>)[] = [];
   readonly #onExit = () => this.#clear();
@@ -261,11 +211,34 @@ export class Lab {
       if (end.endpoint ?? addresses.length > 0) {
         namespace.exec('ethtool', '-K', device, 'tx', 'off', 'gro', 'on');
       }
+      if (addresses.some((address) => address.includes(':'))) this.#endpoints.push(end);
       for (const address of addresses) {
         const nodad = address.includes(':') ? ['nodad'] : [];
         namespace.ip('address', 'add', address, 'dev', device, ...nodad);
       }
       namespace.ip('link', 'set', device, 'up');
+    }
+  }
+
+  /**
+   * Waits until every endpoint has its IPv6 link-local address: the kernel tells IPv6 of a new carrier
+   * up to a second late, and until then nobody answers neighbour solicitations there.
+   * @throws LabError `TIMEOUT`
+   */
+  async settled(timeoutMs = 10_000): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    const waiting = [...this.#endpoints];
+    while (waiting.length > 0) {
+      const { namespace, device } = waiting[0]!;
+      const found = namespace.ip('-6', '-o', 'address', 'show', 'dev', device, 'scope', 'link');
+      if (found.includes('fe80:') && !found.includes('tentative')) {
+        waiting.shift();
+        continue;
+      }
+      if (Date.now() > deadline) {
+        throw new LabError('TIMEOUT', `${device} of ${namespace.name} has no link-local address`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 
@@ -352,21 +325,6 @@ export class Lab {
 
 function recordPath(suffix: string): string {
   return join(RUNS_DIRECTORY, `${suffix}.json`);
-}
-
-/** Ends one child: SIGTERM, and SIGKILL when it is still there after `graceMs`. Resolves once it is gone. */
-export function endChild(child: ChildProcess, graceMs: number): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) {
-    return Promise.resolve();
-  }
-  return new Promise((resolve) => {
-    const late = setTimeout(() => child.kill('SIGKILL'), graceMs);
-    child.once('exit', () => {
-      clearTimeout(late);
-      resolve();
-    });
-    child.kill('SIGTERM');
-  });
 }
 
 /** Removes namespaces, mounts and directory of a run. Never throws: what is gone is gone. */

@@ -47,6 +47,7 @@ export class SiteNet {
         });
       }),
     );
+    await lab.settled();
     return net;
   }
 

@@ -45,5 +45,5 @@ export async function raiseWall(net: SiteNet, attach: AttachMode, screen: Screen
 /** Applies the demo's policy. */
 export async function applyPolicy(wall: Wall, screen: Screen): Promise<void> {
   screen.show(`$ bwctl apply ${POLICY}`);
-  screen.show(await wall.run(['apply', join(ROOT, POLICY)]));
+  screen.show(await wall.run(['apply', POLICY]));
 }

@@ -4,8 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { connectionKey, type Drop } from './judge.js';
-import type { Lab } from './netns.js';
-import { type Ended, endChild, LabError, type Namespace } from './netns.js';
+import { type Ended, endChild, type Lab, LabError, type Namespace } from './netns.js';
 import { ROOT } from './root.js';
 
 export type AttachMode = 'auto' | 'tc' | 'xdp' | 'generic';
@@ -105,9 +104,9 @@ export class Wall {
     return [join(ROOT, 'bin/bwctl'), '--socket', this.socket, ...args];
   }
 
-  /** Runs `bwctl` and says how it ended. */
+  /** Runs `bwctl`, at the top of the project, and says how it ended. */
   try(...args: string[]): Promise<Ended> {
-    return this.#options.namespace.run(this.bwctl(...args), { timeoutMs: 30_000 });
+    return this.#options.namespace.run(this.bwctl(...args), { timeoutMs: 30_000, cwd: ROOT });
   }
 
   /**

@@ -1,13 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Agent } from '../../../src/lab/agent/handle.js';
-import { isAlive, Lab, LabError, markProcess, type Namespace } from '../../../src/lab/netns.js';
+import { Lab, LabError, type Namespace } from '../../../src/lab/netns.js';
+import { isAlive, markProcess } from '../../../src/lab/process.js';
 
 let lab: Lab;
 let left: Namespace;
 let right: Namespace;
 
-beforeEach(() => {
+beforeEach(async () => {
   lab = new Lab('test');
   left = lab.namespace('left');
   right = lab.namespace('right');
@@ -15,6 +16,7 @@ beforeEach(() => {
     { namespace: left, device: 'eth0', addresses: ['10.9.0.1/24', 'fd09::1/64'] },
     { namespace: right, device: 'eth0', addresses: ['10.9.0.2/24', 'fd09::2/64'] },
   );
+  await lab.settled();
 });
 
 afterEach(() => lab.close());
