@@ -1,0 +1,133 @@
+import { addressKey } from '../address.js';
+import { PROTO_SCTP, PROTO_TCP, PROTO_UDP } from '../codes.js';
+import type { Judgement, Opening } from '../opening.js';
+import type { Frame } from './frame.js';
+import { type Packet, packetCode } from './packet.js';
+import { opensConnection, type TcpPhase } from './tcp.js';
+
+/** Not TCP: no answer yet, or both ways seen. */
+export type Phase = TcpPhase | 'one-way' | 'both-ways';
+
+/** One connection. */
+export interface Connection {
+  readonly key: string;
+  /** Who opened it, as {@link addressKey}. */
+  readonly originator: string;
+  /** The packet that opened it, for judging it again. */
+  readonly opening: Opening;
+  readonly protocol: number;
+  readonly icmp: boolean;
+  phase: Phase;
+  /** Both ways were seen (TCP: handshake complete). */
+  established: boolean;
+  /** Times in jiffies. */
+  readonly born: number;
+  seen: number;
+  epoch: number;
+  rules: Judgement['rules'];
+}
+
+/** How a packet relates to connections. */
+export interface Relation {
+  /** Null: it belongs to no connection of its own (an ICMP error, say). */
+  readonly key: string | null;
+  readonly mayOpen: boolean;
+}
+
+/** Requests by the type of their answer. */
+const ICMP_REQUESTS = { 4: { 0: 8, 14: 13, 16: 15, 18: 17 }, 6: { 129: 128 } } as const;
+
+/** Timeouts in seconds. */
+export interface Timeouts {
+  readonly tcp: Readonly<Record<TcpPhase, number>>;
+  readonly udp: number;
+  readonly udpStream: number;
+  readonly icmp: number;
+  readonly sctp: number;
+  readonly sctpEstablished: number;
+  readonly other: number;
+  readonly fdb: number;
+}
+
+export const DEFAULT_TIMEOUTS: Timeouts = {
+  tcp: {
+    'syn-sent': 120,
+    'syn-recv': 60,
+    established: 432_000,
+    'fin-wait': 120,
+    'close-wait': 60,
+    'last-ack': 30,
+    'time-wait': 120,
+    close: 10,
+    'syn-sent2': 120,
+  },
+  udp: 30,
+  udpStream: 120,
+  icmp: 30,
+  sctp: 30,
+  sctpEstablished: 210,
+  other: 600,
+  fdb: 300,
+};
+
+const SETTLED: ReadonlySet<Phase> = new Set<Phase>([
+  'established',
+  'fin-wait',
+  'close-wait',
+  'last-ack',
+  'time-wait',
+  'both-ways',
+]);
+
+/** Does this phase make a pending connection an established one? */
+export function isSettled(phase: Phase): boolean {
+  return SETTLED.has(phase);
+}
+
+/** Seconds of silence after which a connection is over. */
+export function timeoutOf(connection: Connection, timeouts: Timeouts): number {
+  const { protocol, phase, icmp } = connection;
+  const answered = phase === 'both-ways';
+  if (phase !== 'one-way' && phase !== 'both-ways') return timeouts.tcp[phase];
+  if (icmp) return timeouts.icmp;
+  if (protocol === PROTO_UDP) return answered ? timeouts.udpStream : timeouts.udp;
+  if (protocol === PROTO_SCTP) return answered ? timeouts.sctpEstablished : timeouts.sctp;
+  return timeouts.other;
+}
+
+/** The first phase of a connection. */
+export function firstPhase(protocol: number): Phase {
+  return protocol === PROTO_TCP ? 'syn-sent' : 'one-way';
+}
+
+/** The opening that a packet would be. */
+export function openingOf(packet: Packet, fromUplink: boolean): Opening {
+  const { source, destination } = packet;
+  return { source, destination, code: packetCode(packet), fromUplink };
+}
+
+/** To which connection a packet belongs, and whether it may open one. Not for fragments. */
+export function relate(frame: Frame, packet: Packet): Relation {
+  const { transport, protocol, family } = packet;
+  const source = addressKey(packet.source);
+  const destination = addressKey(packet.destination);
+  const place = [family, protocol, ...frame.tags];
+  if (transport === null) {
+    return { key: [...place, ...[source, destination].sort()].join(' '), mayOpen: true };
+  }
+  if (transport.kind === 'icmp') {
+    const requests: Readonly<Record<number, number>> = ICMP_REQUESTS[family];
+    const answered = requests[transport.type];
+    const request = answered ?? transport.type;
+    if (!Object.values(requests).includes(request)) return { key: null, mayOpen: false };
+    // Who asks is part of the key: a request never passes as an answer to the other side's.
+    const ends = answered === undefined ? [source, destination] : [destination, source];
+    const key = [...place, ...ends, transport.identifier, request].join(' ');
+    return { key, mayOpen: answered === undefined };
+  }
+  const ends = [`${source}.${transport.sourcePort}`, `${destination}.${transport.destinationPort}`];
+  if (source > destination) ends.reverse();
+  const key = [...place, ...ends].join(' ');
+  if (transport.kind === 'tcp') return { key, mayOpen: opensConnection(transport.flags) };
+  return { key, mayOpen: transport.kind === 'udp' || transport.init };
+}

@@ -1,0 +1,12 @@
+/** The reference model: what the policy means, and what becomes of a frame. */
+export {
+  type Connection,
+  DEFAULT_TIMEOUTS,
+  type Phase,
+  type Timeouts,
+} from './connection.js';
+export { type Frame, parseFrame } from './frame.js';
+export { judgeDeny, judgeOpening, peersHold, screenedHost, type World } from './judge.js';
+export type { Packet } from './packet.js';
+export { tcpStep } from './tcp.js';
+export { type Outcome, type Reason, Wall, type WallNode } from './wall.js';

@@ -1,0 +1,205 @@
+/**
+ * What the policy language means, read straight from the syntax tree and with no thought for speed.
+ * The compiler and the packet path are right when they agree with this file.
+ */
+import { addressKey, prefixHolds, readAddress } from '../address.js';
+import type { PeerItem, Peers, Policy, PolicyHost, ResolvedNames, ServiceRef } from '../ast.js';
+import { rangeWidth } from '../codes.js';
+import type { Judgement, Members, Opening } from '../opening.js';
+import { peersText } from '../peers.js';
+import type { Position } from '../plan.js';
+import { denyServicesText, hashedId, matrixId, pairText } from '../rule-id.js';
+import { servicesText } from '../service-reader.js';
+
+/** A policy and the state of the world that it refers to. */
+export interface World {
+  readonly policy: Policy;
+  /** Addresses of the DNS names in the policy. */
+  readonly names: ResolvedNames;
+  readonly members: Members;
+}
+
+/** A line that allows, seen from one host and direction. */
+interface Candidate {
+  readonly services: readonly ServiceRef[];
+  readonly peers: Peers;
+  readonly position: Position;
+  readonly log: boolean;
+  id(): string;
+}
+
+const NO_RULES = { out: null, in: null, transit: null, deny: null };
+
+/** Judges the packet that asks for a connection. */
+export function judgeOpening(world: World, opening: Opening): Judgement {
+  const source = screenedHost(world, opening.source);
+  const destination = screenedHost(world, opening.destination);
+  if (source !== null && opening.fromUplink) return drop('spoofed');
+  const denied = judgeDeny(world, opening);
+  if (denied !== null) return denied;
+  if (source === null && destination === null) return judgeTransit(world, opening);
+
+  let rules: Judgement['rules'] = NO_RULES;
+  let log = false;
+  if (source !== null) {
+    const out = winner(world, candidates(world, source, 'out'), opening.destination, opening.code);
+    if (out === null) return drop('no-out');
+    rules = { ...rules, out: out.id() };
+    log ||= out.log;
+  }
+  if (destination !== null) {
+    const into = winner(world, candidates(world, destination, 'in'), opening.source, opening.code);
+    if (into === null) return drop('no-in', rules);
+    rules = { ...rules, in: into.id() };
+    log ||= into.log;
+  }
+  return { verdict: 'accept', reason: 'none', rules, log };
+}
+
+/** The deny lines alone: the only part of a policy that fragments meet. */
+export function judgeDeny(world: World, opening: Opening): Judgement | null {
+  const holds = (peers: Peers | null, address: Uint8Array): boolean =>
+    peers === null || peersHold(world, peers, address);
+  for (const line of world.policy.deny) {
+    const asked =
+      line.services === null ||
+      line.services.some((service) => service.all) ||
+      (opening.code !== null && narrowest(line.services, opening.code) !== null);
+    if (asked && holds(line.from, opening.source) && holds(line.to, opening.destination)) {
+      const service = denyServicesText(line.services);
+      const peers = pairText(line.from, line.to);
+      const content = { host: '', direction: 'deny', service, peers, log: line.log } as const;
+      const rules = { ...NO_RULES, deny: line.id ?? hashedId(content) };
+      return { verdict: 'drop', reason: 'denied', rules, log: line.log };
+    }
+  }
+  return null;
+}
+
+/** The host that an address is screened as, or null. */
+export function screenedHost({ policy }: World, address: Uint8Array): PolicyHost | null {
+  for (const host of policy.hosts.values()) {
+    if (host.addresses.some((own) => sameAddress(own.address, address))) return host;
+  }
+  return null;
+}
+
+/** Is an address among peers? `not` takes from all addresses of both families. */
+export function peersHold(world: World, peers: Peers, address: Uint8Array): boolean {
+  return peers.some((item) => itemHolds(world, item, address));
+}
+
+function itemHolds(world: World, item: PeerItem, address: Uint8Array): boolean {
+  switch (item.kind) {
+    case 'any':
+      return true;
+    case 'prefix':
+      return prefixHolds(item.prefix, address);
+    case 'host':
+      return screenedHost(world, address)?.name === item.name;
+    case 'name':
+      return (world.names.get(item.name) ?? []).some((text) => isText(address, text));
+    case 'not':
+      return !peersHold(world, item.items, address);
+    case 'group': {
+      const group = world.policy.groups.get(item.name)!;
+      if (group.dynamic !== null) return world.members(group.name, address);
+      return peersHold(world, group.items, address);
+    }
+  }
+}
+
+function judgeTransit(world: World, opening: Opening): Judgement {
+  const lines = world.policy.transit
+    .filter((line) => peersHold(world, line.from, opening.source))
+    .map((line): Candidate => {
+      const { services, to, position, log } = line;
+      const id = (): string => {
+        const peers = pairText(line.from, to);
+        const service = servicesText(services);
+        return line.id ?? hashedId({ host: '', direction: 'transit', service, peers, log });
+      };
+      return { services, peers: to, position, log, id };
+    });
+  const line = winner(world, lines, opening.destination, opening.code);
+  if (line === null) return drop('not-screened');
+  const rules = { ...NO_RULES, transit: line.id() };
+  return { verdict: 'accept', reason: 'none', rules, log: line.log };
+}
+
+/** Lines of a host's own and matrix lines that touch it. */
+function candidates(world: World, host: PolicyHost, direction: 'in' | 'out'): Candidate[] {
+  const { policy } = world;
+  const candidate = (
+    line: Omit<Candidate, 'id'> & { id: string | null },
+    explicit: (id: string) => string,
+  ): Candidate => {
+    const { services, peers, position, log } = line;
+    const id = (): string => {
+      const content = { service: servicesText(services), peers: peersText(peers), log };
+      if (line.id !== null) return explicit(line.id);
+      return hashedId({ host: host.name, direction, ...content });
+    };
+    return { services, peers, position, log, id };
+  };
+  const own = policy.lines
+    .filter((line) => line.host === host.name && line.direction === direction)
+    .map((line) => candidate(line, (id) => id));
+  const shared = policy.matrix
+    .map((line) => ({
+      ...line,
+      screened: direction === 'out' ? line.from : line.to,
+      peers: direction === 'out' ? line.to : line.from,
+    }))
+    .filter(({ screened }) =>
+      host.addresses.some(({ address }) => peersHold(world, screened, address)),
+    )
+    .map((line) => candidate(line, (id) => matrixId(id, direction, host.name)));
+  return [...own, ...shared];
+}
+
+/** Of the lines that allow this, the one with the narrowest service, then the earliest. */
+function winner(
+  world: World,
+  lines: readonly Candidate[],
+  peer: Uint8Array,
+  code: number | null,
+): Candidate | null {
+  let best: { line: Candidate; width: number } | null = null;
+  for (const line of lines) {
+    const width = narrowest(line.services, code);
+    if (width === null || !peersHold(world, line.peers, peer)) continue;
+    const better =
+      best === null ||
+      width < best.width ||
+      (width === best.width && isEarlier(line.position, best.line.position));
+    if (better) best = { line, width };
+  }
+  return best?.line ?? null;
+}
+
+/** Width of the narrowest item that covers a code, or null. Only `all` covers "no code". */
+function narrowest(services: readonly ServiceRef[], code: number | null): number | null {
+  const widths = services
+    .flatMap((service) => service.items.map((item) => ({ item, all: service.all })))
+    .filter(({ item, all }) => (code === null ? all : item.low <= code && code <= item.high))
+    .map(({ item }) => rangeWidth(item));
+  return widths.length === 0 ? null : Math.min(...widths);
+}
+
+function isEarlier(a: Position, b: Position): boolean {
+  return a.line < b.line || (a.line === b.line && a.column < b.column);
+}
+
+function sameAddress(a: Uint8Array, b: Uint8Array): boolean {
+  return addressKey(a) === addressKey(b);
+}
+
+function isText(address: Uint8Array, text: string): boolean {
+  const read = readAddress(text);
+  return read instanceof Uint8Array && sameAddress(read, address);
+}
+
+function drop(reason: Judgement['reason'], rules: Judgement['rules'] = NO_RULES): Judgement {
+  return { verdict: 'drop', reason, rules, log: false };
+}

@@ -1,0 +1,53 @@
+import { PROTO_ICMP6 } from '../codes.js';
+import { type Frame, isArp } from './frame.js';
+
+const PROTO_IGMP = 2;
+const REDIRECT_V4 = 5;
+const REDIRECT_V6 = 137;
+const ROUTER_ADVERTISEMENT = 134;
+/** MLD, router solicitation, neighbour solicitation and advertisement. */
+const DISCOVERY: ReadonlySet<number> = new Set([130, 131, 132, 133, 135, 136, 143]);
+
+/** 'passes': without state and matrix; 'goes-on': to both; else why it is dropped. */
+export type LinkDecision = 'passes' | 'goes-on' | 'ethertype' | 'icmp-redirect' | 'ra-guard';
+
+/** What the link layer alone decides. */
+export function judgeLink(frame: Frame, fromUplink: boolean): LinkDecision {
+  if (isArp(frame)) return 'passes';
+  const { packet } = frame;
+  if (packet === null) return 'ethertype';
+  if (packet.fragment) return 'goes-on';
+  if (packet.family === 4 && packet.protocol === PROTO_IGMP) return 'passes';
+  if (packet.transport?.kind !== 'icmp') return 'goes-on';
+  const { type } = packet.transport;
+  if (packet.protocol !== PROTO_ICMP6) return type === REDIRECT_V4 ? 'icmp-redirect' : 'goes-on';
+  if (type === REDIRECT_V6) return 'icmp-redirect';
+  if (type === ROUTER_ADVERTISEMENT) return fromUplink ? 'passes' : 'ra-guard';
+  return DISCOVERY.has(type) ? 'passes' : 'goes-on';
+}
+
+/** The reserved multicast addresses that a node may forward, by their last byte. */
+export interface ReservedActions {
+  readonly bpdu: 'forward' | 'drop';
+  readonly lacp: 'forward' | 'drop';
+  readonly eapol: 'forward' | 'drop';
+  readonly lldp: 'forward' | 'drop';
+}
+
+/** 'forward' or 'drop' for 01:80:c2:00:00:00 to 0f, null for every other destination. */
+export function reservedAction(frame: Frame, actions: ReservedActions): 'forward' | 'drop' | null {
+  const mac = Buffer.from(frame.destinationMac).toString('hex');
+  if (!mac.startsWith('0180c200000')) return null;
+  switch (mac.slice(-1)) {
+    case '0':
+      return actions.bpdu;
+    case '2':
+      return actions.lacp;
+    case '3':
+      return actions.eapol;
+    case 'e':
+      return actions.lldp;
+    default:
+      return 'drop';
+  }
+}

@@ -1,0 +1,290 @@
+/**
+ * The whole wall as a model: raw frames in, what becomes of them out. It keeps connections and
+ * learned MACs the plain way, in one map each. The packet path is right when it agrees with this
+ * on every frame.
+ */
+import { addressKey } from '../address.js';
+import type { Policy, ResolvedNames } from '../ast.js';
+import type { Judgement } from '../opening.js';
+import {
+  type Connection,
+  DEFAULT_TIMEOUTS,
+  firstPhase,
+  isSettled,
+  openingOf,
+  type Phase,
+  type Relation,
+  relate,
+  type Timeouts,
+  timeoutOf,
+} from './connection.js';
+import { type Frame, parseFrame } from './frame.js';
+import { judgeDeny, judgeOpening, screenedHost, type World } from './judge.js';
+import { LearnedMacs } from './learned.js';
+import { judgeLink, type LinkDecision, type ReservedActions, reservedAction } from './link.js';
+import type { Malformed } from './malformed.js';
+import { isGroupMac, isMartian } from './martian.js';
+import type { Packet } from './packet.js';
+import { hasBadFlags, type TcpPhase, tcpStep } from './tcp.js';
+
+/** What node.yaml says, as far as it decides about frames. */
+export interface WallNode {
+  /** By port number. */
+  readonly ports: ReadonlyMap<number, 'uplink' | 'inside'>;
+  /** MACs of the bridge and its ports, 6 bytes each. */
+  readonly macs: readonly Uint8Array[];
+  readonly reserved: ReservedActions;
+  /** Jiffies per second; with 1, times are seconds. */
+  readonly hz: number;
+  readonly timeouts?: Timeouts;
+  /** MACs that one port may teach; unlimited when left out. */
+  readonly fdbQuota?: number;
+}
+
+/** Why a frame was dropped; names as in bpf/reasons.h. */
+export type Reason =
+  | Malformed
+  | Judgement['reason']
+  | Exclude<LinkDecision, 'passes' | 'goes-on'>
+  | 'martian'
+  | 'reserved'
+  | 'no-policy'
+  | 'self'
+  | 'bad-flags'
+  | 'bad-phase'
+  | 'no-state'
+  | 'fragment'
+  | 'same-port';
+
+export interface Outcome {
+  readonly action: 'drop' | 'forward' | 'flood' | 'every-port';
+  /** 'none' unless dropped. */
+  readonly reason: Reason;
+  /** Of a frame that is forwarded, else null. */
+  readonly outPort: number | null;
+  readonly rules: Judgement['rules'];
+  /** Does a rule ask for a record of this frame (not: does `log.drops`)? */
+  readonly log: boolean;
+  /** Did the frame open a connection? */
+  readonly opened: boolean;
+  /** Connection that the frame belongs to, whether there is one or not. */
+  readonly stateKey: string | null;
+  /** Phase of that connection before and after the frame, null where there is none. */
+  readonly phaseBefore: Phase | null;
+  readonly phaseAfter: Phase | null;
+}
+
+/** What the steps up to forwarding decide. */
+interface Decision {
+  readonly reason: Reason;
+  readonly rules: Judgement['rules'];
+  readonly log: boolean;
+  readonly opened: boolean;
+}
+
+const NO_RULES: Judgement['rules'] = { out: null, in: null, transit: null, deny: null };
+
+export class Wall {
+  readonly #node: WallNode;
+  readonly #timeouts: Timeouts;
+  readonly #macs: ReadonlySet<string>;
+  readonly #connections = new Map<string, Connection>();
+  readonly #learned: LearnedMacs;
+  /** By group and address: until when, 0 for ever. */
+  readonly #members = new Map<string, number>();
+  #policy: Policy | null = null;
+  #names: ResolvedNames = new Map();
+  #epoch = 0;
+  #now = 0;
+
+  constructor(node: WallNode) {
+    this.#node = node;
+    this.#timeouts = node.timeouts ?? DEFAULT_TIMEOUTS;
+    this.#macs = new Set(node.macs.map(macText));
+    const quota = node.fdbQuota ?? Number.POSITIVE_INFINITY;
+    this.#learned = new LearnedMacs(this.#timeouts.fdb * node.hz, node.hz, quota);
+  }
+
+  /** Switches to a policy: from the next frame on, it alone judges. */
+  install(policy: Policy, names: ResolvedNames = new Map()): void {
+    this.#policy = policy;
+    this.#names = names;
+    this.#epoch++;
+  }
+
+  /** Adds a member to a dynamic group; `expires` in jiffies, 0: never. */
+  addMember(group: string, address: Uint8Array, expires = 0): void {
+    this.#members.set(memberKey(group, address), expires);
+    this.#epoch++;
+  }
+
+  removeMember(group: string, address: Uint8Array): void {
+    if (this.#members.delete(memberKey(group, address))) this.#epoch++;
+  }
+
+  /** Connections that have not expired. */
+  connections(now: number): Connection[] {
+    return [...this.#connections.values()].filter((connection) => !this.#isOver(connection, now));
+  }
+
+  /** Takes a frame that enters by a port at a time in jiffies. */
+  receive(data: Uint8Array, port: number, now: number): Outcome {
+    this.#now = now;
+    const frame = parseFrame(data);
+    if (typeof frame === 'string') return this.#dropped(drop(frame));
+    if (isMartian(frame)) return this.#dropped(drop('martian'));
+    const reserved = reservedAction(frame, this.#node.reserved);
+    if (reserved === 'drop') return this.#dropped(drop('reserved'));
+    if (reserved === 'forward') return { ...PASSED, action: 'every-port' };
+    if (this.#policy === null) return this.#dropped(drop('no-policy'));
+    if (this.#macs.has(macText(frame.destinationMac))) return this.#dropped(drop('self'));
+
+    const fromUplink = this.#node.ports.get(port) === 'uplink';
+    const link = judgeLink(frame, fromUplink);
+    if (link === 'passes') return this.#forward(frame, port, accept(NO_RULES));
+    if (link !== 'goes-on') return this.#dropped(drop(link));
+    return this.#receiveIp(frame, frame.packet!, port, fromUplink);
+  }
+
+  #receiveIp(frame: Frame, packet: Packet, port: number, fromUplink: boolean): Outcome {
+    const world = this.#world();
+    if (fromUplink && screenedHost(world, packet.source) !== null) {
+      return this.#dropped(drop('spoofed'));
+    }
+    if (packet.fragment) {
+      const denied = judgeDeny(world, openingOf(packet, fromUplink));
+      return this.#dropped(denied === null ? drop('fragment') : { ...denied, opened: false });
+    }
+    const { transport } = packet;
+    if (transport?.kind === 'tcp' && hasBadFlags(transport.flags)) {
+      return this.#dropped(drop('bad-flags'));
+    }
+    const relation = relate(frame, packet);
+    const before = this.#find(relation.key)?.phase ?? null;
+    const decision =
+      this.#hit(world, relation, packet) ?? this.#miss(world, relation, packet, fromUplink);
+    const outcome =
+      decision.reason === 'none' ? this.#forward(frame, port, decision) : this.#dropped(decision);
+    const after = this.#find(relation.key)?.phase ?? null;
+    return { ...outcome, stateKey: relation.key, phaseBefore: before, phaseAfter: after };
+  }
+
+  /** A packet of a connection that exists; null when it does not, or when a new one begins. */
+  #hit(world: World, { key }: Relation, packet: Packet): Decision | null {
+    const connection = this.#find(key);
+    if (connection === null) return null;
+    if (connection.epoch !== this.#epoch) {
+      const judgement = judgeOpening(world, connection.opening);
+      if (judgement.verdict === 'drop') {
+        this.#connections.delete(connection.key);
+        return { ...judgement, opened: false };
+      }
+      connection.rules = judgement.rules;
+      connection.epoch = this.#epoch;
+    }
+    const reply = addressKey(packet.source) !== connection.originator;
+    const next = nextPhase(connection, packet, reply);
+    if (next === 'new') return null;
+    if (next === 'invalid') return { ...drop('bad-phase'), rules: connection.rules };
+    if (next !== 'ignore') this.#move(connection, next);
+    return accept(connection.rules);
+  }
+
+  #move(connection: Connection, phase: Phase): void {
+    // Last-seen moves with the phase, otherwise at most once a second.
+    const stale = this.#now - connection.seen >= this.#node.hz;
+    if (phase !== connection.phase || stale) connection.seen = this.#now;
+    connection.phase = phase;
+    connection.established ||= isSettled(phase);
+  }
+
+  #miss(world: World, relation: Relation, packet: Packet, fromUplink: boolean): Decision {
+    const opening = openingOf(packet, fromUplink);
+    const denied = judgeDeny(world, opening);
+    if (denied !== null) return { ...denied, opened: false };
+    if (relation.key === null || !relation.mayOpen) return drop('no-state');
+    const judgement = judgeOpening(world, opening);
+    if (judgement.verdict === 'drop') return { ...judgement, opened: false };
+    this.#connections.set(relation.key, {
+      key: relation.key,
+      originator: addressKey(packet.source),
+      opening: { ...opening, fromUplink: false },
+      protocol: packet.protocol,
+      icmp: packet.transport?.kind === 'icmp',
+      phase: firstPhase(packet.protocol),
+      established: false,
+      born: this.#now,
+      seen: this.#now,
+      epoch: this.#epoch,
+      rules: judgement.rules,
+    });
+    return { ...judgement, opened: true };
+  }
+
+  /** Learns the sender of an accepted frame and finds its way out. */
+  #forward(frame: Frame, port: number, decision: Decision): Outcome {
+    const { rules, log, opened } = decision;
+    const outcome = { ...PASSED, rules, log, opened };
+    this.#learned.learn(frame, port, this.#now);
+    if (isGroupMac(frame.destinationMac)) return { ...outcome, action: 'flood' };
+    const outPort = this.#learned.portOf(frame, this.#now);
+    if (outPort === null) return { ...outcome, action: 'flood' };
+    if (outPort === port) return { ...outcome, action: 'drop', reason: 'same-port' };
+    return { ...outcome, action: 'forward', outPort };
+  }
+
+  #dropped({ reason, rules, log }: Decision): Outcome {
+    return { ...PASSED, action: 'drop', reason, rules, log };
+  }
+
+  #find(key: string | null): Connection | null {
+    const connection = key === null ? undefined : this.#connections.get(key);
+    return connection === undefined || this.#isOver(connection, this.#now) ? null : connection;
+  }
+
+  #isOver(connection: Connection, now: number): boolean {
+    return now - connection.seen > timeoutOf(connection, this.#timeouts) * this.#node.hz;
+  }
+
+  #world(): World {
+    const members = (group: string, address: Uint8Array): boolean => {
+      const expires = this.#members.get(memberKey(group, address));
+      return expires !== undefined && (expires === 0 || expires > this.#now);
+    };
+    return { policy: this.#policy!, names: this.#names, members };
+  }
+}
+
+const PASSED = {
+  reason: 'none',
+  outPort: null,
+  rules: NO_RULES,
+  log: false,
+  opened: false,
+  stateKey: null,
+  phaseBefore: null,
+  phaseAfter: null,
+} as const;
+
+function nextPhase(connection: Connection, { transport }: Packet, reply: boolean) {
+  if (transport?.kind === 'tcp') {
+    return tcpStep(connection.phase as TcpPhase, transport.flags, reply);
+  }
+  return reply ? 'both-ways' : connection.phase;
+}
+
+function drop(reason: Reason): Decision {
+  return { reason, rules: NO_RULES, log: false, opened: false };
+}
+
+function accept(rules: Judgement['rules']): Decision {
+  return { reason: 'none', rules, log: false, opened: false };
+}
+
+function macText(mac: Uint8Array): string {
+  return Buffer.from(mac).toString('hex');
+}
+
+function memberKey(group: string, address: Uint8Array): string {
+  return `${group} ${addressKey(address)}`;
+}
