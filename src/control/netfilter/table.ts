@@ -25,6 +25,8 @@ export const Mark = {
   ACCEPT: 0xb1000000,
   ACCEPT_LOG: 0xb2000000,
   DROP_LOG: 0xb3000000,
+  /** A copy went to its port already: this one is only to be logged. */
+  SENT_LOG: 0xb4000000,
 } as const;
 
 /** Bytes of a frame's payload that a log record carries: the headers, with every option. */
@@ -90,7 +92,7 @@ function renderIngress(spec: TableSpec, before: Readonly<Record<string, number>>
 ${counter(CounterName.UNJUDGED, before)}
 \tchain ingress {
 \t\ttype filter hook ingress devices = { ${quoted(spec.ports)} } priority ${INGRESS_PRIORITY}; policy drop;
-\t\tmeta mark and ${hex(Mark.KIND)} { ${hex(Mark.ACCEPT)}, ${hex(Mark.ACCEPT_LOG)}, ${hex(Mark.DROP_LOG)} } accept
+\t\tmeta mark and ${hex(Mark.KIND)} { ${hex(Mark.ACCEPT)}, ${hex(Mark.ACCEPT_LOG)}, ${hex(Mark.DROP_LOG)}, ${hex(Mark.SENT_LOG)} } accept
 \t\tcounter name ${CounterName.UNJUDGED} drop
 \t}
 }
@@ -121,7 +123,7 @@ ${Object.values(CounterName)
 \tchain prerouting {
 \t\ttype filter hook prerouting priority ${PREROUTING_PRIORITY}; policy accept;
 \t\tiifname != @ports accept
-\t\tmeta mark and ${hex(Mark.KIND)} vmap { ${hex(Mark.ACCEPT)} : accept, ${hex(Mark.ACCEPT_LOG)} : goto accept_logged, ${hex(Mark.DROP_LOG)} : goto drop_logged }
+\t\tmeta mark and ${hex(Mark.KIND)} vmap { ${hex(Mark.ACCEPT)} : accept, ${hex(Mark.ACCEPT_LOG)} : goto accept_logged, ${hex(Mark.DROP_LOG)} : goto drop_logged, ${hex(Mark.SENT_LOG)} : goto drop_logged }
 \t\tcounter name ${CounterName.UNJUDGED} drop
 \t}
 
