@@ -141,6 +141,7 @@ static __always_inline int rejudge_established(struct walk *w, struct state *s)
 
 static __always_inline int hit_established(struct walk *w, struct state *s)
 {
+	struct state *rules = s;
 	__u32 word, next, i;
 	int reason;
 
@@ -149,6 +150,9 @@ static __always_inline int hit_established(struct walk *w, struct state *s)
 		reason = rejudge_established(w, s);
 		if (reason)
 			return reason;
+		/* explain leaves the state alone: its new rules are in the copy. */
+		if (w->frame.flags & FRAME_DRY)
+			rules = &w->state;
 	} else if (from_spoofed(w, s->word)) {
 		return REASON_SPOOFED;
 	}
@@ -156,7 +160,7 @@ static __always_inline int hit_established(struct walk *w, struct state *s)
 		word = *(volatile __u32 *)&s->word;
 		next = step(w, word);
 		if (next >= STEP_INVALID) {
-			verdict_from_state(w, s);
+			verdict_from_state(w, rules);
 			return step_result(w, next);
 		}
 		if (w->frame.flags & FRAME_DRY || next == phase_of(word))
@@ -169,7 +173,7 @@ static __always_inline int hit_established(struct walk *w, struct state *s)
 	}
 	if (stale(s, w->now) && !(w->frame.flags & FRAME_DRY))
 		s->seen = w->now;
-	verdict_from_state(w, s);
+	verdict_from_state(w, rules);
 	return 0;
 }
 

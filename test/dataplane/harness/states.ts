@@ -1,0 +1,101 @@
+/** What a wall remembers, as words that two walls can be compared by. */
+import * as layouts from '../../../src/generated/layouts.js';
+import { ipv6Text, macText } from '../../packet/index.js';
+import type { ExpectedState, LearnedMac } from '../fixtures/types.js';
+import type { TestWall } from './wall.js';
+
+const { Phase, StateBits } = layouts;
+
+const PROTOCOLS: Record<number, ExpectedState['proto']> = {
+  6: 'tcp',
+  17: 'udp',
+  132: 'sctp',
+};
+const PHASES = new Map<number, string>(
+  Object.entries(Phase).map(([name, number]) => [number, name.toLowerCase().replaceAll('_', '-')]),
+);
+
+export interface SeenState extends Required<ExpectedState> {
+  /** Jiffies of the wall's clock. */
+  readonly seen: bigint;
+}
+
+/** `syn-sent` for PHASE_SYN_SENT. */
+export function phaseName(phase: number): string {
+  return PHASES.get(phase) ?? `phase ${phase}`;
+}
+
+/** Every live state, by both tables; expired ones and those that are dying count as absent. */
+export function liveStates(wall: TestWall): SeenState[] {
+  const program = wall.object.program('dump_states');
+  const states: SeenState[] = [];
+  for (const table of ['established', 'pending'] as const) {
+    const link = program.attachIter(wall.map(table));
+    const iterator = link.iterate();
+    const pieces: Buffer[] = [];
+    for (;;) {
+      const piece = iterator.read(65536);
+      if (piece.length === 0) break;
+      pieces.push(piece);
+    }
+    iterator.close();
+    link.close();
+    const all = Buffer.concat(pieces);
+    for (let at = 0; at < all.length; at += layouts.stateRecord.size) {
+      states.push(seenState(wall, layouts.stateRecord.decode(all, at)));
+    }
+  }
+  return states;
+}
+
+function seenState(wall: TestWall, record: layouts.StateRecord): SeenState {
+  const { key, state } = record;
+  const icmp = key.family === 4 ? key.proto === 1 : key.proto === 58;
+  const high = (state.word & StateBits.ORIG_HIGH) !== 0;
+  const transit = (state.word & StateBits.TRANSIT) !== 0;
+  const [low, up] = [ipv6Text(Buffer.from(key.low.byte)), ipv6Text(Buffer.from(key.high.byte))];
+  const out = wall.ruleId(state.ruleOut);
+  return {
+    proto: icmp ? (key.family === 4 ? 'icmp' : 'icmp6') : (PROTOCOLS[key.proto] ?? key.proto),
+    src: high ? up : low,
+    dst: high ? low : up,
+    sport: icmp || !high ? key.lowPort : key.highPort,
+    dport: icmp || !high ? key.highPort : key.lowPort,
+    phase: phaseName(state.word & StateBits.PHASE),
+    established: record.established === 1,
+    vlan: key.tag.filter((tag) => tag !== 0),
+    rules: {
+      out: transit ? '' : out,
+      in: wall.ruleId(state.ruleIn),
+      transit: transit ? out : '',
+    },
+    seen: state.seen,
+  };
+}
+
+/** Every learned MAC, aged or not. */
+export function learnedMacs(wall: TestWall): Required<LearnedMac>[] {
+  const learned: Required<LearnedMac>[] = [];
+  for (const { keys, values, count } of wall.map('fdb').entries()) {
+    for (let i = 0; i < count; i++) {
+      const key = layouts.fdbKey.decode(keys, i * layouts.fdbKey.size);
+      const entry = layouts.fdbEntry.decode(values, i * layouts.fdbEntry.size);
+      learned.push({
+        mac: macText(key.mac),
+        port: wall.ports[entry.port]!.name,
+        vlan: key.tag.filter((tag) => tag !== 0),
+      });
+    }
+  }
+  return learned;
+}
+
+/** One line per state, sorted: for whole comparisons. */
+export function stateLines(states: readonly SeenState[]): string[] {
+  return states.map(({ seen: _, ...state }) => JSON.stringify(state)).sort();
+}
+
+/** One line per MAC, sorted. */
+export function macLines(macs: readonly LearnedMac[]): string[] {
+  return macs.map(({ mac, port, vlan }) => `${mac} ${port} ${(vlan ?? []).join('.')}`).sort();
+}

@@ -1,0 +1,280 @@
+/**
+ * A wall under test: the object loaded afresh, unpinned, with its clock in our hands. Nothing is
+ * attached; frames are judged by test runs (see hooks.ts).
+ */
+import { resolve } from 'node:path';
+import { type BpfMap, BpfObject, jiffiesPerSecond } from '../../../native/lib/index.js';
+import { Clock } from '../../../src/control/dataplane/clock.js';
+import {
+  type Dataplane,
+  Installer,
+  NO_POLICY_NUMBERS,
+  type Numbering,
+} from '../../../src/control/dataplane/index.js';
+import { Reasons } from '../../../src/control/dataplane/reasons.js';
+import { writeTimeouts } from '../../../src/control/dataplane/timeouts.js';
+import type { Plan } from '../../../src/control/policy/index.js';
+import * as layouts from '../../../src/generated/layouts.js';
+import { macBytes, wideBytes } from '../../packet/index.js';
+import { SELF_MAC } from '../fixtures/link.js';
+import type { NodeOptions, PortName } from '../fixtures/types.js';
+import { ROOT } from './native.js';
+import type { TestPort } from './network.js';
+
+const { Limits, Outcome, ReservedAction, Side } = layouts;
+const OBJECT = resolve(ROOT, 'build/bpf/bridgewall.bpf.o');
+/** Second 0 of a fixture, in seconds of the wall's clock: young enough to look back from. */
+const EPOCH_SECONDS = 10_000_000;
+const PLENTY = 1_000_000;
+
+/** What became of the frames of one port, or of all. */
+export interface Tally {
+  readonly rx: number;
+  readonly forwarded: number;
+  readonly passed: number;
+  readonly suppressed: number;
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+export class TestWall implements Disposable {
+  readonly ports: readonly TestPort[];
+  readonly object: BpfObject;
+  readonly reasons: Reasons;
+  readonly hz = jiffiesPerSecond();
+  readonly #installer: Installer;
+  readonly #numberOf: ReadonlyMap<PortName, number>;
+  #numbering: Numbering = NO_POLICY_NUMBERS;
+  #generation = 0;
+  #plan: Plan | undefined;
+
+  constructor(ports: readonly TestPort[], o: { maxStates?: number; object?: string } = {}) {
+    this.ports = ports;
+    this.#numberOf = new Map(ports.map((port, number) => [port.name, number]));
+    this.object = BpfObject.open(o.object ?? OBJECT);
+    this.object.setReadOnly({ hz: this.hz, test_clock: 1 });
+    this.object.setMaxEntries('established', o.maxStates ?? 65536);
+    this.object.load();
+    this.reasons = new Reasons(this.map('.rodata.reasons').lookup(index(0))!);
+    // The installer and its like need maps and clock of a dataplane, and nothing else of it.
+    const maps = {
+      map: (name: string) => this.map(name),
+      clock: new Clock(this.object.program('read_clock'), this.hz),
+    } as unknown as Dataplane;
+    this.#installer = new Installer(maps);
+    writeTimeouts(maps);
+    this.#writePorts();
+    this.setNode({});
+    this.setClock(0);
+  }
+
+  map(name: string): BpfMap {
+    return this.object.map(name);
+  }
+
+  number(port: PortName): number {
+    return this.#numberOf.get(port)!;
+  }
+
+  ifindex(port: PortName): number {
+    return this.ports[this.number(port)]!.ifindex;
+  }
+
+  #writePorts(): void {
+    for (const [number, port] of this.ports.entries()) {
+      const value = layouts.port.encode({
+        ifindex: port.ifindex,
+        number,
+        side: port.side === 'uplink' ? Side.UPLINK : Side.INSIDE,
+        flags: 0,
+        mac: macBytes(port.mac),
+        pad: new Uint8Array(2),
+      });
+      this.map('ports').update(index(port.ifindex), value);
+      this.map('port_list').update(index(number), value);
+      this.map('tx_ports').update(index(number), index(port.ifindex));
+    }
+  }
+
+  setNode(options: NodeOptions): void {
+    let bloom = 0n;
+    for (const mac of [SELF_MAC, ...this.ports.map((port) => port.mac)]) {
+      const bytes = macBytes(mac);
+      bloom |= 1n << BigInt(bytes[5]! & 63);
+      const key = layouts.macKey.encode({ mac: bytes, pad: new Uint8Array(2) });
+      this.map('self_macs').update(key, index(1));
+    }
+    const action = (wish: 'drop' | 'forward' | undefined, or: 'drop' | 'forward') =>
+      (wish ?? or) === 'forward' ? ReservedAction.FORWARD : ReservedAction.DROP;
+    const value = layouts.node.encode({
+      selfBloom: bloom,
+      logRate: options.logRate ?? PLENTY,
+      fdbQuota: options.fdbQuota ?? 1024,
+      bpdu: action(options.bpdu, 'forward'),
+      lldp: action(options.lldp, 'drop'),
+      lacp: action(options.lacp, 'drop'),
+      eapol: action(options.eapol, 'drop'),
+      pad: 0,
+    });
+    this.map('node').update(index(0), value);
+  }
+
+  /** Seconds since the wall was new; never back, but for a reset. */
+  setClock(seconds: number): void {
+    const value = Buffer.alloc(8);
+    value.writeBigUInt64LE(this.#jiffies(seconds));
+    this.map('clock').update(index(0), value);
+  }
+
+  #jiffies(seconds: number): bigint {
+    return BigInt(EPOCH_SECONDS * this.hz + Math.round(seconds * this.hz));
+  }
+
+  /** Installs a plan as the next generation. */
+  install(plan: Plan): void {
+    this.#plan = plan;
+    const prepared = this.#installer.prepare(plan, ++this.#generation, this.#numbering);
+    this.#numbering = prepared;
+    this.#installer.install(prepared);
+  }
+
+  /** Adds a member of a dynamic group, with the second at which it expires, or removes it. */
+  setMember(group: string, address: string, change: { expires?: number } | 'remove'): void {
+    const bit = this.#numbering.groupBits.get(group);
+    if (bit === undefined) throw new Error(`no dynamic group ${group}`);
+    const bytes = wideBytes(address);
+    const key = layouts.memberKey.encode({ address: { byte: bytes }, group: bit });
+    const groups = this.map('member_groups');
+    const mask = groups.lookup(bytes)?.readUInt32LE(0) ?? 0;
+    if (change === 'remove') {
+      this.map('members').delete(key);
+      groups.update(bytes, index((mask & ~(1 << bit)) >>> 0));
+    } else {
+      const expires = change.expires === undefined ? 0n : this.#jiffies(change.expires);
+      this.map('members').update(key, layouts.member.encode({ expires }));
+      groups.update(bytes, index((mask | (1 << bit)) >>> 0));
+    }
+    this.#installer.cell.rejudge();
+  }
+
+  /**
+   * As if it had just been loaded, with `plan` installed. A plan that is in force already stays:
+   * installing takes most of a fixture's time.
+   */
+  reset(options: NodeOptions = {}, plan?: Plan): void {
+    for (const name of ['pending', 'established', 'fdb', 'members', 'member_groups']) {
+      empty(this.map(name));
+    }
+    for (let number = 0; number < this.ports.length; number++) {
+      this.map('fdb_counts').update(index(number), index(0));
+      for (const outcome of this.#outcomes())
+        zero(this.map('outcomes'), this.#outcomeIndex(number, outcome));
+    }
+    this.map('log_window').update(index(0), Buffer.alloc(8));
+    this.setNode(options);
+    this.setClock(0);
+    if (plan === undefined) {
+      this.#forgetPolicy();
+    } else if (plan === this.#plan) {
+      for (const slot of this.#numbering.ruleSlots.values()) zero(this.map('rule_counters'), slot);
+      this.#installer.cell.rejudge();
+    } else {
+      this.#numbering = NO_POLICY_NUMBERS;
+      this.install(plan);
+    }
+  }
+
+  #forgetPolicy(): void {
+    const none = Buffer.alloc(layouts.generation.size);
+    for (let slot = 0; slot < Limits.GENERATION_SLOTS; slot++) {
+      this.map('generations').update(index(slot), none);
+    }
+    this.#installer.cell.switchTo(0);
+    this.#numbering = NO_POLICY_NUMBERS;
+    this.#generation = 0;
+    this.#plan = undefined;
+  }
+
+  /** Id of the rule in a counter slot; '' for none. */
+  ruleId(slot: number): string {
+    if (slot === 0) return '';
+    for (const [id, of] of this.#numbering.ruleSlots) if (of === slot) return id;
+    return `slot ${slot}`;
+  }
+
+  /** Packets, bytes and connections that a rule has counted. */
+  ruleCount(id: string): { packets: number; bytes: number; connections: number } {
+    const slot = this.#numbering.ruleSlots.get(id);
+    if (slot === undefined) throw new Error(`no rule ${id}`);
+    const sum = { packets: 0, bytes: 0, connections: 0 };
+    const values = this.map('rule_counters').lookup(index(slot))!;
+    for (let at = 0; at < values.length; at += layouts.ruleCounter.size) {
+      const one = layouts.ruleCounter.decode(values, at);
+      sum.packets += Number(one.packets);
+      sum.bytes += Number(one.bytes);
+      sum.connections += Number(one.connections);
+    }
+    return sum;
+  }
+
+  /** Packets that one outcome of a port has counted. */
+  count(port: number, outcome: number): number {
+    const values = this.map('outcomes').lookup(index(this.#outcomeIndex(port, outcome)))!;
+    let packets = 0;
+    for (let at = 0; at < values.length; at += layouts.outcomeCounter.size) {
+      packets += Number(values.readBigUInt64LE(at));
+    }
+    return packets;
+  }
+
+  /** The outcomes of one port, or the sums of all. */
+  tally(port?: number): Tally {
+    const ports = port === undefined ? this.ports.map((_, number) => number) : [port];
+    const sum = (outcome: number) =>
+      ports.reduce((total, number) => total + this.count(number, outcome), 0);
+    const dropped: Record<string, number> = {};
+    for (let reason = 0; reason < this.reasons.count; reason++) {
+      const packets = sum(Outcome.DROP + reason);
+      if (packets > 0) dropped[this.reasons.get(reason).name] = packets;
+    }
+    return {
+      rx: sum(Outcome.RX),
+      forwarded: sum(Outcome.FORWARDED),
+      passed: sum(Outcome.PASSED),
+      suppressed: sum(Outcome.LOG_SUPPRESSED),
+      dropped,
+    };
+  }
+
+  #outcomeIndex(port: number, outcome: number): number {
+    return port * Limits.OUTCOME_STRIDE + outcome;
+  }
+
+  *#outcomes(): Generator<number> {
+    for (let outcome = 0; outcome <= Outcome.LOG_SUPPRESSED; outcome++) yield outcome;
+    for (let reason = 0; reason < this.reasons.count; reason++) yield Outcome.DROP + reason;
+  }
+
+  close(): void {
+    this.object.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Key of an array, or any 32-bit value. */
+export function index(number: number): Buffer {
+  const key = Buffer.alloc(4);
+  key.writeUInt32LE(number);
+  return key;
+}
+
+function zero(map: BpfMap, at: number): void {
+  const key = index(at);
+  map.update(key, Buffer.alloc(map.lookup(key)!.length));
+}
+
+function empty(map: BpfMap): void {
+  for (const { keys, count } of [...map.entries()]) map.deleteBatch(keys, count);
+}
