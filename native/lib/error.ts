@@ -27,16 +27,15 @@ export class BpfError extends Error {
 
 /** The one line of a log that says why: the verifier's last finding, else libbpf's first complaint. */
 function summary(log: string): string {
-  const lines = log.split('\n').map((line) => line.trim());
-  const begin = lines.findIndex((line) => line.includes('-- BEGIN PROG LOAD LOG --'));
-  const end = lines.findIndex(
-    (line, i) => i > begin && /^processed \d+ insns|-- END PROG LOAD LOG --/.test(line),
-  );
-  if (begin >= 0 && end > begin + 1) {
-    const found = lines
-      .slice(begin + 1, end)
-      .findLast((line) => line !== '' && !line.startsWith(';'));
-    if (found !== undefined) return found;
+  const lines = log.split('\n').map((line) => line.trim().replace(/^libbpf: /, ''));
+  const begin = lines.findIndex((line) => line.endsWith('-- BEGIN PROG LOAD LOG --'));
+  if (begin < 0) {
+    // libbpf tries maps again without BTF; the second failure names the map in clear.
+    return lines.find((line) => line !== '' && !line.endsWith('Retrying without BTF.')) ?? '';
   }
-  return (lines.find((line) => line !== '') ?? '').replace(/^libbpf: /, '');
+  const said = lines.slice(begin + 1);
+  const end = said.findIndex((line) => /^processed \d+ insns|-- END PROG LOAD LOG --/.test(line));
+  const finding = said.slice(0, end).findLast((line) => line !== '' && !line.startsWith(';'));
+  const program = /^prog '[^']*'/.exec(lines[begin] ?? '')?.[0] ?? 'verifier';
+  return `${program}: ${finding ?? 'refused'}`;
 }

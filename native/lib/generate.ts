@@ -13,7 +13,7 @@ const RESERVED = new Set(
     'break case catch class const continue debugger default delete do else enum export extends false ' +
     'finally for function if implements import in instanceof interface let new null package private ' +
     'protected public return static super switch this throw true try typeof var void while with yield ' +
-    'await codec Codec Buffer Uint8Array'
+    'await codec structs'
   ).split(' '),
 );
 
@@ -30,9 +30,11 @@ export function generateLayouts(btf: Btf, library: string): string {
   for (const name of names) structs[name] = layoutOf(btf, name);
   const parts = [
     '// Generated from the BTF of a BPF object; do not edit.',
-    `import { type Codec, codec } from ${quote(library)};`,
+    `import { type Btf, type Codec, codec } from ${quote(library)};`,
     '',
-    `const structs = ${JSON.stringify(structs, null, 1)} as const;`,
+    "const structs: Btf['structs'] = {",
+    ...names.map((name) => `  ${JSON.stringify(name)}: ${JSON.stringify(structs[name])},`),
+    '};',
     '',
     ...names.map((name) => structText(btf, name)),
     ...Object.keys(btf.enums)
