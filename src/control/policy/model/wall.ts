@@ -39,6 +39,8 @@ export interface WallNode {
   readonly timeouts?: Timeouts;
   /** MACs that one port may teach; unlimited when left out. */
   readonly fdbQuota?: number;
+  /** Room for established connections; unlimited when left out. */
+  readonly maxEstablished?: number;
 }
 
 /** Why a frame was dropped; names as in bpf/reasons.h. */
@@ -54,6 +56,7 @@ export type Reason =
   | 'bad-phase'
   | 'no-state'
   | 'fragment'
+  | 'table-full'
   | 'same-port';
 
 export interface Outcome {
@@ -186,16 +189,30 @@ export class Wall {
     const next = nextPhase(connection, packet, reply);
     if (next === 'new') return null;
     if (next === 'invalid') return { ...drop('bad-phase'), rules: connection.rules };
-    if (next !== 'ignore') this.#move(connection, next);
+    if (next !== 'ignore' && !this.#move(connection, next)) {
+      return { ...drop('table-full'), rules: connection.rules };
+    }
     return accept(connection.rules);
   }
 
-  #move(connection: Connection, phase: Phase): void {
+  /** Moves a connection to its next phase; false, and nothing moves, when there is no room. */
+  #move(connection: Connection, phase: Phase): boolean {
+    if (isSettled(phase) && !connection.established) {
+      if (this.#isFull()) return false;
+      connection.established = true;
+    }
     // Last-seen moves with the phase, otherwise at most once a second.
     const stale = this.#now - connection.seen >= this.#node.hz;
     if (phase !== connection.phase || stale) connection.seen = this.#now;
     connection.phase = phase;
-    connection.established ||= isSettled(phase);
+    return true;
+  }
+
+  #isFull(): boolean {
+    const { maxEstablished } = this.#node;
+    if (maxEstablished === undefined) return false;
+    const established = this.connections(this.#now).filter((each) => each.established);
+    return established.length >= maxEstablished;
   }
 
   #miss(world: World, relation: Relation, packet: Packet, fromUplink: boolean): Decision {

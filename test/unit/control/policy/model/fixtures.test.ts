@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { readAddress } from '../../../../../src/control/policy/index.js';
+import {
+  type Connection,
+  Wall,
+  type WallNode,
+} from '../../../../../src/control/policy/model/index.js';
+import { parsePolicy } from '../../../../../src/control/policy/parse.js';
+import { TOPICS } from '../../../../dataplane/fixtures/index.js';
+import { SELF_MAC } from '../../../../dataplane/fixtures/link.js';
+import {
+  type ExpectedState,
+  type Fixture,
+  type FrameStep,
+  PORTS,
+} from '../../../../dataplane/fixtures/types.js';
+import { macBytes } from '../../../../packet/index.js';
+
+const HZ = 250;
+const START = 1_000_000;
+
+function makeWall(fixture: Fixture): Wall {
+  const { bpdu = 'forward', lldp = 'drop', lacp = 'drop', eapol = 'drop' } = fixture.node ?? {};
+  const quota = fixture.node?.fdbQuota;
+  const node: WallNode = {
+    ports: new Map(PORTS.map(({ side }, number) => [number, side])),
+    macs: [macBytes(SELF_MAC)],
+    reserved: { bpdu, lldp, lacp, eapol },
+    hz: HZ,
+    ...(quota === undefined ? {} : { fdbQuota: quota }),
+    ...(fixture.maxStates === undefined ? {} : { maxEstablished: fixture.maxStates }),
+  };
+  const wall = new Wall(node);
+  if (fixture.policy !== undefined) wall.install(parsePolicy(fixture.policy, 'policy.yaml'));
+  return wall;
+}
+
+function address(text: string): Uint8Array {
+  const read = readAddress(text);
+  if (!(read instanceof Uint8Array)) throw new Error(read.problem);
+  return read;
+}
+
+function receive(wall: Wall, step: FrameStep, now: number, what: string): void {
+  const port = PORTS.findIndex(({ name }) => name === step.port);
+  for (let i = 0; i < (step.times ?? 1); i++) {
+    const outcome = wall.receive(step.frame, port, now);
+    const { action, reason, out, rules } = step.expect;
+    const outPort = outcome.outPort === null ? undefined : PORTS[outcome.outPort]?.name;
+    expect({ action: outcome.action, reason: outcome.reason }, what).toEqual({ action, reason });
+    if (out !== undefined) expect(outPort, what).toBe(out);
+    if (rules !== undefined) expect(outcome.rules, what).toMatchObject(rules);
+  }
+}
+
+function run(fixture: Fixture): void {
+  const wall = makeWall(fixture);
+  let now = START;
+  for (const [i, step] of fixture.steps.entries()) {
+    if (step.kind === 'at') now = START + step.seconds * HZ;
+    else if (step.kind === 'policy') wall.install(parsePolicy(step.text, 'policy.yaml'));
+    else if (step.kind === 'frame') receive(wall, step, now, `step ${i}: ${step.note ?? ''}`);
+    else if (step.remove) wall.removeMember(step.group, address(step.address));
+    else {
+      const expires = step.ttl === undefined ? 0 : now + step.ttl * HZ;
+      wall.addMember(step.group, address(step.address), expires);
+    }
+  }
+  if (fixture.states === undefined) return;
+  expect(wall.connections(now).map(shape).sort()).toEqual(fixture.states.map(expectedShape).sort());
+}
+
+function shape(connection: Connection): string {
+  const { source, destination } = connection.opening;
+  return [source, destination]
+    .map((bytes) => Buffer.from(bytes).toString('hex'))
+    .join(' ')
+    .concat(` ${connection.phase}`);
+}
+
+function expectedShape(state: ExpectedState): string {
+  const hex = (text: string): string => Buffer.from(address(text)).toString('hex');
+  return `${hex(state.src)} ${hex(state.dst)} ${state.phase}`;
+}
+
+for (const [topic, fixtures] of Object.entries(TOPICS)) {
+  describe(`the model on fixtures: ${topic}`, () => {
+    for (const fixture of fixtures) {
+      it(fixture.name, () => run(fixture));
+    }
+  });
+}
