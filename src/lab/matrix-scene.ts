@@ -54,6 +54,9 @@ function showMatrix(judged: readonly Judged[], screen: Screen): void {
   screen.wide('');
   screen.wide('What happened at the wall; a tick where it is what the slide says:');
   screen.wide(slidePicture(judged, screen.paint));
+  screen.wide(
+    "And aquilante's two files, line by line; blank where a machine does not offer that:",
+  );
   for (const direction of ['in', 'out'] as const) {
     screen.wide(aquilantePicture(judged, direction, screen.paint));
   }

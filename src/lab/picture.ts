@@ -79,13 +79,22 @@ export function shortProbes(probes: readonly Probe[]): string {
 function paintCell(cell: SlideCell, everything: boolean): Cell {
   const mark = cell.ok ? '✓' : '✗';
   const head = `${cell.observed} ${mark}`;
-  const second =
-    cell.observed === cell.expected
-      ? everything
-        ? 'all'
-        : shortProbes(cell.open)
-      : `want ${cell.expected}`;
-  return { lines: [head, second], tone: cell.ok ? 'good' : 'bad' };
+  const tone = cell.ok ? 'good' : 'bad';
+  if (cell.observed !== cell.expected) return { lines: [head, `want ${cell.expected}`], tone };
+  const open = everything ? 'all' : shortProbes(cell.open);
+  return { lines: [head, ...wrap(open, 10)], tone };
+}
+
+/** Breaks a text between words into lines of at most `width` characters where the words allow it. */
+function wrap(text: string, width: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1) ?? '';
+    if (last === '') lines[lines.length - 1] = word;
+    else if (last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 /** The slide, with what was observed in each cell. The last row is the management box's. */

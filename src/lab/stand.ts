@@ -37,7 +37,7 @@ export async function raiseWall(net: SiteNet, attach: AttachMode, screen: Screen
   const [first] = status.attach;
   screen.good(
     `${status.node} stands between ${status.attach.length} ports, generation ${status.generation}` +
-      (first ? `, ${first.mode}${first.why ? ` (${first.why})` : ''}` : ''),
+      (first ? `, attached by ${first.why || first.mode}` : ''),
   );
   return wall;
 }
@@ -45,5 +45,8 @@ export async function raiseWall(net: SiteNet, attach: AttachMode, screen: Screen
 /** Applies the demo's policy. */
 export async function applyPolicy(wall: Wall, screen: Screen): Promise<void> {
   screen.show(`$ bwctl apply ${POLICY}`);
-  screen.show(await wall.run(['apply', POLICY]));
+  const said = (await wall.run(['apply', POLICY])).trimEnd().split('\n');
+  // The first policy is all news: a few lines show what they look like.
+  if (said.length > 8) said.splice(3, said.length - 4, '  ...');
+  screen.show(said.join('\n'));
 }
