@@ -1,5 +1,6 @@
-import { type Btf, camelCase, type FieldType, isPadding, type StructLayout } from './btf.js';
-import { checkBytes, checkNumber } from './check.js';
+import type { Btf } from './btf.js';
+import { checkBytes } from './check.js';
+import { type CodecSource, codecSource } from './codec-source.js';
 import { BpfError } from './error.js';
 
 /** Turns values into the bytes of one C struct and back. */
@@ -19,49 +20,52 @@ export interface Codec<T> {
   decode(from: Uint8Array, offset?: number): T;
 }
 
-/** Reads or writes one field at a place that was computed once, when the codec was made. */
-interface FieldCodec {
-  readonly size: number;
-  read(view: DataView, at: number): unknown;
-  write(view: DataView, at: number, value: unknown, what: string): void;
-}
+/** What the source of a codec calls, beside DataView. */
+const HELPERS = { copy, text, list, put, putText, clear, refuse };
 
-interface Member {
-  readonly key: string;
-  readonly offset: number;
-  readonly optional: boolean;
-  readonly codec: FieldCodec;
+interface Compiled<T> {
+  read(view: DataView, at: number): T;
+  write(view: DataView, at: number, value: T): void;
 }
 
 /**
  * A codec for the struct of that C name. u64 becomes bigint, smaller integers number; arrays of u8
  * become Uint8Array, of char string, other arrays arrays; structs become objects with camelCase keys;
  * fields of big-endian types (__be16 and so on) are host numbers in TypeScript. Padding fields are left out
- * when reading and zero when missing.
+ * when reading and zero when missing; bytes that no field covers are left alone when writing.
  * @throws {BpfError} EUNKNOWN without such a struct; EUSAGE when it holds what no codec can carry
  */
 export function codec<T>(btf: Pick<Btf, 'structs'>, structName: string): Codec<T> {
   const layout = Object.hasOwn(btf.structs, structName) ? btf.structs[structName] : undefined;
   if (layout === undefined) throw new BpfError(`no struct ${structName}`, 'EUNKNOWN');
-  const inner = structCodec(btf, layout, structName);
+  const { read, write } = compile<T>(codecSource(btf.structs, layout, structName));
   const { size } = layout;
   return {
     size,
     encode(value, into, offset = 0) {
       const to = into ?? Buffer.alloc(size);
       checkPlace(to, offset, size, structName);
-      inner.write(viewOf(to), offset, value, structName);
-      return Buffer.from(to.buffer, to.byteOffset + offset, size);
+      write(new DataView(to.buffer, to.byteOffset, to.byteLength), offset, value);
+      return into === undefined
+        ? (to as Buffer)
+        : Buffer.from(to.buffer, to.byteOffset + offset, size);
     },
     decode(from, offset = 0) {
       checkPlace(from, offset, size, structName);
-      return inner.read(viewOf(from), offset) as T;
+      return read(new DataView(from.buffer, from.byteOffset, from.byteLength), offset);
     },
   };
 }
 
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function compile<T>(source: CodecSource): Compiled<T> {
+  const make = new Function(
+    ...Object.keys(HELPERS),
+    `'use strict'; return {
+    read(view, at) { return ${source.read}; },
+    write(view, at, value) { ${source.write} },
+    };`,
+  );
+  return make(...Object.values(HELPERS)) as Compiled<T>;
 }
 
 function checkPlace(bytes: unknown, offset: number, size: number, what: string): void {
@@ -70,161 +74,44 @@ function checkPlace(bytes: unknown, offset: number, size: number, what: string):
   throw new BpfError(`${what}: ${size} bytes at ${offset} do not lie in ${bytes.byteLength}`);
 }
 
-function structCodec(btf: Pick<Btf, 'structs'>, layout: StructLayout, path: string): FieldCodec {
-  const members = layout.fields.map(
-    (field): Member => ({
-      key: camelCase(field.name),
-      offset: field.offset,
-      optional: isPadding(field.name),
-      codec: fieldCodec(btf, field.type, `${path}.${field.name}`),
-    }),
-  );
-  const readable = members.filter((member) => !member.optional);
-  return {
-    size: layout.size,
-    read(view, at) {
-      const value: Record<string, unknown> = {};
-      for (const member of readable)
-        value[member.key] = member.codec.read(view, at + member.offset);
-      return value;
-    },
-    write(view, at, value, what) {
-      if (typeof value !== 'object' || value === null)
-        throw new BpfError(`${what}: expected an object`);
-      for (const { key, offset, optional, codec: field } of members) {
-        const one = (value as Record<string, unknown>)[key];
-        if (one === undefined && optional) clear(view, at + offset, field.size);
-        else field.write(view, at + offset, one, `${what}.${key}`);
-      }
-    },
-  };
+function refuse(what: string, expected: string, value: unknown): never {
+  throw new BpfError(`${what}: expected ${expected}, got ${String(value)}`);
 }
 
-function fieldCodec(btf: Pick<Btf, 'structs'>, type: FieldType, path: string): FieldCodec {
-  switch (type.kind) {
-    case 'int':
-      return type.size === 8
-        ? wordCodec(type.signed, !type.bigEndian)
-        : intCodec(type.size, type.signed, !type.bigEndian);
-    case 'bytes':
-      return bytesCodec(type.length);
-    case 'text':
-      return textCodec(type.length);
-    case 'array':
-      return arrayCodec(fieldCodec(btf, type.element, path), type.count);
-    case 'inline':
-      return structCodec(btf, type.layout, path);
-    case 'struct': {
-      const layout = btf.structs[type.name];
-      if (layout === undefined) throw new BpfError(`${path}: no struct ${type.name}`, 'EUNKNOWN');
-      return structCodec(btf, layout, path);
-    }
-    case 'unsupported':
-      throw new BpfError(`${path}: a ${type.what} has no codec`);
+// Fields are short: byte by byte is faster than making a view to copy by.
+function copy(view: DataView, at: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = view.getUint8(at + i);
+  return bytes;
+}
+
+function put(view: DataView, at: number, length: number, value: unknown, what: string): void {
+  if (!(value instanceof Uint8Array) || value.length !== length) {
+    refuse(what, `a Uint8Array of ${length}`, value);
   }
+  for (let i = 0; i < length; i++) view.setUint8(at + i, value[i] ?? 0);
+}
+
+function text(view: DataView, at: number, length: number): string {
+  const bytes = Buffer.from(view.buffer, view.byteOffset + at, length);
+  const end = bytes.indexOf(0);
+  return bytes.toString('utf8', 0, end < 0 ? length : end);
+}
+
+function putText(view: DataView, at: number, length: number, value: unknown, what: string): void {
+  if (typeof value !== 'string') refuse(what, 'a string', value);
+  const bytes = Buffer.from(value, 'utf8');
+  if (bytes.length > length) refuse(what, `at most ${length} bytes`, value);
+  clear(view, at, length);
+  for (let i = 0; i < bytes.length; i++) view.setUint8(at + i, bytes[i] ?? 0);
 }
 
 function clear(view: DataView, at: number, size: number): void {
   for (let i = 0; i < size; i++) view.setUint8(at + i, 0);
 }
 
-function intCodec(size: 1 | 2 | 4, signed: boolean, little: boolean): FieldCodec {
-  const bits = size * 8;
-  const least = signed ? -(2 ** (bits - 1)) : 0;
-  const most = signed ? 2 ** (bits - 1) - 1 : 2 ** bits - 1;
-  const check = (value: unknown, what: string): number => {
-    checkNumber(value, what, least, most);
-    return value;
-  };
-  // Setters wrap, so that after the check the unsigned one serves both.
-  switch (size) {
-    case 1:
-      return {
-        size,
-        read: signed ? (view, at) => view.getInt8(at) : (view, at) => view.getUint8(at),
-        write: (view, at, value, what) => view.setUint8(at, check(value, what)),
-      };
-    case 2:
-      return {
-        size,
-        read: signed
-          ? (view, at) => view.getInt16(at, little)
-          : (view, at) => view.getUint16(at, little),
-        write: (view, at, value, what) => view.setUint16(at, check(value, what), little),
-      };
-    case 4:
-      return {
-        size,
-        read: signed
-          ? (view, at) => view.getInt32(at, little)
-          : (view, at) => view.getUint32(at, little),
-        write: (view, at, value, what) => view.setUint32(at, check(value, what), little),
-      };
-  }
-}
-
-function wordCodec(signed: boolean, little: boolean): FieldCodec {
-  const fits = signed ? BigInt.asIntN : BigInt.asUintN;
-  return {
-    size: 8,
-    read: signed
-      ? (view, at) => view.getBigInt64(at, little)
-      : (view, at) => view.getBigUint64(at, little),
-    write(view, at, value, what) {
-      if (typeof value !== 'bigint' || fits(64, value) !== value) {
-        throw new BpfError(`${what}: expected a bigint of 64 bits, got ${String(value)}`);
-      }
-      view.setBigUint64(at, BigInt.asUintN(64, value), little);
-    },
-  };
-}
-
-function bytesAt(view: DataView, at: number, length: number): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset + at, length);
-}
-
-function bytesCodec(length: number): FieldCodec {
-  return {
-    size: length,
-    read: (view, at) => bytesAt(view, at, length).slice(),
-    write(view, at, value, what) {
-      checkBytes(value, what, length);
-      bytesAt(view, at, length).set(value);
-    },
-  };
-}
-
-function textCodec(length: number): FieldCodec {
-  return {
-    size: length,
-    read(view, at) {
-      const bytes = bytesAt(view, at, length);
-      const end = bytes.indexOf(0);
-      return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString('utf8');
-    },
-    write(view, at, value, what) {
-      if (typeof value !== 'string') throw new BpfError(`${what}: expected a string`);
-      const text = Buffer.from(value, 'utf8');
-      if (text.length > length) throw new BpfError(`${what}: longer than ${length} bytes`);
-      clear(view, at, length);
-      bytesAt(view, at, length).set(text);
-    },
-  };
-}
-
-function arrayCodec(element: FieldCodec, count: number): FieldCodec {
-  return {
-    size: element.size * count,
-    read(view, at) {
-      const values = new Array<unknown>(count);
-      for (let i = 0; i < count; i++) values[i] = element.read(view, at + i * element.size);
-      return values;
-    },
-    write(view, at, value, what) {
-      if (!Array.isArray(value) || value.length !== count) {
-        throw new BpfError(`${what}: expected an array of ${count}`);
-      }
-      for (let i = 0; i < count; i++) element.write(view, at + i * element.size, value[i], what);
-    },
-  };
+function list<E>(count: number, at: number, size: number, read: (at: number) => E): E[] {
+  const values = new Array<E>(count);
+  for (let i = 0; i < count; i++) values[i] = read(at + i * size);
+  return values;
 }

@@ -70,6 +70,7 @@ export class BpfProgram implements Disposable {
 
   /** Runs the program once or more on made-up input, in the kernel, with its real maps. */
   testRun(o: TestRunOptions): TestRunResult {
+    if (typeof o !== 'object' || o === null) throw new BpfError('testRun: expected options');
     const { data, ctx, repeat = 1, live = false } = o;
     if (data !== undefined) checkBytes(data, 'data');
     if (ctx !== undefined) checkBytes(ctx, 'ctx');
