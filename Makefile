@@ -67,7 +67,7 @@ $(LAYOUTS): $(BPF_OBJECT) $(ADDON) $(STAMPS)/libbpf-ts
 
 $(PROTO_TYPES): $(shell find proto -name '*.proto') $(STAMPS)/npm
 	@mkdir -p $(@D)
-	npx proto-loader-gen-types --longs=Number --enums=String --defaults --oneofs \
+	npx proto-loader-gen-types --longs=Number --enums=String --defaults --oneofs --includeComments \
 	  --grpcLib=@grpc/grpc-js --importFileExtension=.js --includeDirs=proto \
 	  --outDir=src/generated/proto bridgewall/v1/node.proto
 	@touch $@

@@ -39,4 +39,16 @@ static __always_inline void cursor_skip(struct cursor *c, __u32 bytes)
 	c->left -= bytes;
 }
 
+/*
+ * Takes the position through memory that the verifier does not follow. It would otherwise walk all
+ * that comes after once for every number of tags, as if those were different programs.
+ */
+static __always_inline void cursor_forget(struct cursor *c, struct frame *f)
+{
+	*(volatile __u16 *)&f->headers = c->offset;
+	c->offset = *(volatile __u16 *)&f->headers & 63;
+	*(volatile __u16 *)&f->headers = c->hidden;
+	c->hidden = *(volatile __u16 *)&f->headers & 7;
+}
+
 #endif

@@ -92,8 +92,8 @@ static __always_inline int is_denied(struct generation *g, struct flow *flow, __
 		return 0;
 	if (lines & ~g->deny_all_services) {
 		__u64 named = g->deny_all_services;
-		void *map = bpf_map_lookup_elem(&service_deny, &flow->slot);
-		__u32 class = service;
+		__u32 class = service, slot = flow->slot;
+		void *map = bpf_map_lookup_elem(&service_deny, &slot);
 		struct service_class *c = NULL;
 
 		if (map && flow->service != NO_SERVICE)

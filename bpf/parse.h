@@ -98,6 +98,7 @@ static __always_inline int parse(struct frame *f, void *data, void *end, __u32 l
 	}
 
 	f->ethertype = type;
+	cursor_forget(&c, f);
 	if (type == ETH_P_IP)
 		return parse_ipv4(f, &c);
 	if (type == ETH_P_IPV6)

@@ -69,9 +69,10 @@ static __always_inline __u32 take_meta(struct __sk_buff *skb)
 	return mark;
 }
 
-static __always_inline void send_everywhere(struct __sk_buff *skb, __u32 ingress)
+/* Global, like the parser: 64 ports on every path to here are too much for the verifier of 6.1. */
+__noinline int send_everywhere(struct __sk_buff *skb)
 {
-	__u32 i;
+	__u32 ingress = skb->ifindex, i;
 
 	for (i = 0; i < MAX_PORTS; i++) {
 		__u32 ifindex = ifindex_of(i);
@@ -79,13 +80,19 @@ static __always_inline void send_everywhere(struct __sk_buff *skb, __u32 ingress
 		if (ifindex && ifindex != ingress)
 			bpf_clone_redirect(skb, ifindex, 0);
 	}
+	return 0;
 }
 
-static __always_inline int tc_carry_out(struct __sk_buff *skb, struct walk *w)
+__noinline int tc_carry_out(struct __sk_buff *skb)
 {
-	struct verdict *v = &w->verdict;
-	__u32 mark = log_mark(w), ifindex;
+	struct walk *w = walk_here();
+	__u32 mark, ifindex;
+	struct verdict *v;
 
+	if (!w)
+		return TC_ACT_SHOT;
+	v = &w->verdict;
+	mark = log_mark(w);
 	switch (v->action) {
 	case ACTION_FORWARD:
 		account(w, OUTCOME_FORWARDED);
@@ -96,7 +103,7 @@ static __always_inline int tc_carry_out(struct __sk_buff *skb, struct walk *w)
 		break;
 	case ACTION_EVERY_PORT:
 		account(w, OUTCOME_FORWARDED);
-		send_everywhere(skb, w->frame.ifindex);
+		send_everywhere(skb);
 		return TC_ACT_SHOT;
 	case ACTION_FLOOD:
 		account(w, OUTCOME_PASSED);
@@ -128,7 +135,7 @@ int tc_wall(struct __sk_buff *skb)
 	parsed = parse_linear(skb);
 	measure(skb, &w->frame);
 	judge(parsed);
-	return tc_carry_out(skb, w);
+	return tc_carry_out(skb);
 }
 
 #endif
