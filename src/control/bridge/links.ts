@@ -146,7 +146,7 @@ export class Links implements Disposable {
 
   async #link(what: string, ifindex: number, body: AttributeWriter, flags = 0): Promise<void> {
     const message = Buffer.concat([linkHeader(AddressFamily.UNSPEC, ifindex), body.finish()]);
-    await this.#connection.request(what, MessageType.NEW_LINK, message, flags);
+    await this.#connection.request(what, MessageType.NEW_LINK, message, { flags });
   }
 }
 

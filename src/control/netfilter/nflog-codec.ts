@@ -28,8 +28,8 @@ const PacketAttribute = {
   PREFIX: 10,
   SEQUENCE: 12,
   HARDWARE_HEADER: 16,
-  VLAN: 19,
-  LINK_HEADER: 20,
+  VLAN: 20,
+  LINK_HEADER: 21,
 } as const;
 const VlanAttribute = { PROTOCOL: 1, TCI: 2 } as const;
 

@@ -28,6 +28,8 @@ export class NflogError extends Error {
 
 /** A tenth of a second, so that a record is seen soon after its packet. */
 const TIMEOUT_HUNDREDTHS = 10;
+const FINISH_ATTEMPTS = 3;
+const FINISH_MS = 1000;
 const BUFFER_BYTES = 1 << 16;
 const GROUPS_FILE = '/proc/net/netfilter/nfnetlink_log';
 const SEQUENCE_SPAN = 2 ** 32;
@@ -94,8 +96,19 @@ export class NflogReader implements Disposable {
 
   /** Gives the group back after what the kernel still held has been delivered. */
   async finish(): Promise<void> {
+    const what = `leaving NFLOG group ${this.group}`;
+    const message = unbindMessage(this.group);
     try {
-      await this.#config('leaving NFLOG group', unbindMessage(this.group));
+      for (let attempt = 0; attempt < FINISH_ATTEMPTS; attempt++) {
+        const answer = await this.#connection
+          .request(what, NflogMessage.CONFIG, message, { timeoutMs: FINISH_MS })
+          .then(
+            () => 'done',
+            (error: NetlinkError) => error.code,
+          );
+        // After an overrun the answer itself may be lost; then only its absence is left to ask about.
+        if (answer !== 'ETIMEDOUT') break;
+      }
     } finally {
       this.close();
     }

@@ -41,6 +41,13 @@ interface Pending {
   readonly timer: NodeJS.Timeout;
 }
 
+/** How to make a request. */
+export interface RequestOptions {
+  /** Flags beside those that make it a request with an answer. */
+  readonly flags?: number;
+  readonly timeoutMs?: number;
+}
+
 /** What a connection calls back for; each is optional. */
 export interface NetlinkListener {
   /** The messages of one datagram that answer no request. */
@@ -88,14 +95,18 @@ export class NetlinkConnection implements Disposable {
     }
   }
 
-  /** Sends one request and waits until the kernel has done it. `what` begins the error's message. */
+  /**
+   * Sends one request and waits until the kernel has done it. `what` begins the error's message. An
+   * answer can be lost when the socket's buffer runs over: that ends with code `ETIMEDOUT`.
+   */
   async request(
     what: string,
     type: number,
     body: Uint8Array,
-    flags = 0,
+    options: RequestOptions = {},
   ): Promise<NetlinkMessage[]> {
-    return (await this.#ask(what, type, body, FLAG.REQUEST | FLAG.ACK | flags)).messages;
+    const flags = FLAG.REQUEST | FLAG.ACK | (options.flags ?? 0);
+    return (await this.#ask(what, type, body, flags, options.timeoutMs)).messages;
   }
 
   /** A whole table; read again when it changed meanwhile. */
@@ -121,7 +132,7 @@ export class NetlinkConnection implements Disposable {
     this.close();
   }
 
-  #ask(what: string, type: number, body: Uint8Array, flags: number) {
+  #ask(what: string, type: number, body: Uint8Array, flags: number, timeoutMs = ANSWER_MS) {
     if (this.#closed) return Promise.reject(new NetlinkError(what, 'EBADF'));
     this.#sequence = (this.#sequence % 0x7fffffff) + 1;
     const sequence = this.#sequence;
@@ -129,7 +140,7 @@ export class NetlinkConnection implements Disposable {
       messages: NetlinkMessage[];
       interrupted: boolean;
     }>();
-    const timer = setTimeout(() => this.#fail(sequence, 'ETIMEDOUT'), ANSWER_MS);
+    const timer = setTimeout(() => this.#fail(sequence, 'ETIMEDOUT'), timeoutMs);
     this.#pending.set(sequence, {
       what,
       messages: [],

@@ -5,4 +5,5 @@ export {
   NetlinkError,
   type NetlinkListener,
   type NetlinkMessage,
+  type RequestOptions,
 } from './connection.js';

@@ -4,6 +4,7 @@ import { frame, type Inside, type Listener, WallLab } from './wall-lab.js';
 const ACCEPT = 0xb1000000;
 const ACCEPT_LOG = 0xb2000007;
 const DROP_LOG = 0xb3000201;
+const SENT_LOG = 0xb4000007;
 const LLDP = 0x88cc;
 const LLDP_GROUP = '0180c200000e';
 const BPDU_GROUP = '0180c2000000';
@@ -72,7 +73,7 @@ describe('the tables', () => {
       await lab.listenInWall('br0'),
       await lab.listenInWall('p1', LLDP),
     ];
-    lab.send('p1', ...everyKind(0), ...everyKind(0xb4000000), ...everyKind(0x01000000));
+    lab.send('p1', ...everyKind(0), ...everyKind(0xb5000000), ...everyKind(0x01000000));
     await settle(listeners[0]!);
     for (const listener of listeners) {
       expect(marks(listener)).toEqual([]);
@@ -84,7 +85,9 @@ describe('the tables', () => {
     const [p2, p3] = [await lab.listen('p2'), await lab.listen('p3')];
     const others = [await lab.listen('p1'), await lab.listenInWall('br0')];
     lab.send('p1', frame({ mark: ACCEPT }), frame({ mark: ACCEPT_LOG, to: '020000000042' }));
-    lab.send('p1', frame({ mark: DROP_LOG }), frame({ mark: DROP_LOG, to: '020000000042' }));
+    for (const mark of [DROP_LOG, SENT_LOG]) {
+      lab.send('p1', frame({ mark }), frame({ mark, to: '020000000042' }));
+    }
     await settle(p2);
     await settle(p3);
     expect(marks(p2)).toEqual(['b1000000', 'b2000007']);
@@ -95,7 +98,9 @@ describe('the tables', () => {
 
   it('leave the bridge ignorant, whatever the mark', async () => {
     const p2 = await lab.listen('p2');
-    for (const mark of [0, ACCEPT, ACCEPT_LOG, DROP_LOG]) lab.send('p1', frame({ mark, id: 0x77 }));
+    for (const mark of [0, ACCEPT, ACCEPT_LOG, DROP_LOG, SENT_LOG]) {
+      lab.send('p1', frame({ mark, id: 0x77 }));
+    }
     await settle(p2);
     p2.end();
     expect(lab.wall.exec('bridge', 'fdb', 'show', 'dynamic')).toBe('');
@@ -170,7 +175,7 @@ describe('the lock at the port', () => {
     lab.wall.ip('link', 'set', 'p3', 'nomaster');
     lab.wall.ip('address', 'add', '10.9.9.1/24', 'dev', 'p3');
     lab.hosts.ip('address', 'add', '10.9.9.2/24', 'dev', 'e3');
-    const ping = ['ping', '-c', '1', '-W', '1', '10.9.9.1'];
+    const ping = ['ping', '-c', '5', '-i', '0.2', '-W', '1', '10.9.9.1'];
     expect((await lab.hosts.run(ping)).status).not.toBe(0);
     lab.wall.exec('nft', 'delete', 'table', 'netdev', 'bridgewall_lab_1');
     lab.wall.exec('tc', 'qdisc', 'del', 'dev', 'p3', 'clsact');
@@ -195,7 +200,7 @@ describe('the lock at the port', () => {
 describe('loading', () => {
   it('replaces tables without letting anything through', async () => {
     const p2 = await lab.listen('p2');
-    const work = lab.start(async ({ config, netfilter, ready, stopped }, text: string) => {
+    const work = lab.start(async ({ config, netfilter, say, stopped }, text: string) => {
       const node = config.parseNodeConfig(text, 'node.yaml');
       const ports = node.bridge.ports.map((port) => port.name);
       const table = await netfilter.WallTable.load({ node: node.node, ports, group: 5 });
@@ -204,14 +209,14 @@ describe('loading', () => {
       void stopped.then(() => {
         over = true;
       });
-      ready();
+      say('ready');
       while (!over) {
         await table.restore();
         rounds++;
       }
       return { rounds, unjudged: (await table.counters()).unjudged };
     }, lab.nodeFile);
-    await work.ready();
+    await work.heard('ready');
     for (let i = 0; i < 10; i++) await lab.flood('p1', frame({ mark: 0 }), 500);
     const { rounds } = await work.stop();
     await settle(p2);

@@ -22,15 +22,19 @@ export interface Inside {
   readonly netfilter: typeof Netfilter;
   /** Runs a command to its end. */
   run(file: string, ...args: string[]): string;
-  /** Tells the test that the work has come so far. */
-  ready(): void;
+  /** Says a word that the test may wait for. */
+  say(word: string): void;
   /** Resolves when the test wants the work to end. */
   readonly stopped: Promise<void>;
 }
 
 /** Work under way inside a namespace. */
 export interface Running<R> {
-  ready(): Promise<void>;
+  /** Resolves once the work has said the word. */
+  heard(word: string): Promise<void>;
+  /** Holds the process up, and lets it go on. */
+  pause(): void;
+  resume(): void;
   /** Lets the work end; rejects with the error that it threw. */
   stop(): Promise<R>;
 }
@@ -135,7 +139,9 @@ export class WallLab {
     });
     const output = collect(child);
     return {
-      ready: async () => void (await output.until((line) => line === 'ready')),
+      heard: async (word) => void (await output.until((line) => line === `say ${word}`)),
+      pause: () => void child.kill('SIGSTOP'),
+      resume: () => void child.kill('SIGCONT'),
       stop: async () => {
         child.stdin?.end();
         const line = await output.until((each) => each.startsWith('{'));
@@ -230,14 +236,14 @@ const { execFileSync } = await import('node:child_process');
 const modules = {
   run: (file, ...args) => execFileSync(file, args, { encoding: 'utf8' }),
   bridge: ${load('bridge')}, config: ${load('config')}, netfilter: ${load('netfilter')},
-  ready: () => console.log('ready'),
+  say: (word) => console.log('say ' + word),
   stopped: new Promise((resolve) => process.stdin.on('end', resolve).resume()),
 };
-const say = (result) => process.stdout.write('\\n' + JSON.stringify(result) + '\\n');
+const report = (result) => process.stdout.write('\\n' + JSON.stringify(result) + '\\n');
 try {
-  say({ value: await (${work})(modules, ${args}) });
+  report({ value: await (${work})(modules, ${args}) });
 } catch (error) {
-  say({ error: { ...error, name: error.name, message: error.message, stack: error.stack } });
+  report({ error: { ...error, name: error.name, message: error.message, stack: error.stack } });
 }
 process.stdin.destroy();
 `;
