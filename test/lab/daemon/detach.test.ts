@@ -1,0 +1,61 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Bench, CLIENT, policy, SERVER } from './bench.js';
+
+describe('a wall that is taken down', () => {
+  let bench: Bench;
+
+  beforeEach(async () => {
+    bench = new Bench('xdp');
+    const daemon = await bench.start();
+    await bench.apply(policy([]));
+    expect(await bench.pings()).toBe(2);
+    await daemon.end('SIGTERM');
+  });
+  afterEach(() => bench.close());
+
+  it('leaves nothing behind, and may be taken down again', async () => {
+    expect(await bench.run('--detach')).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    expect(await bench.pings()).toBe(0);
+    expect(bench.wall.exec('nft', 'list', 'ruleset')).toBe('');
+    expect(bench.wall.ip('-d', 'link')).not.toMatch(/master|xdp/);
+    expect(bench.wall.exec('tc', 'filter', 'show', 'dev', 'up0', 'ingress')).toBe('');
+    expect(readdirSync(bench.pins).filter((name) => !name.endsWith('.debug'))).toEqual([]);
+    expect(await bench.run('--detach')).toMatchObject({ status: 0, stdout: '', stderr: '' });
+  });
+
+  it('lets nothing cross, and nothing reach the box, with every program taken off by hand', async () => {
+    const node = join(bench.pins, 'fw-1');
+    for (const link of readdirSync(join(node, 'links'))) rmSync(join(node, 'links', link));
+    for (const port of ['up0', 'dn0']) {
+      bench.wall.exec('tc', 'qdisc', 'delete', 'dev', port, 'clsact');
+    }
+    expect(bench.wall.ip('-d', 'link')).not.toMatch(/xdp/);
+    // An address that the box would gladly answer for.
+    bench.wall.ip('address', 'add', '10.9.0.9/24', 'dev', 'br0');
+    expect(await bench.pings(SERVER.v4)).toBe(0);
+    expect(await bench.pings(SERVER.v6)).toBe(0);
+    expect(await bench.pings('10.9.0.9')).toBe(0);
+    expect(await bench.pings(CLIENT.v4, 2, bench.server)).toBe(0);
+    bench.client.ip('neigh', 'flush', 'all');
+    expect(await bench.pings(SERVER.v4, 1)).toBe(0);
+    bench.wall.ip('address', 'flush', 'dev', 'br0');
+
+    await bench.start();
+    expect((await bench.api.status()).attach.map((port) => port.mode)).toEqual(['xdp', 'xdp']);
+    expect(await bench.pings(SERVER.v4)).toBe(2);
+  });
+
+  it('says so when a program is missing', async () => {
+    await bench.start();
+    rmSync(join(bench.pins, 'fw-1', 'links', 'xdp-0'));
+    bench.wall.exec('tc', 'qdisc', 'delete', 'dev', 'up0', 'clsact');
+    const [up, down] = (await bench.api.status()).attach;
+    expect(up).toMatchObject({
+      mode: 'none',
+      why: expect.stringContaining('the kernel has nothing'),
+    });
+    expect(down).toMatchObject({ mode: 'xdp' });
+  });
+});

@@ -1,0 +1,133 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Bench, DAEMON } from './bench.js';
+
+describe('what a daemon refuses, in one line and before it touches anything', () => {
+  let bench: Bench;
+
+  /** Everything that a start could change. */
+  function surroundings(): string {
+    return [
+      bench.wall.exec('nft', 'list', 'ruleset'),
+      bench.wall.ip('-o', 'link').replaceAll(/\\.*$/gm, ''),
+      bench.wall.exec('tc', 'qdisc'),
+      bench.lab.directory && bench.wall.exec('find', bench.pins),
+      bench.wall.exec('sh', '-c', 'cat /proc/sys/net/ipv6/conf/*/disable_ipv6'),
+    ].join('\n');
+  }
+
+  async function refuses(line: RegExp, ...args: string[]): Promise<void> {
+    const before = surroundings();
+    const { status, stdout, stderr } = await bench.run(...args);
+    expect(stderr).toMatch(line);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect([status, stdout]).toEqual([1, '']);
+    expect(surroundings()).toBe(before);
+  }
+
+  beforeAll(() => {
+    bench = new Bench();
+  });
+  afterAll(() => bench.close());
+
+  it('no node file, or a wrong one', async () => {
+    const good = readFileSync(bench.config, 'utf8');
+    writeFileSync(bench.config, good.replace('attach: tc', 'attach: tcp'));
+    await refuses(/^bridgewalld: .*node\.yaml:3:9: /);
+    writeFileSync(bench.config, good);
+    const { status, stderr } = await bench.wall.run([DAEMON, '--config', '/nowhere.yaml']);
+    expect([status, stderr]).toEqual([1, 'bridgewalld: /nowhere.yaml:1:1: no such file\n']);
+  });
+
+  it('wrong arguments', async () => {
+    expect(await bench.wall.run([DAEMON])).toMatchObject({
+      status: 1,
+      stderr: 'bridgewalld: --config FILE is missing\n',
+    });
+    await refuses(/^bridgewalld: Unknown option '--frobnicate'/, '--frobnicate');
+  });
+
+  it('a port that is missing', async () => {
+    bench.configure({ ports: '[{name: up0, side: uplink}, {name: dn7, side: inside}]' });
+    await refuses(/^bridgewalld: there is no port dn7/);
+    bench.configure({});
+  });
+
+  it('a port of another bridge', async () => {
+    bench.wall.ip('link', 'add', 'other', 'type', 'bridge');
+    bench.wall.ip('link', 'set', 'dn0', 'master', 'other');
+    await refuses(/^bridgewalld: port dn0 already belongs to other/);
+    bench.wall.ip('link', 'delete', 'other');
+  });
+
+  it('a port that has an address', async () => {
+    bench.wall.ip('address', 'add', '192.0.2.7/24', 'dev', 'dn0');
+    await refuses(/^bridgewalld: dn0 has the address 192\.0\.2\.7\/24 \(--force/);
+    bench.wall.ip('address', 'flush', 'dev', 'dn0');
+  });
+
+  it('no bpffs, seen from a mount namespace of its own', async () => {
+    const pins = join(bench.lab.directory, 'nothing');
+    bench.configure({ pins });
+    const args = ['unshare', '--mount', DAEMON, '--config', bench.config];
+    const { status, stderr } = await bench.wall.run(args);
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^bridgewalld: .*nothing: no bpffs there, and one mounted from/),
+    ]);
+    bench.configure({});
+  });
+
+  it('a bpffs whose pins would not last', async () => {
+    const pins = join(bench.lab.directory, 'private');
+    bench.configure({ pins });
+    const script = `mkdir -p ${pins} && mount -t bpf bpf ${pins} && exec ${DAEMON} --config ${bench.config}`;
+    const { status, stderr } = await bench.wall.run(['unshare', '--mount', 'sh', '-c', script]);
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^bridgewalld: .*private: pins would not last: .*\n$/),
+    ]);
+    bench.configure({});
+  });
+
+  it('anyone but root', async () => {
+    const args = ['setpriv', '--reuid=65534', '--clear-groups', DAEMON, '--config', bench.config];
+    bench.wall.exec('chmod', '-R', 'a+rX', bench.lab.directory);
+    const { status, stderr } = await bench.wall.run(args);
+    expect([status, stderr]).toEqual([1, 'bridgewalld: bridgewalld must run as root\n']);
+  });
+
+  it('a socket that somebody serves', async () => {
+    const server = createServer().listen(bench.socket);
+    await new Promise((resolve) => server.once('listening', resolve));
+    await refuses(/^bridgewalld: socket in use: /);
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it('an attach mode that a port cannot do leaves no half of a wall', async () => {
+    bench.wall.ip('link', 'set', 'dn0', 'mtu', '9000');
+    bench.server.ip('link', 'set', 'e0', 'mtu', '9000');
+    bench.configure({ attach: 'xdp' });
+    const { status, stderr } = await bench.run();
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^[^\n]*bridgewalld: dn0: cannot attach in xdp mode: [^\n]*\n$/),
+    ]);
+    expect(bench.wall.exec('nft', 'list', 'ruleset')).toBe('');
+    expect(bench.wall.exec('find', bench.pins, '-mindepth', '1', '-type', 'd')).toBe('');
+    bench.configure({});
+    bench.wall.ip('link', 'set', 'dn0', 'mtu', '1500');
+    bench.server.ip('link', 'set', 'e0', 'mtu', '1500');
+  });
+
+  it('a node that another daemon runs, and taking that one down', async () => {
+    const daemon = await bench.start();
+    await refuses(/^bridgewalld: node fw-1 is run by another bridgewalld/);
+    await refuses(/^bridgewalld: node fw-1 is run by another bridgewalld/, '--detach');
+    expect(await bench.api.status()).toMatchObject({ node: 'fw-1' });
+    expect(await daemon.end('SIGTERM')).toBe(0);
+    expect((await bench.run('--detach')).status).toBe(0);
+  });
+});

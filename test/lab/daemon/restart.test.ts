@@ -1,0 +1,151 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Bench, LiveConnection, policy, received, SERVER } from './bench.js';
+
+describe('a daemon that goes and comes back', () => {
+  let bench: Bench;
+
+  beforeEach(async () => {
+    bench = new Bench();
+    await bench.serve(80, 25);
+  });
+  afterEach(() => bench.close());
+
+  it('loses no packet when it is killed, and adopts what stands', async () => {
+    const daemon = await bench.start();
+    await bench.apply(policy([80]));
+    await bench.api.setAdd('badguys', ['192.0.2.1', '192.0.2.2'], null);
+    const connection = new LiveConnection(bench, 80);
+    expect(await connection.echoes('one')).toBe(true);
+    const before = await bench.api.status();
+    const webBefore = await bench.api.counters({ rules: true });
+
+    const count = 3000;
+    const pinging = bench.client.run([
+      ...['ping', '-q', '-i', '0.001', '-c', String(count), '-W', '2', SERVER.v4],
+    ]);
+    await bench.pings(SERVER.v4, 1);
+    expect(await daemon.end('SIGKILL')).toBe(-1);
+    expect(await connection.echoes('two')).toBe(true);
+    await bench.start();
+    expect(received((await pinging).stdout)).toBe(count);
+
+    expect(await connection.echoes('three')).toBe(true);
+    const after = await bench.api.status();
+    expect([after.generation, after.policy]).toEqual([before.generation, before.policy]);
+    expect(after.states.established).toBeGreaterThanOrEqual(before.states.established);
+    expect(await bench.api.sets()).toMatchObject([{ name: 'badguys', members: 2 }]);
+    const web = (await bench.api.counters({ rules: true })).rules;
+    for (const [i, { rule, connections }] of webBefore.rules.entries()) {
+      expect(web[i]!.rule).toEqual(rule);
+      expect(web[i]!.connections).toBeGreaterThanOrEqual(connections);
+    }
+    expect(await bench.apply(policy([80]))).toMatchObject({ installed: false });
+  });
+
+  it('leaves the wall up on SIGTERM, and nothing of itself', async () => {
+    const daemon = await bench.start();
+    await bench.apply(policy([80]));
+    expect(await daemon.end('SIGTERM')).toBe(0);
+    expect(existsSync(bench.socket)).toBe(false);
+    expect(await bench.pings()).toBe(2);
+    expect(await bench.connects(25)).toBe(false);
+  });
+
+  it('installs the last policy anew when the kernel has lost everything', async () => {
+    const daemon = await bench.start();
+    await bench.apply(policy([]));
+    await bench.apply(policy([80]));
+    await daemon.end('SIGKILL');
+    expect((await bench.run('--detach')).status).toBe(0);
+    const again = await bench.start();
+    expect(again.log).toContain('installed the last policy of the store anew');
+    expect(await bench.api.status()).toMatchObject({ generation: 3, policy: { rules: 3 } });
+    expect(await bench.connects(80)).toBe(true);
+  });
+
+  it('installs the stored policy anew when the text of what judges is gone', async () => {
+    const daemon = await bench.start();
+    await bench.apply(policy([]));
+    await bench.apply(policy([80]));
+    await daemon.end('SIGKILL');
+    const generations = join(bench.lab.directory, 'store', 'generations');
+    rmSync(join(generations, '2.json'));
+    const again = await bench.start();
+    expect(again.log).toMatch(/generation 2 is not kept/);
+    // What current.json names is gone too: what judges stays, and says that it is not known.
+    expect(await bench.api.status()).toMatchObject({ generation: 2, policy: null });
+    expect(await bench.connects(80)).toBe(true);
+    expect((await bench.apply(policy([]))).generation).toBe(3);
+    expect(readdirSync(generations).sort()).toEqual(['1.json', '3.json']);
+    expect(await bench.connects(80)).toBe(false);
+  });
+
+  it('takes another attach mode without losing a connection', async () => {
+    await (await bench.start()).end('SIGTERM');
+    const daemon = await bench.start();
+    await bench.apply(policy([80]));
+    const connection = new LiveConnection(bench, 80);
+    expect(await connection.echoes('tc')).toBe(true);
+    await daemon.end('SIGTERM');
+    for (const attach of ['generic', 'xdp', 'tc', 'auto']) {
+      bench.configure({ attach });
+      const next = await bench.start();
+      const { attach: ports } = await bench.api.status();
+      const mode = attach === 'auto' ? 'tc' : attach;
+      expect(ports.map((port) => port.mode)).toEqual([mode, mode]);
+      expect(ports.every((port) => port.why.startsWith(`${mode}: `))).toBe(true);
+      expect(await connection.echoes(`in ${attach}`)).toBe(true);
+      expect(await bench.connects(25)).toBe(false);
+      await next.end('SIGTERM');
+    }
+  });
+
+  it('keeps the numbers and counters of ports while others come and go', async () => {
+    bench.wall.ip('link', 'add', 'dn1', 'type', 'veth', 'peer', 'name', 'e1');
+    bench.wall.ip('link', 'set', 'dn1', 'up');
+    const three =
+      '[{name: dn1, side: inside}, {name: up0, side: uplink}, {name: dn0, side: inside}]';
+    bench.configure({ ports: three });
+    const daemon = await bench.start();
+    await bench.apply(policy([]));
+    expect(await bench.pings()).toBe(2);
+    const before = await bench.api.ports();
+    expect(before.map((port) => port.name)).toEqual(['dn1', 'up0', 'dn0']);
+    await daemon.end('SIGTERM');
+    bench.configure({});
+    await bench.start();
+    const after = await bench.api.ports();
+    expect(after.map((port) => port.name)).toEqual(['up0', 'dn0']);
+    expect(after[0]!.counters.rx).toBeGreaterThanOrEqual(before[1]!.counters.rx);
+    expect(bench.wall.ip('link', 'show', 'dn1')).not.toContain('master');
+    expect(bench.wall.exec('tc', 'filter', 'show', 'dev', 'dn1', 'ingress')).toBe('');
+    expect(await bench.pings()).toBe(2);
+  });
+});
+
+describe('a first start that is killed', () => {
+  it('is made good by the next one, and opens nothing meanwhile', async () => {
+    const bench = new Bench();
+    try {
+      await bench.serve(80, 25);
+      const first = await bench.start();
+      await bench.apply(policy([80]));
+      await first.end('SIGTERM');
+      for (let wait = 150; wait < 1200; wait += 75) {
+        expect((await bench.run('--detach')).status).toBe(0);
+        const daemon = bench.spawn();
+        await new Promise((resolve) => setTimeout(resolve, wait));
+        await daemon.end('SIGKILL');
+        expect(await bench.connects(25)).toBe(false);
+      }
+      await bench.start();
+      expect(await bench.pings()).toBe(2);
+      expect(await bench.connects(80)).toBe(true);
+      expect(await bench.connects(25)).toBe(false);
+    } finally {
+      await bench.close();
+    }
+  });
+});
