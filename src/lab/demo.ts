@@ -71,7 +71,7 @@ async function scenes(lab: Lab, screen: Screen, attach: ReturnType<typeof parseO
     screen.step('The books');
     await countersScene(stage);
   } catch (error) {
-    if (wall) screen.show(`bridgewalld's last words:\n${wall.lastWords()}`);
+    if (wall && !lab.closing) screen.show(`bridgewalld's last words:\n${wall.lastWords()}`);
     throw error;
   }
   return wrong;
@@ -94,7 +94,8 @@ async function main(): Promise<number> {
     if (wrong.length > 60) screen.show(`and ${wrong.length - 60} more`);
     return 1;
   } catch (error) {
-    process.stderr.write(`demo: ${(error as Error).message}\n`);
+    // Interrupted: what fails then fails because the lab is being taken away.
+    if (!lab?.closing) process.stderr.write(`demo: ${(error as Error).message}\n`);
     return 1;
   } finally {
     await lab?.close();

@@ -1,4 +1,7 @@
-/** `make lab-down`: ends every standing lab, and clears up after runs that were killed. */
+/**
+ * `make lab-down`: ends every standing lab, and clears up after runs that were killed. With suffixes
+ * of runs as arguments, only those.
+ */
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { RUNS_DIRECTORY, type RunRecord, removeRun } from './netns.js';
@@ -6,7 +9,9 @@ import { isAlive, type ProcessMark } from './process.js';
 
 function records(): { path: string; record: RunRecord }[] {
   try {
-    return readdirSync(RUNS_DIRECTORY).map((name) => {
+    const only = process.argv.slice(2).map((suffix) => `${suffix}.json`);
+    const names = readdirSync(RUNS_DIRECTORY);
+    return (only.length > 0 ? names.filter((name) => only.includes(name)) : names).map((name) => {
       const path = join(RUNS_DIRECTORY, name);
       return { path, record: JSON.parse(readFileSync(path, 'utf8')) as RunRecord };
     });

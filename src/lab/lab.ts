@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   try {
     const { attach } = parseOptions(process.argv.slice(2));
     requireBuild();
-    lab = new Lab('lab');
+    lab = new Lab('lab', 0);
     screen.step('Building the site');
     const net = await SiteNet.build(lab);
     screen.step(`Raising the wall (attach: ${attach})`);
@@ -50,6 +50,7 @@ async function main(): Promise<void> {
     lab.note('socket', wall.socket);
     screen.wide(`\n${usage(lab, wall)}`);
   } catch (error) {
+    if (lab?.closing) return;
     process.stderr.write(`lab: ${(error as Error).message}\n`);
     await lab?.close();
     process.exitCode = 1;

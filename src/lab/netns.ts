@@ -137,10 +137,11 @@ export class Lab {
   #closing: Promise<void> | null = null;
 
   /**
-   * @param label part of the names, for people who look at `ip netns`.
+   * @param label part of the directory's name; `lab` marks a standing lab, which `lab-down` ends.
+   * @param signalStatus exit status after a signal; as a shell counts them unless given.
    * @throws LabError `ROOT`
    */
-  constructor(label = 'lab') {
+  constructor(label = 'test', signalStatus?: number) {
     if (process.getuid?.() !== 0) throw new LabError('ROOT', 'network namespaces need root');
     this.suffix = `${process.pid.toString(36)}${randomBytes(2).toString('hex')}`;
     this.directory = mkdtempSync(join(tmpdir(), `bridgewall-${label}-`));
@@ -153,13 +154,19 @@ export class Lab {
       notes: { label },
     };
     this.#onSignal = (signal) => {
-      void this.close().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
+      const status = signalStatus ?? (signal === 'SIGINT' ? 130 : 143);
+      void this.close().finally(() => process.exit(status));
     };
     process.on('exit', this.#onExit);
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.on(signal, this.#onSignal);
     }
     this.#save();
+  }
+
+  /** True from the moment that `close` was called, or a signal came. */
+  get closing(): boolean {
+    return this.#closing !== null;
   }
 
   /** Adds a line to the run's record. */
