@@ -17,7 +17,7 @@ BPF_CFLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compa
               -Wno-address-of-packed-member -fno-strict-aliasing -target bpf -mcpu=v3 \
               -I/usr/include/$(shell uname -m)-linux-gnu
 
-.PHONY: all setup build bpf native demo lab test lint format clean
+.PHONY: all setup build bpf native demo lab lab-down test lint format clean
 
 all: build
 
@@ -82,6 +82,10 @@ demo: build
 
 lab: build
 	node dist/src/lab/lab.js
+
+# Ends a standing lab, and clears up after one that was killed.
+lab-down:
+	node dist/src/lab/lab-down.js
 
 test: build
 	npx biome ci --error-on-warnings
