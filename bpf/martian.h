@@ -42,11 +42,11 @@ static __always_inline int martian_v4(struct frame *f)
 	__u32 src = bpf_ntohl(words(&f->src)[3]), dst = bpf_ntohl(words(&f->dst)[3]);
 	__u32 net = src >> 24;
 
+	if (dst >> 24 == 127 || dst >> 24 == 0)
+		return 1;
 	if (!src)
 		return !asks_for_lease(f);
-	if (net == 0 || net == 127 || net >= 224)
-		return 1;
-	return dst >> 24 == 127 || dst >> 24 == 0;
+	return net == 0 || net == 127 || net >= 224;
 }
 
 /* Neighbour discovery before an address is known to be free (RFC 4861 4.3), and MLD (RFC 3810). */

@@ -73,6 +73,18 @@ function seenState(wall: TestWall, record: layouts.StateRecord): SeenState {
   };
 }
 
+/** One pass of the sweep over all tables. */
+export function sweep(wall: TestWall): void {
+  for (const table of ['established', 'pending', 'fdb'] as const) {
+    const program = wall.object.program(table === 'fdb' ? 'sweep_fdb' : 'sweep_states');
+    const link = program.attachIter(wall.map(table));
+    const iterator = link.iterate();
+    while (iterator.read(65536).length > 0);
+    iterator.close();
+    link.close();
+  }
+}
+
 /** Every learned MAC, aged or not. */
 export function learnedMacs(wall: TestWall): Required<LearnedMac>[] {
   const learned: Required<LearnedMac>[] = [];

@@ -121,11 +121,12 @@ export class TestWall implements Disposable {
   /** Seconds since the wall was new; never back, but for a reset. */
   setClock(seconds: number): void {
     const value = Buffer.alloc(8);
-    value.writeBigUInt64LE(this.#jiffies(seconds));
+    value.writeBigUInt64LE(this.jiffies(seconds));
     this.map('clock').update(index(0), value);
   }
 
-  #jiffies(seconds: number): bigint {
+  /** The wall's clock at a second since it was new. */
+  jiffies(seconds: number): bigint {
     return BigInt(EPOCH_SECONDS * this.hz + Math.round(seconds * this.hz));
   }
 
@@ -149,7 +150,7 @@ export class TestWall implements Disposable {
       this.map('members').delete(key);
       groups.update(bytes, index((mask & ~(1 << bit)) >>> 0));
     } else {
-      const expires = change.expires === undefined ? 0n : this.#jiffies(change.expires);
+      const expires = change.expires === undefined ? 0n : this.jiffies(change.expires);
       this.map('members').update(key, layouts.member.encode({ expires }));
       groups.update(bytes, index((mask | (1 << bit)) >>> 0));
     }

@@ -1,0 +1,91 @@
+/** A random episode: policies, and a sequence of frames and events between them. */
+import { compile, PolicyError, parsePolicy } from '../../../src/control/policy/index.js';
+import { type Arrival, mutated, nextFrame, oddFrame, randomConversation } from './frames.js';
+import { DYNAMIC_GROUPS, PEERS_V4, PEERS_V6, SCREENABLE } from './places.js';
+import { randomPolicy } from './policies.js';
+import { Random } from './random.js';
+
+/** What happens, one after the other. Times are jiffies since the episode began. */
+export type Event =
+  | ({ readonly kind: 'frame' } & Arrival)
+  | { readonly kind: 'clock'; readonly jiffies: number }
+  | { readonly kind: 'policy'; readonly text: string }
+  | { readonly kind: 'sweep' }
+  | {
+      readonly kind: 'member';
+      readonly group: string;
+      readonly address: string;
+      /** Jiffies of the episode; 0: never. */
+      readonly expires: number;
+      readonly remove: boolean;
+    };
+
+export interface Episode {
+  readonly seed: number;
+  /** MACs that a port may teach; a sweep frees places, so only episodes without one have a quota. */
+  readonly fdbQuota: number | undefined;
+  readonly events: readonly Event[];
+}
+
+const HZ_LEAPS = [
+  0.004, 0.1, 1, 9.996, 10, 10.004, 30, 30.004, 60, 61, 119, 120.004, 210, 300, 301,
+];
+
+/** The episode of a seed, with so many frames. */
+export function randomEpisode(seed: number, frames: number, hz: number): Episode {
+  const random = new Random(seed);
+  const quota = random.oneIn(5) ? 3 : undefined;
+  const policies = Array.from({ length: 2 }, () => acceptedPolicy(random));
+  const talks = Array.from({ length: random.between(4, 12) }, () => randomConversation(random));
+  const events: Event[] = [];
+  if (!random.oneIn(10)) events.push({ kind: 'policy', text: policies[0]! });
+  let now = 0;
+  let switches = 1;
+  for (let sent = 0; sent < frames; ) {
+    if (random.oneIn(6)) {
+      const seconds = random.oneIn(60) ? 432_000 : random.pick(HZ_LEAPS);
+      now += Math.max(1, Math.round(seconds * hz));
+      events.push({ kind: 'clock', jiffies: now });
+    }
+    if (random.oneIn(60)) events.push(memberChange(random, now, hz));
+    if (quota === undefined && random.oneIn(80)) {
+      events.push({ kind: 'sweep' });
+      now += SWEEP_JIFFIES;
+    }
+    if (sent > (frames * switches) / 3 && switches < 3) {
+      events.push({ kind: 'policy', text: policies[switches % 2]! });
+      switches++;
+    }
+    if (random.oneIn(50)) talks[random.below(talks.length)] = randomConversation(random);
+    const arrival = random.oneIn(8) ? oddFrame(random) : nextFrame(random, random.pick(talks));
+    const frame = random.oneIn(9) ? mutated(random, arrival.frame) : arrival.frame;
+    events.push({ kind: 'frame', port: arrival.port, frame });
+    sent++;
+  }
+  return { seed, fdbQuota: quota, events };
+}
+
+/** How far a sweep moves the clock: past the grace between its two passes. */
+export const SWEEP_JIFFIES = 8;
+
+function acceptedPolicy(random: Random): string {
+  for (;;) {
+    const text = randomPolicy(random);
+    try {
+      compile(parsePolicy(text, 'random.yaml'));
+      return text;
+    } catch (error) {
+      if (!(error instanceof PolicyError)) throw error;
+    }
+  }
+}
+
+function memberChange(random: Random, now: number, hz: number): Event {
+  return {
+    kind: 'member',
+    group: random.pick(DYNAMIC_GROUPS),
+    address: random.pick([...PEERS_V4, ...PEERS_V6, ...SCREENABLE.flat()]),
+    expires: random.oneIn(2) ? 0 : now + random.pick([1, 30, 300]) * hz,
+    remove: random.oneIn(3),
+  };
+}

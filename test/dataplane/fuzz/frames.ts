@@ -1,0 +1,328 @@
+/** Random frames: conversations that go on, strangers that do not, and bytes that are wrong. */
+import {
+  arp,
+  authentication,
+  BROADCAST_MAC,
+  destinationOptions,
+  ether,
+  fragment6,
+  frame,
+  hopByHop,
+  icmp,
+  icmp6,
+  ipv4,
+  ipv6,
+  type Layer,
+  neighbour,
+  raw,
+  routing,
+  sctp,
+  tcp,
+  udp,
+  vlan,
+} from '../../packet/index.js';
+import { SELF_MAC } from '../fixtures/link.js';
+import type { PortName } from '../fixtures/types.js';
+import {
+  CLIENT_PORTS,
+  INSIDES,
+  MACS,
+  PEERS_V4,
+  PEERS_V6,
+  PROTOCOLS,
+  SCREENABLE,
+  SERVICE_PORTS,
+  UPLINKS,
+} from './places.js';
+import type { Random } from './random.js';
+
+interface Party {
+  readonly mac: string;
+  readonly port: PortName;
+  readonly v4: string;
+  readonly v6: string;
+}
+
+/** Two parties that keep talking about the same thing. */
+export interface Conversation {
+  readonly ends: readonly [Party, Party];
+  readonly family: 4 | 6;
+  readonly proto: 'tcp' | 'udp' | 'sctp' | 'icmp' | 'other';
+  readonly sport: number;
+  readonly dport: number;
+  readonly number: number;
+  readonly tags: readonly Layer[];
+}
+
+export interface Arrival {
+  readonly port: PortName;
+  readonly frame: Buffer;
+}
+
+function party(random: Random): Party {
+  if (random.oneIn(2)) {
+    const [v4, v6] = random.pick(SCREENABLE);
+    const port = random.oneIn(12) ? random.pick(UPLINKS) : random.pick(INSIDES);
+    return { mac: random.pick(MACS), port, v4, v6 };
+  }
+  const port = random.oneIn(6) ? random.pick(INSIDES) : random.pick(UPLINKS);
+  return { mac: random.pick(MACS), port, v4: random.pick(PEERS_V4), v6: random.pick(PEERS_V6) };
+}
+
+function tags(random: Random): Layer[] {
+  const tag = () =>
+    random.weighted([
+      [4, vlan(10)],
+      [2, vlan(20, { priority: 5 })],
+      [1, vlan(0, { priority: 3 })],
+      [1, vlan(10, { tpid: 0x88a8 })],
+      [1, vlan(30, { tpid: 0x9100 })],
+    ]);
+  return Array.from(
+    {
+      length: random.weighted([
+        [8, 0],
+        [3, 1],
+        [2, 2],
+        [1, 3],
+      ]),
+    },
+    tag,
+  );
+}
+
+export function randomConversation(random: Random): Conversation {
+  return {
+    ends: [party(random), party(random)],
+    family: random.oneIn(3) ? 6 : 4,
+    proto: random.weighted([
+      [6, 'tcp'],
+      [3, 'udp'],
+      [1, 'sctp'],
+      [2, 'icmp'],
+      [1, 'other'],
+    ] as const),
+    sport: random.pick(CLIENT_PORTS),
+    dport: random.pick(SERVICE_PORTS),
+    number: random.pick(PROTOCOLS),
+    tags: tags(random),
+  };
+}
+
+/** The next frame of a conversation. */
+export function nextFrame(random: Random, talk: Conversation): Arrival {
+  const back = random.oneIn(2);
+  const [from, to] = back ? [talk.ends[1], talk.ends[0]] : talk.ends;
+  const [sport, dport] = back ? [talk.dport, talk.sport] : [talk.sport, talk.dport];
+  const layers = upper(random, talk, back, sport, dport);
+  const destination = random.oneIn(20) ? random.pick([BROADCAST_MAC, SELF_MAC, ...MACS]) : to.mac;
+  const port = random.oneIn(30) ? random.pick([...UPLINKS, ...INSIDES]) : from.port;
+  return {
+    port,
+    frame: frame(
+      ether({ src: from.mac, dst: destination }),
+      ...talk.tags,
+      ...network(random, talk.family, from, to),
+      ...layers,
+    ),
+  };
+}
+
+function network(random: Random, family: 4 | 6, from: Party, to: Party): Layer[] {
+  if (family === 4) {
+    const options = random.oneIn(12) ? Buffer.alloc(4 * random.between(1, 10), 1) : undefined;
+    const fragment = random.oneIn(25)
+      ? random.pick([{ moreFragments: true }, { offset: 8 }, { offset: 1480, moreFragments: true }])
+      : {};
+    return [ipv4({ src: from.v4, dst: to.v4, ...(options ? { options } : {}), ...fragment })];
+  }
+  const extensions = Array.from(
+    {
+      length: random.weighted([
+        [8, 0],
+        [2, 1],
+        [1, 3],
+        [1, 9],
+      ]),
+    },
+    () =>
+      random.pick([
+        hopByHop(),
+        destinationOptions(),
+        destinationOptions({ body: Buffer.alloc(8 * random.between(1, 31)) }),
+        routing(),
+        authentication(),
+        fragment6(),
+        fragment6({ more: true }),
+        fragment6({ offset: 8 }),
+      ]),
+  );
+  return [ipv6({ src: from.v6, dst: to.v6 }), ...extensions];
+}
+
+const TCP_FLAGS = [
+  [20, 'S'],
+  [16, 'SA'],
+  [28, 'A'],
+  [5, 'PA'],
+  [13, 'FA'],
+  [4, 'RA'],
+  [4, 'R'],
+  [1, 'SEC'],
+  [1, ''],
+  [1, 'SF'],
+  [1, 'FPU'],
+  [1, 'SRA'],
+] as const;
+
+function upper(
+  random: Random,
+  talk: Conversation,
+  back: boolean,
+  sport: number,
+  dport: number,
+): (Layer | string)[] {
+  const data = 'x'.repeat(
+    random.weighted([
+      [6, 12],
+      [1, 0],
+      [1, 3],
+    ]),
+  );
+  switch (talk.proto) {
+    case 'tcp':
+      return [tcp({ sport, dport, flags: random.weighted(TCP_FLAGS) }), data];
+    case 'udp':
+      return [udp({ sport, dport }), data];
+    case 'sctp':
+      return [sctp({ sport, dport, chunks: random.pick([[1], [2], [0], [], [10, 1]]) }), data];
+    case 'icmp':
+      return [echo(random, talk.family, back), data];
+    default:
+      return [raw(data, { proto: talk.number })];
+  }
+}
+
+function echo(random: Random, family: 4 | 6, back: boolean): Layer {
+  const id = random.pick([1, 2]);
+  if (family === 4) {
+    const [request, answer] = random.pick([
+      [8, 0],
+      [8, 0],
+      [13, 14],
+      [17, 18],
+    ] as const);
+    return icmp({ type: random.oneIn(10) ? random.below(44) : back ? answer : request, id });
+  }
+  return icmp6({ type: random.oneIn(10) ? random.between(1, 160) : back ? 129 : 128, id });
+}
+
+/** A frame of no conversation: ARP, neighbours, reserved multicast, strange ethertypes. */
+export function oddFrame(random: Random): Arrival {
+  const [from, to] = [party(random), party(random)];
+  const port = random.oneIn(10) ? random.pick([...UPLINKS, ...INSIDES]) : from.port;
+  const link = (dst: string, ...layers: (Layer | Uint8Array)[]) => ({
+    port,
+    frame: frame(ether({ src: from.mac, dst }), ...tags(random), ...layers),
+  });
+  return random.weighted<() => Arrival>([
+    [
+      5,
+      () =>
+        link(
+          random.pick([BROADCAST_MAC, to.mac]),
+          arp({
+            operation: random.weighted([
+              [5, 1],
+              [5, 2],
+              [1, 3],
+            ]),
+            senderMac: from.mac,
+            sender: from.v4,
+            target: to.v4,
+          }),
+        ),
+    ],
+    [2, () => link(to.mac, ipv6({ src: from.v6, dst: to.v6 }), neighbour(135, to.v6, from.mac))],
+    [
+      1,
+      () =>
+        link(to.mac, ipv6({ src: '::', dst: to.v6 }), icmp6({ type: random.between(128, 144) })),
+    ],
+    [1, () => link(to.mac, ipv4({ src: from.v4, dst: to.v4, proto: 2 }), raw(Buffer.alloc(8)))],
+    [
+      1,
+      () =>
+        link(
+          `01:80:c2:00:00:${random.below(18).toString(16).padStart(2, '0')}`,
+          raw(Buffer.alloc(46), { ethertype: random.pick([0x88cc, 0x26, 0x8809, 0x888e]) }),
+        ),
+    ],
+    [
+      1,
+      () =>
+        link(
+          to.mac,
+          raw(Buffer.from('aaaa0300000008004500', 'hex'), {
+            ethertype: random.pick([0x8864, 0x8847, 0x88b5, 0x600, 0x5ff, 60, 0x0805]),
+          }),
+        ),
+    ],
+    [
+      1,
+      () =>
+        link(
+          to.mac,
+          ipv4({
+            src: random.pick(['0.0.0.0', '0.0.0.1', '127.0.0.1', '224.0.0.1', '240.0.0.1', to.v4]),
+            dst: random.pick([to.v4, '0.0.0.0', '127.0.0.1', '255.255.255.255', '224.0.0.9']),
+          }),
+          udp(
+            random.pick([
+              { sport: 68, dport: 67 },
+              { sport: 53, dport: 53 },
+            ]),
+          ),
+          raw(Buffer.alloc(8)),
+        ),
+    ],
+    [
+      1,
+      () =>
+        link(
+          to.mac,
+          ipv6({
+            src: random.pick(['::', '::1', '::ffff:1.2.3.4', 'ff02::1', from.v6]),
+            dst: random.pick([to.v6, '::', '::1', '::ffff:1.2.3.4', 'ff02::1']),
+          }),
+          udp({ sport: 53, dport: 53 }),
+        ),
+    ],
+  ])();
+}
+
+/** Somewhere, something is wrong with it: mostly in its headers. */
+export function mutated(random: Random, before: Buffer): Buffer {
+  const bytes = Buffer.from(before);
+  const place = () => random.below(Math.min(bytes.length, 80));
+  return random.weighted<() => Buffer>([
+    [
+      6,
+      () => {
+        for (let times = random.between(1, 3); times > 0; times--)
+          bytes[place()] = random.below(256);
+        return bytes;
+      },
+    ],
+    [
+      4,
+      () => {
+        const at = place();
+        bytes[at] = bytes[at]! ^ (1 << random.below(8));
+        return bytes;
+      },
+    ],
+    [3, () => bytes.subarray(0, random.between(14, bytes.length))],
+    [1, () => Buffer.concat([bytes, Buffer.alloc(random.between(1, 40), random.below(256))])],
+  ])();
+}

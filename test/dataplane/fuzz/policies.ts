@@ -1,0 +1,162 @@
+/** Random policies as text, small and overlapping. */
+import {
+  DYNAMIC_GROUPS,
+  GROUPS,
+  HOSTS,
+  PREFIXES,
+  PROTOCOLS,
+  SCREENABLE,
+  SERVICE_PORTS,
+} from './places.js';
+import type { Random } from './random.js';
+
+/** What a line may name as peers in one policy. */
+interface Names {
+  readonly hosts: readonly string[];
+  readonly groups: readonly string[];
+  readonly dynamic: readonly string[];
+}
+
+/** The text of a random policy; now and then one that the parser refuses. */
+export function randomPolicy(random: Random): string {
+  const hosts = random.some(HOSTS, 0, 4);
+  const groups = random.some(GROUPS, 0, 4);
+  const dynamic = random.some(DYNAMIC_GROUPS, 0, 2);
+  const names: Names = { hosts, groups, dynamic };
+  const lines = [
+    'apiVersion: bridgewall/v1',
+    ...groupLines(random, names),
+    ...hostLines(random, names),
+    ...pairLines(random, names, 'matrix', 0, hosts.length > 0 ? 3 : 0),
+    ...pairLines(random, names, 'transit', 0, 3),
+    ...denyLines(random, names),
+    'defaults: {log: {drops: none}}',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function groupLines(random: Random, { groups, dynamic, hosts }: Names): string[] {
+  if (groups.length + dynamic.length === 0) return [];
+  const lines = groups.map((name, at) => {
+    const others = [...groups.slice(0, at), ...hosts];
+    const items = [
+      ...random.some(PREFIXES, 0, 3),
+      ...(others.length > 0 ? random.some(others, 0, 2) : []),
+    ];
+    const list = `[${items.join(', ')}]`;
+    return `  ${name}: ${items.length > 0 && random.oneIn(4) ? `{not: ${list}}` : list}`;
+  });
+  return ['groups:', ...lines, ...dynamic.map((name) => `  ${name}: {dynamic: true, max: 100}`)];
+}
+
+function hostLines(random: Random, names: Names): string[] {
+  if (names.hosts.length === 0) return [];
+  const lines = names.hosts.flatMap((name) => {
+    const own = SCREENABLE[HOSTS.indexOf(name as (typeof HOSTS)[number])]!;
+    const addresses = random.weighted<readonly string[]>([
+      [3, own],
+      [1, [own[0]]],
+      [1, [own[1]]],
+    ]);
+    return [
+      `  ${name}:`,
+      `    addresses: [${addresses.map((address) => `"${address}"`).join(', ')}]`,
+      ...sideLines(random, names, 'in'),
+      ...sideLines(random, names, 'out'),
+    ];
+  });
+  return ['hosts:', ...lines];
+}
+
+function sideLines(random: Random, names: Names, side: 'in' | 'out'): string[] {
+  const services = new Set(Array.from({ length: random.below(5) }, () => service(random)));
+  if (services.size === 0) return [];
+  const word = side === 'in' ? 'from' : 'to';
+  const lines = [...services].map((name) => {
+    const entries = Array.from(
+      {
+        length: random.weighted([
+          [4, 1],
+          [1, 2],
+        ]),
+      },
+      () => {
+        const log = random.oneIn(6) ? ', log: true' : '';
+        return `{${word}: ${peers(random, names)}${log}}`;
+      },
+    );
+    return `      ${name}: ${entries.length > 1 ? `[${entries.join(', ')}]` : entries[0]}`;
+  });
+  return [`    ${side}:`, ...lines];
+}
+
+function pairLines(
+  random: Random,
+  names: Names,
+  key: 'matrix' | 'transit',
+  least: number,
+  most: number,
+): string[] {
+  const count = random.between(least, most);
+  if (count === 0) return [];
+  const lines = Array.from({ length: count }, () => {
+    const from = key === 'matrix' ? random.pick(names.hosts) : peers(random, names);
+    const log = random.oneIn(6) ? ', log: true' : '';
+    return `  - {from: ${from}, to: ${peers(random, names)}, services: ${services(random)}${log}}`;
+  });
+  return [`${key}:`, ...lines];
+}
+
+function denyLines(random: Random, names: Names): string[] {
+  const count = random.weighted([
+    [3, 0],
+    [2, 1],
+    [2, 2],
+    [1, 4],
+  ]);
+  if (count === 0) return [];
+  const lines = Array.from({ length: count }, () => {
+    const anyone = () =>
+      names.dynamic.length > 0 && random.oneIn(2)
+        ? random.pick(names.dynamic)
+        : peers(random, names);
+    const fields = random.some(
+      [`from: ${anyone()}`, `to: ${anyone()}`, `services: ${services(random)}`],
+      1,
+      3,
+    );
+    if (random.oneIn(5)) fields.push('log: true');
+    return `  - {${fields.join(', ')}}`;
+  });
+  return ['deny:', ...lines];
+}
+
+function peers(random: Random, { hosts, groups }: Names): string {
+  const named = [...hosts, ...groups];
+  return random.weighted<() => string>([
+    [3, () => 'any'],
+    [named.length > 0 ? 5 : 0, () => random.pick(named)],
+    [2, () => random.pick(PREFIXES)],
+    [1, () => `[${[...random.some(named, 0, 2), random.pick(PREFIXES)].join(', ')}]`],
+  ])();
+}
+
+function services(random: Random): string {
+  return `[${random.some([service(random), service(random), service(random)], 1, 3).join(', ')}]`;
+}
+
+function service(random: Random): string {
+  const port = () => random.pick(SERVICE_PORTS);
+  return random.weighted<() => string>([
+    [6, () => `${port()}/tcp`],
+    [3, () => `${port()}/udp`],
+    [1, () => `${port()}/sctp`],
+    [2, () => `8000-${random.pick([8001, 8002, 8999, 65535])}/tcp`],
+    [1, () => `1-${random.pick([1023, 8001])}/${random.pick(['tcp', 'udp'])}`],
+    [2, () => 'ping'],
+    [1, () => `icmp/${random.pick([8, 13])}`],
+    [1, () => 'icmp6/128'],
+    [2, () => `proto/${random.pick(PROTOCOLS)}`],
+    [2, () => 'all'],
+  ])();
+}
