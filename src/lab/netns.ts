@@ -215,15 +215,16 @@ export class Lab {
     );
     for (const end of [a, b]) {
       const { namespace, device, addresses = [] } = end;
-      if (end.endpoint ?? addresses.length > 0) {
-        namespace.exec('ethtool', '-K', device, 'tx', 'off', 'gro', 'on');
-      }
       if (addresses.some((address) => address.includes(':'))) this.#endpoints.push(end);
       for (const address of addresses) {
         const nodad = address.includes(':') ? ['nodad'] : [];
         namespace.ip('address', 'add', address, 'dev', device, ...nodad);
       }
       namespace.ip('link', 'set', device, 'up');
+      if (end.endpoint ?? addresses.length > 0) {
+        // Once it is up: else the other end does not learn that frames may be redirected here.
+        namespace.exec('ethtool', '-K', device, 'tx', 'off', 'gro', 'on');
+      }
     }
   }
 
