@@ -72,7 +72,7 @@ $(PROTO_TYPES): $(shell find proto -name '*.proto') $(STAMPS)/npm
 	  --outDir=src/generated/proto bridgewall/v1/node.proto
 	@touch $@
 
-$(STAMPS)/dist: $(LAYOUTS) $(shell find src native/lib -name '*.ts' -not -path 'src/generated/*' 2>/dev/null) \
+$(STAMPS)/dist: $(LAYOUTS) $(PROTO_TYPES) $(shell find src native/lib -name '*.ts' -not -path 'src/generated/*' 2>/dev/null) \
                 tsconfig.json
 	npx tsc -p .
 	@touch $@
@@ -88,11 +88,11 @@ lab-down:
 	node dist/src/lab/lab-down.js
 
 test: build
-	npx biome ci --error-on-warnings
+	npx biome ci --error-on-warnings --colors=off
 	npx vitest run
 
 lint: setup
-	npx biome check --error-on-warnings
+	npx biome check --error-on-warnings --colors=off
 
 format: setup
 	npx biome check --write
