@@ -4,7 +4,7 @@
  */
 import { addressKey, prefixHolds, readAddress } from '../address.js';
 import type { PeerItem, Peers, Policy, PolicyHost, ResolvedNames, ServiceRef } from '../ast.js';
-import { rangeWidth } from '../codes.js';
+import { rangeWidth, SERVICE_CODES } from '../codes.js';
 import type { Judgement, Members, Opening } from '../opening.js';
 import { peersText } from '../peers.js';
 import type { Position } from '../plan.js';
@@ -61,10 +61,7 @@ export function judgeDeny(world: World, opening: Opening): Judgement | null {
   const holds = (peers: Peers | null, address: Uint8Array): boolean =>
     peers === null || peersHold(world, peers, address);
   for (const line of world.policy.deny) {
-    const asked =
-      line.services === null ||
-      line.services.some((service) => service.all) ||
-      (opening.code !== null && narrowest(line.services, opening.code) !== null);
+    const asked = line.services === null || narrowest(line.services, opening.code) !== null;
     if (asked && holds(line.from, opening.source) && holds(line.to, opening.destination)) {
       const service = denyServicesText(line.services);
       const peers = pairText(line.from, line.to);
@@ -181,9 +178,11 @@ function winner(
 /** Width of the narrowest item that covers a code, or null. Only `all` covers "no code". */
 function narrowest(services: readonly ServiceRef[], code: number | null): number | null {
   const widths = services
-    .flatMap((service) => service.items.map((item) => ({ item, all: service.all })))
-    .filter(({ item, all }) => (code === null ? all : item.low <= code && code <= item.high))
-    .map(({ item }) => rangeWidth(item));
+    .flatMap((service) => service.items)
+    .filter((item) =>
+      code === null ? rangeWidth(item) === SERVICE_CODES : item.low <= code && code <= item.high,
+    )
+    .map(rangeWidth);
   return widths.length === 0 ? null : Math.min(...widths);
 }
 

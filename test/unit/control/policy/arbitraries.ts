@@ -1,0 +1,206 @@
+/** Random policies over a small world, in which everything overlaps, and packets of that world. */
+import fc from 'fast-check';
+import { formatAddress, readAddress } from '../../../../src/control/policy/address.js';
+import { serviceCode } from '../../../../src/control/policy/codes.js';
+import type { Opening } from '../../../../src/control/policy/opening.js';
+
+export const V4_ADDRESSES = [
+  '10.0.0.0',
+  '10.0.0.1',
+  '10.0.0.2',
+  '10.0.0.3',
+  '10.0.1.1',
+  '172.16.0.1',
+];
+export const V6_ADDRESSES = [
+  '2001:db8::',
+  '2001:db8::1',
+  '2001:db8::2',
+  '2001:db8:1::1',
+  'fd00::1',
+];
+const PREFIXES = [
+  ...['10.0.0.0/8', '10.0.0.0/24', '10.0.0.0/31', '10.0.0.2/31', '10.0.0.1', '0.0.0.0/0'],
+  ...['"2001:db8::/32"', '"2001:db8::/64"', '"2001:db8::2/127"', '"2001:db8::1"', '"::/0"'],
+  ...['172.16.0.0/12', '10.0.1.0/24'],
+];
+const SERVICES = [
+  ...['1/tcp', '1-3/tcp', '2-5/tcp', '4/tcp', '1/udp', '1-9/udp', '3/sctp', 'icmp/8', 'icmp6/128'],
+  ...[
+    'proto/6',
+    'proto/1',
+    'proto/58',
+    'proto/47',
+    'proto/17',
+    'all',
+    'ping',
+    'one',
+    'two',
+    'three',
+  ],
+];
+const GROUPS = ['g0', 'g1', 'g2', 'g3'];
+const HOSTS = ['h0', 'h1', 'h2'];
+/** Names of the dynamic groups. */
+export const DYNAMIC = ['d0', 'd1'];
+/** What the DNS name in the policies resolves to. */
+export const NAMES = new Map([['x.example', ['10.0.1.1', '2001:db8:1::1']]]);
+
+const peerOf = (groups: string[]): fc.Arbitrary<string> =>
+  fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom(...PREFIXES) },
+    ...(groups.length > 0 ? [{ weight: 5, arbitrary: fc.constantFrom(...groups) }] : []),
+    { weight: 2, arbitrary: fc.constantFrom(...HOSTS) },
+    { weight: 1, arbitrary: fc.constantFrom('any', '{name: x.example}') },
+  );
+
+const peersOf = (groups: string[]): fc.Arbitrary<string> => {
+  const list = fc.array(peerOf(groups), { minLength: 1, maxLength: 3 });
+  const flat = list.map((items) => `[${items.join(', ')}]`);
+  return fc.oneof(
+    peerOf(groups),
+    flat,
+    flat.map((items) => `{not: ${items}}`),
+    fc.tuple(peerOf(groups), flat).map(([one, items]) => `[${one}, {not: ${items}}]`),
+  );
+};
+
+const peers = peersOf(GROUPS);
+const service = fc.constantFrom(...SERVICES);
+const services = fc
+  .array(service, { minLength: 1, maxLength: 2 })
+  .map((list) => `[${list.join(', ')}]`);
+const log = fc.boolean();
+
+/** A group may hold those after it, so that there are no cycles. */
+const groups = fc
+  .tuple(...GROUPS.map((_, i) => peersOf(GROUPS.slice(i + 1))))
+  .map((all) => all.map((text, i) => `  ${GROUPS[i]}: ${text}\n`).join(''));
+
+const option = fc.record({ peers, log, id: fc.boolean() });
+
+function hostLines(direction: 'in' | 'out'): fc.Arbitrary<(id: () => string) => string> {
+  const key = direction === 'in' ? 'from' : 'to';
+  const value = fc.array(option, { minLength: 1, maxLength: 2 });
+  return fc
+    .uniqueArray(fc.tuple(service, value), { maxLength: 4, selector: ([name]) => name })
+    .map((lines) => (id) => {
+      const text = lines.map(([name, options]) => {
+        const parts = options.map((o) => {
+          const extra = `log: ${o.log}${o.id ? `, id: ${id()}` : ''}`;
+          return `{${key}: ${o.peers}, ${extra}}`;
+        });
+        return `      ${name}: [${parts.join(', ')}]\n`;
+      });
+      return text.length === 0 ? '' : `    ${direction}:\n${text.join('')}`;
+    });
+}
+
+const pair = fc.record({ from: peers, to: peers, services, log });
+const screenedPair = fc
+  .tuple(pair, fc.constantFrom(...HOSTS), fc.boolean())
+  .map(([line, host, out]) => (out ? { ...line, from: host } : { ...line, to: host }));
+
+const denyPeers = fc.oneof(
+  peers,
+  fc.constantFrom(...DYNAMIC),
+  fc.tuple(fc.constantFrom(...DYNAMIC), peerOf(GROUPS)).map((items) => `[${items.join(', ')}]`),
+);
+const denyLine = fc
+  .record({
+    from: fc.option(denyPeers),
+    to: fc.option(denyPeers),
+    services: fc.option(services),
+    log,
+  })
+  .filter((line) => line.from !== null || line.to !== null || line.services !== null);
+
+function section(name: string, lines: Record<string, unknown>[]): string {
+  const text = lines.map((line) => {
+    const fields = Object.entries(line).filter(([, value]) => value !== null);
+    return `  - {${fields.map(([key, value]) => `${key}: ${value}`).join(', ')}}\n`;
+  });
+  return lines.length === 0 ? '' : `${name}:\n${text.join('')}`;
+}
+
+/** Text of a policy. */
+export const policyText: fc.Arbitrary<string> = fc
+  .record({
+    groups,
+    hosts: fc.tuple(...HOSTS.map(() => fc.tuple(hostLines('in'), hostLines('out')))),
+    matrix: fc.array(screenedPair, { maxLength: 3 }),
+    transit: fc.array(pair, { maxLength: 3 }),
+    deny: fc.array(denyLine, { maxLength: 3 }),
+    matrixFirst: fc.boolean(),
+  })
+  .map((parts) => {
+    let ids = 0;
+    const id = (): string => `id-${ids++}`;
+    const addresses = ['[10.0.0.1, "2001:db8::1"]', '[10.0.0.2]', '["2001:db8::2", 10.0.1.1]'];
+    const hosts = HOSTS.map((name, i) => {
+      const [into, out] = parts.hosts[i]!;
+      return `  ${name}:\n    addresses: ${addresses[i]}\n${into(id)}${out(id)}`;
+    });
+    const hostSection = `hosts:\n${hosts.join('')}`;
+    const matrix = section('matrix', parts.matrix);
+    return [
+      'apiVersion: bridgewall/v1\n',
+      'services: {one: [1/tcp, 4/tcp, 1/udp], two: [1-9/tcp, ping], three: [one, all]}\n',
+      `groups:\n${parts.groups}${DYNAMIC.map((name) => `  ${name}: {dynamic: true}\n`).join('')}`,
+      ...(parts.matrixFirst ? [matrix, hostSection] : [hostSection, matrix]),
+      section('transit', parts.transit),
+      section('deny', parts.deny),
+    ].join('');
+  });
+
+/** The 16 bytes of an address that is known to be one. */
+export function addressBytes(text: string): Uint8Array {
+  const address = readAddress(text);
+  if (!(address instanceof Uint8Array)) throw new Error(address.problem);
+  return address;
+}
+
+const code = (family: 4 | 6): fc.Arbitrary<number | null> =>
+  fc.oneof(
+    fc
+      .tuple(fc.constantFrom(6, 17, 132), fc.integer({ min: 0, max: 10 }))
+      .map(([protocol, port]) => serviceCode(family, protocol, port)),
+    fc.constantFrom(
+      serviceCode(4, 1, 8),
+      serviceCode(4, 1, 0),
+      serviceCode(6, 58, 128),
+      serviceCode(6, 1, 0),
+      serviceCode(4, 58, 0),
+      serviceCode(family, 47, 0),
+      serviceCode(family, 50, 0),
+    ),
+    fc.constant(null),
+  );
+
+/** A packet of one family that asks for a connection. */
+export const opening: fc.Arbitrary<Opening> = fc
+  .constantFrom(4 as const, 6 as const)
+  .chain((family) => {
+    const address = fc
+      .constantFrom(...(family === 4 ? V4_ADDRESSES : V6_ADDRESSES))
+      .map(addressBytes);
+    return fc.record({
+      source: address,
+      destination: address,
+      code: code(family),
+      fromUplink: fc.boolean(),
+    });
+  });
+
+/** Which addresses are in which dynamic group: `d0 10.0.0.1`. */
+export const memberships: fc.Arbitrary<Set<string>> = fc
+  .subarray(
+    DYNAMIC.flatMap((group) => [...V4_ADDRESSES, ...V6_ADDRESSES].map((a) => `${group} ${a}`)),
+  )
+  .map((list) => new Set(list));
+
+/** Members of dynamic groups by such a set. */
+export function membersOf(set: ReadonlySet<string>) {
+  return (group: string, address: Uint8Array): boolean =>
+    set.has(`${group} ${formatAddress(address)}`);
+}
