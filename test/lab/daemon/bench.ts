@@ -122,6 +122,7 @@ export class Bench {
   async start(...more: string[]): Promise<Daemon> {
     this.#api?.close();
     this.#api = null;
+    await this.lab.settled();
     const daemon = this.spawn(...more);
     for (;;) {
       if (daemon.child.exitCode !== null) throw new Error(`bridgewalld ended: ${daemon.log}`);
