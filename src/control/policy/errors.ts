@@ -36,13 +36,19 @@ export class PolicyError extends Error {
   readonly hint: string;
 
   constructor(code: PolicyErrorCode, position: Position, problem: string, hint: string) {
-    super(`${formatPosition(position)}: ${problem}; hint: ${hint}`);
+    const oneLine = printable(problem);
+    super(`${formatPosition(position)}: ${oneLine}; hint: ${printable(hint)}`);
     this.name = 'PolicyError';
     this.code = code;
     this.position = position;
-    this.problem = problem;
-    this.hint = hint;
+    this.problem = oneLine;
+    this.hint = printable(hint);
   }
+}
+
+/** Texts of a policy end up on terminals: no line breaks, no control characters, no novels. */
+function printable(text: string): string {
+  return text.slice(0, 400).replace(/\p{Cc}/gu, '?');
 }
 
 /** Text of the policy as an error may show it: quoted, on one line, of bounded length. */

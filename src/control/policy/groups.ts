@@ -10,6 +10,8 @@ export const MAX_DYNAMIC_GROUPS = 32;
 /** Members of a dynamic group that does not say `max`. */
 const DEFAULT_MEMBERS = 65_536;
 const MOST_MEMBERS = 16_777_216;
+/** Groups inside groups. */
+const MAX_DEPTH = 64;
 const DYNAMIC_KEYS = ['dynamic', 'max', 'allowScreened'];
 const GROUP_FORMS =
   'write a list of addresses and groups, {not: [...]}, {name: ...} or {dynamic: true}';
@@ -102,6 +104,11 @@ function refuseCycles(reader: Reader, groups: ReadonlyMap<string, PolicyGroup>):
   };
   const enter = (name: string): void => {
     path.push(name);
+    if (path.length > MAX_DEPTH) {
+      const { position } = groups.get(name)!;
+      const hint = 'name the addresses themselves at some level';
+      reader.fail('too-large', position, `groups nest more than ${MAX_DEPTH} deep`, hint);
+    }
     visit(groups.get(name)!.items);
     path.pop();
     done.add(name);

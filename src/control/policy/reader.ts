@@ -38,7 +38,7 @@ export class Reader {
 
   constructor(text: string, file: string) {
     this.file = file;
-    // Duplicate keys are found here, in linear time and with a hint of ours.
+    // Duplicate keys are found in map(), in linear time and with a hint of ours.
     const options = { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: false };
     const document = parseDocument(text, options);
     const error = document.errors[0] ?? document.warnings[0];

@@ -31,6 +31,24 @@ const CASES: [name: string, text: string, code: string, message: string | RegExp
   ['two documents', after('---\na: 1\n'), 'syntax', /^2:1: this is not YAML: /],
   ['unknown tag', after('groups: !x {}\n'), 'syntax', /^2:9: this is not YAML: /],
   [
+    'nesting without end',
+    after(`groups: ${'['.repeat(100_000)}`),
+    'syntax',
+    /^2:\d+: this is not YAML: /,
+  ],
+  [
+    'control characters',
+    inGroup('"1:\\n\\e[31m"'),
+    'bad-address',
+    '3:7: 1:??[31m is not an address; hint: an IPv6 address has eight groups of hex digits, or one ::, as in 2001:db8::1',
+  ],
+  [
+    'groups too deep',
+    after(`groups:\n${many(66, (i) => `g${i}: [${i < 65 ? `g${i + 1}` : ''}]`)}`),
+    'too-large',
+    '67:3: groups nest more than 64 deep; hint: name the addresses themselves at some level',
+  ],
+  [
     'nothing',
     '',
     'missing-key',
