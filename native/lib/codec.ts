@@ -1,5 +1,6 @@
+import { isUint8Array } from 'node:util/types';
 import type { Btf } from './btf.js';
-import { checkBytes } from './check.js';
+import { checkBytes, shown } from './check.js';
 import { type CodecSource, codecSource } from './codec-source.js';
 import { BpfError } from './error.js';
 
@@ -71,11 +72,13 @@ function compile<T>(source: CodecSource): Compiled<T> {
 function checkPlace(bytes: unknown, offset: number, size: number, what: string): void {
   checkBytes(bytes, what);
   if (Number.isInteger(offset) && offset >= 0 && offset + size <= bytes.byteLength) return;
-  throw new BpfError(`${what}: ${size} bytes at ${offset} do not lie in ${bytes.byteLength}`);
+  throw new BpfError(
+    `${what}: ${size} bytes at ${shown(offset)} do not lie in ${bytes.byteLength}`,
+  );
 }
 
 function refuse(what: string, expected: string, value: unknown): never {
-  throw new BpfError(`${what}: expected ${expected}, got ${String(value)}`);
+  throw new BpfError(`${what}: expected ${expected}, got ${shown(value)}`);
 }
 
 // Fields are short: byte by byte is faster than making a view to copy by.
@@ -86,7 +89,7 @@ function copy(view: DataView, at: number, length: number): Uint8Array {
 }
 
 function put(view: DataView, at: number, length: number, value: unknown, what: string): void {
-  if (!(value instanceof Uint8Array) || value.length !== length) {
+  if (!isUint8Array(value) || value.length !== length) {
     refuse(what, `a Uint8Array of ${length}`, value);
   }
   for (let i = 0; i < length; i++) view.setUint8(at + i, value[i] ?? 0);

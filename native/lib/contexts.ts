@@ -1,4 +1,4 @@
-import { checkNumber } from './check.js';
+import { checkNumber, checkOptions } from './check.js';
 
 // struct xdp_md: six words; struct __sk_buff: offsets of the fields that a test run may set.
 const XDP_MD_SIZE = 24;
@@ -19,6 +19,7 @@ export function xdpContext(o: {
   readonly ifindex: number;
   readonly metaLength?: number;
 }): Buffer {
+  checkOptions(o, 'xdpContext');
   const { length, ifindex, metaLength = 0 } = o;
   checkNumber(length, 'length');
   checkNumber(ifindex, 'ifindex');
@@ -37,6 +38,7 @@ export function skbContext(o: {
   readonly gsoSegs?: number;
   readonly gsoSize?: number;
 }): Buffer {
+  checkOptions(o, 'skbContext');
   const { ifindex, mark = 0, gsoSegs = 0, gsoSize = 0 } = o;
   checkNumber(ifindex, 'ifindex');
   checkNumber(mark, 'mark');

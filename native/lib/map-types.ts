@@ -1,3 +1,4 @@
+import { shown } from './check.js';
 import { BpfError } from './error.js';
 
 /** The kinds of map that can be made; the numbers are the kernel's. */
@@ -47,8 +48,8 @@ const OF_MAPS: readonly number[] = [12, 13];
 
 /** @internal What is particular to a kind of map, by name or by the kernel's number. */
 export function mapType(type: MapTypeName | number): MapType {
-  if (typeof type !== 'number' && !Object.hasOwn(NUMBERS, type)) {
-    throw new BpfError(`type: unknown kind of map ${String(type)}`);
+  if (typeof type !== 'number' && (typeof type !== 'string' || !Object.hasOwn(NUMBERS, type))) {
+    throw new BpfError(`type: unknown kind of map ${shown(type)}`);
   }
   const number = typeof type === 'number' ? type : NUMBERS[type];
   return { number, perCpu: PER_CPU.includes(number), ofMaps: OF_MAPS.includes(number) };

@@ -1,4 +1,4 @@
-import { checkBytes, checkNumber, checkText } from './check.js';
+import { checkBytes, checkNumber, checkOptions, checkText, shown } from './check.js';
 import { BpfError } from './error.js';
 import type { MapInfo } from './info.js';
 import { type MapTypeName, mapType } from './map-types.js';
@@ -64,6 +64,7 @@ export class BpfMap implements Disposable {
 
   /** Makes a new, empty map that lives as long as a handle, a pin or a program holds it. */
   static create(o: MapOptions): BpfMap {
+    checkOptions(o, 'create');
     checkText(o.name, 'name');
     const type = mapType(o.type);
     checkNumber(o.keySize, 'keySize');
@@ -197,7 +198,7 @@ export class BpfMap implements Disposable {
   storeWord(index: number, value: bigint): void {
     checkNumber(index, 'index');
     if (typeof value !== 'bigint' || (value & WORD) !== value) {
-      throw new BpfError(`value: expected a bigint of 64 bits, got ${String(value)}`);
+      throw new BpfError(`value: expected a bigint of 64 bits, got ${shown(value)}`);
     }
     this.#native.storeWord(index, value);
   }
@@ -242,7 +243,7 @@ export class BpfMap implements Disposable {
 
 function updateFlag(flag: UpdateFlag): number {
   if (Object.hasOwn(FLAGS, flag)) return FLAGS[flag];
-  throw new BpfError(`flags: expected any, noexist or exist, got ${String(flag)}`);
+  throw new BpfError(`flags: expected any, noexist or exist, got ${shown(flag)}`);
 }
 
 function descriptorOf(map: unknown): number {

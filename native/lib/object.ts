@@ -1,5 +1,5 @@
 import type { Btf } from './btf.js';
-import { checkNumber, checkText } from './check.js';
+import { checkNumber, checkOptions, checkText, shown } from './check.js';
 import { BpfError } from './error.js';
 import { BpfMap } from './map.js';
 import { addon, type NativeObject } from './native.js';
@@ -42,6 +42,7 @@ export class BpfObject implements Disposable {
 
   /** Sets `const volatile` integers by name; the verifier then knows them. Before load. */
   setReadOnly(values: Record<string, number | bigint>): void {
+    checkOptions(values, 'setReadOnly');
     for (const [name, value] of Object.entries(values)) {
       this.#native.setVariable(name, wholeNumber(value, name));
     }
@@ -123,5 +124,5 @@ export class BpfObject implements Disposable {
 function wholeNumber(value: unknown, name: string): bigint {
   if (typeof value === 'bigint') return value;
   if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);
-  throw new BpfError(`variable ${name}: expected a whole number, got ${String(value)}`);
+  throw new BpfError(`variable ${name}: expected a whole number, got ${shown(value)}`);
 }

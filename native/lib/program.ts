@@ -1,4 +1,4 @@
-import { checkBytes, checkNumber, checkText } from './check.js';
+import { checkBytes, checkNumber, checkOptions, checkText, shown } from './check.js';
 import { BpfError } from './error.js';
 import type { ProgramInfo, XdpMode } from './info.js';
 import { BpfLink } from './link.js';
@@ -70,7 +70,7 @@ export class BpfProgram implements Disposable {
 
   /** Runs the program once or more on made-up input, in the kernel, with its real maps. */
   testRun(o: TestRunOptions): TestRunResult {
-    if (typeof o !== 'object' || o === null) throw new BpfError('testRun: expected options');
+    checkOptions(o, 'testRun');
     const { data, ctx, repeat = 1, live = false } = o;
     if (data !== undefined) checkBytes(data, 'data');
     if (ctx !== undefined) checkBytes(ctx, 'ctx');
@@ -93,7 +93,7 @@ export class BpfProgram implements Disposable {
   attachXdp(ifindex: number, mode: XdpMode): BpfLink {
     checkNumber(ifindex, 'ifindex', 1, 0x7fffffff);
     if (mode !== 'native' && mode !== 'generic') {
-      throw new BpfError(`mode: expected native or generic, got ${String(mode)}`);
+      throw new BpfError(`mode: expected native or generic, got ${shown(mode)}`);
     }
     return BpfLink.own(this.#native.attachXdp(ifindex, mode === 'generic'));
   }

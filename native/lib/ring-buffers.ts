@@ -1,4 +1,4 @@
-import { checkNumber } from './check.js';
+import { checkNumber, checkOptions } from './check.js';
 import { BpfError } from './error.js';
 import { BpfMap } from './map.js';
 import { addon, type NativeRingReader } from './native.js';
@@ -35,6 +35,7 @@ export class RingBuffers implements Disposable {
 
   /** Starts to drain. What the handler throws is an uncaught exception. */
   constructor(buffers: readonly BpfMap[], onSlab: SlabHandler, o: RingBuffersOptions = {}) {
+    checkOptions(o, 'options');
     const { slabBytes = 65536, maxDelayMs = 20, slabs = 8 } = o;
     if (!Array.isArray(buffers) || buffers.length === 0)
       throw new BpfError('expected ring buffers');

@@ -1,4 +1,4 @@
-import { checkNumber } from './check.js';
+import { checkNumber, checkOptions, shown } from './check.js';
 import { BpfError } from './error.js';
 import { addon } from './native.js';
 
@@ -15,11 +15,12 @@ export interface TcPlace {
 
 /** @internal Refuses an impossible place; returns whether it is egress. */
 export function checkTcPlace(o: TcPlace): boolean {
+  checkOptions(o, 'tc');
   checkNumber(o.ifindex, 'ifindex', 1, 0x7fffffff);
   checkNumber(o.handle, 'handle', 1);
   checkNumber(o.priority, 'priority', 1, 0xffff);
   if (o.direction !== 'ingress' && o.direction !== 'egress') {
-    throw new BpfError(`direction: expected ingress or egress, got ${String(o.direction)}`);
+    throw new BpfError(`direction: expected ingress or egress, got ${shown(o.direction)}`);
   }
   return o.direction === 'egress';
 }

@@ -3,6 +3,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/if_link.h>
+#include <net/if.h>
 
 #include <string>
 
@@ -27,6 +28,11 @@ std::string On(int ifindex) { return " on interface " + std::to_string(ifindex);
 bool NothingThere(int error) { return error == ENOENT || error == EINVAL; }
 
 }  // namespace
+
+bool InterfaceExists(int ifindex) {
+  char name[IF_NAMESIZE];
+  return if_indextoname(static_cast<unsigned>(ifindex), name) != nullptr;
+}
 
 void AttachTc(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
@@ -75,6 +81,7 @@ Napi::Value QueryTc(const Napi::CallbackInfo& info) {
 Napi::Value QueryXdp(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   int ifindex = IntOf(info[0]);
+  if (!InterfaceExists(ifindex)) ThrowErrno(env, "query XDP" + On(ifindex), ENODEV);
   LIBBPF_OPTS(bpf_xdp_query_opts, options);
   LogCapture log;
   int error = bpf_xdp_query(ifindex, 0, &options);

@@ -5,6 +5,10 @@
 
 namespace libbpf_ts {
 
+// Whether the process's network namespace has an interface of that number. Where it matters the kernel answers
+// EINVAL, or nothing, for one that is not there.
+bool InterfaceExists(int ifindex);
+
 // attachTc(programFd, ifindex, egress, handle, priority, replace)
 void AttachTc(const Napi::CallbackInfo& info);
 // detachTc(ifindex, egress, handle, priority) -> whether it was there

@@ -7,6 +7,7 @@
 
 #include "arguments.h"
 #include "error.h"
+#include "network.h"
 #include "pin.h"
 
 namespace libbpf_ts {
@@ -131,9 +132,11 @@ Napi::Value Program::AttachXdp(const Napi::CallbackInfo& info) {
   LIBBPF_OPTS(bpf_link_create_opts, options);
   options.flags = info[1].As<Napi::Boolean>().Value() ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
   LogCapture log;
-  int link = bpf_link_create(fd, IntOf(info[0]), BPF_XDP, &options);
+  int ifindex = IntOf(info[0]);
+  int link = bpf_link_create(fd, ifindex, BPF_XDP, &options);
   if (link < 0) {
-    ThrowErrno(env, What("attach XDP") + " to interface " + std::to_string(IntOf(info[0])), -link,
+    int error = link == -EINVAL && !InterfaceExists(ifindex) ? ENODEV : -link;
+    ThrowErrno(env, What("attach XDP") + " to interface " + std::to_string(ifindex), error,
                log.text());
   }
   return Napi::Number::New(env, link);
