@@ -29,32 +29,32 @@ static __always_inline int judge_matrix(void *map, struct address_class *src,
 					struct verdict *v)
 {
 	struct matrix_entry *e;
+	__u32 flags = 0;
 
 	if (!src->host && !dst->host) {
 		e = matrix_find(map, DIRECTION_TRANSIT, src->peer, dst->peer, service);
 		if (!e)
 			return REASON_NOT_SCREENED;
 		v->rule_transit = e->rule;
-		if (e->flags & MATRIX_LOG)
-			v->flags |= VERDICT_LOG;
-		return 0;
+		flags = e->flags;
 	}
 	if (src->host) {
 		e = matrix_find(map, DIRECTION_OUT, src->host, dst->peer, service);
 		if (!e)
 			return REASON_NO_OUT;
 		v->rule_out = e->rule;
-		if (e->flags & MATRIX_LOG)
-			v->flags |= VERDICT_LOG;
+		flags = e->flags;
 	}
 	if (dst->host) {
 		e = matrix_find(map, DIRECTION_IN, dst->host, src->peer, service);
 		if (!e)
 			return REASON_NO_IN;
 		v->rule_in = e->rule;
-		if (e->flags & MATRIX_LOG)
-			v->flags |= VERDICT_LOG;
+		flags |= e->flags;
 	}
+	/* Only what is allowed: a drop is logged for its own sake. */
+	if (flags & MATRIX_LOG)
+		v->flags |= VERDICT_LOG;
 	return 0;
 }
 

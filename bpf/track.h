@@ -65,8 +65,12 @@ static __always_inline int rejudge(struct walk *w, struct state *s)
 		word |= high ? STATE_HIGH_SCREENED : STATE_LOW_SCREENED;
 	if (v->flags & VERDICT_DESTINATION_SCREENED)
 		word |= high ? STATE_LOW_SCREENED : STATE_HIGH_SCREENED;
-	if (from_spoofed(w, word))
+	if (from_spoofed(w, word)) {
+		/* What the policy says of the connection is not said of this frame. */
+		v->flags &= ~VERDICT_LOG;
+		v->rule_deny = 0;
 		return REASON_SPOOFED;
+	}
 	if (reason)
 		return reason;
 	v->flags &= ~VERDICT_LOG;

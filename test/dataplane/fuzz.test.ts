@@ -23,7 +23,8 @@ beforeAll(() => {
 
 afterAll(() => wall.close());
 
-function fuzz(hook: Hook, frames: number, seed: number): void {
+/** Returns how often each verdict came. */
+function fuzz(hook: Hook, frames: number, seed: number): ReadonlyMap<string, number> {
   const comparison = new Comparison(wall, hook);
   try {
     for (let done = 0, number = seed; done < frames; done += EPISODE_FRAMES, number++) {
@@ -33,6 +34,7 @@ function fuzz(hook: Hook, frames: number, seed: number): void {
       const short = shrink(comparison, episode, failure);
       expect.fail(report(short.episode, short.failure, wall.hz));
     }
+    return comparison.verdicts;
   } finally {
     comparison.close();
   }

@@ -26,6 +26,8 @@ export interface Disagreement {
 /** A wall, one of its hooks, and models to compare with. */
 export class Comparison {
   readonly wall: TestWall;
+  /** How often each verdict came: reasons of drops, and other actions. */
+  readonly verdicts = new Map<string, number>();
   readonly #hook: XdpHook | TcHook;
   readonly #explainer: Explainer;
   readonly #reasons: ReadonlyMap<string, number>;
@@ -69,6 +71,8 @@ export class Comparison {
     const explained = toItself ? undefined : this.#explainer.explain(port, frame);
     const outcome = this.#hook.run(port, frame);
     const verdict = run.receive(frame, number);
+    const kind = verdict.action === 'drop' ? verdict.reason : verdict.action;
+    this.verdicts.set(kind, (this.verdicts.get(kind) ?? 0) + 1);
 
     const everywhere = verdict.action === 'every-port';
     const code = everywhere ? (this.#hook.name === 'tc' ? 'drop' : 'forward') : verdict.action;

@@ -1,6 +1,16 @@
 /** A random episode: policies, and a sequence of frames and events between them. */
 import { compile, PolicyError, parsePolicy } from '../../../src/control/policy/index.js';
-import { type Arrival, mutated, nextFrame, oddFrame, randomConversation } from './frames.js';
+import { Wall as Model } from '../../../src/control/policy/model/index.js';
+import { PORTS } from '../fixtures/types.js';
+import {
+  type Arrival,
+  type Conversation,
+  firstFrame,
+  mutated,
+  nextFrame,
+  oddFrame,
+  randomConversation,
+} from './frames.js';
 import { DYNAMIC_GROUPS, PEERS_V4, PEERS_V6, SCREENABLE } from './places.js';
 import { randomPolicy } from './policies.js';
 import { Random } from './random.js';
@@ -27,23 +37,28 @@ export interface Episode {
   readonly events: readonly Event[];
 }
 
-const HZ_LEAPS = [
-  0.004, 0.1, 1, 9.996, 10, 10.004, 30, 30.004, 60, 61, 119, 120.004, 210, 300, 301,
-];
+/** Seconds: most leaps keep a handshake alive, the others sit at the edges of timeouts. */
+const STEPS = [0.004, 0.02, 0.3, 1, 1.004, 2];
+const LEAPS = [0.004, 0.1, 1, 9.996, 10, 10.004, 30, 30.004, 60, 61, 119, 120.004, 210, 300, 301];
 
 /** The episode of a seed, with so many frames. */
 export function randomEpisode(seed: number, frames: number, hz: number): Episode {
   const random = new Random(seed);
   const quota = random.oneIn(5) ? 3 : undefined;
   const policies = Array.from({ length: 2 }, () => acceptedPolicy(random));
-  const talks = Array.from({ length: random.between(4, 12) }, () => randomConversation(random));
+  const matches = policies.map(matchmaker);
+  const talks = Array.from({ length: random.between(4, 12) }, () => matches[0]!(random));
   const events: Event[] = [];
-  if (!random.oneIn(10)) events.push({ kind: 'policy', text: policies[0]! });
+  if (!random.oneIn(25)) events.push({ kind: 'policy', text: policies[0]! });
   let now = 0;
   let switches = 1;
   for (let sent = 0; sent < frames; ) {
     if (random.oneIn(6)) {
-      const seconds = random.oneIn(60) ? 432_000 : random.pick(HZ_LEAPS);
+      const seconds = random.weighted([
+        [40, random.pick(STEPS)],
+        [10, random.pick(LEAPS)],
+        [1, 432_000],
+      ]);
       now += Math.max(1, Math.round(seconds * hz));
       events.push({ kind: 'clock', jiffies: now });
     }
@@ -56,7 +71,9 @@ export function randomEpisode(seed: number, frames: number, hz: number): Episode
       events.push({ kind: 'policy', text: policies[switches % 2]! });
       switches++;
     }
-    if (random.oneIn(50)) talks[random.below(talks.length)] = randomConversation(random);
+    if (random.oneIn(50)) {
+      talks[random.below(talks.length)] = random.pick(matches)(random);
+    }
     const arrival = random.oneIn(8) ? oddFrame(random) : nextFrame(random, random.pick(talks));
     const frame = random.oneIn(9) ? mutated(random, arrival.frame) : arrival.frame;
     events.push({ kind: 'frame', port: arrival.port, frame });
@@ -78,6 +95,32 @@ function acceptedPolicy(random: Random): string {
       if (!(error instanceof PolicyError)) throw error;
     }
   }
+}
+
+const CANDIDATES = 12;
+
+/** Finds conversations that a policy lets begin, if one turns up soon; now and then any. */
+function matchmaker(policy: string): (random: Random) => Conversation {
+  const model = new Model({
+    ports: new Map(PORTS.map(({ side }, number) => [number, side])),
+    macs: [],
+    reserved: { bpdu: 'drop', lldp: 'drop', lacp: 'drop', eapol: 'drop' },
+    hz: 1,
+  });
+  model.install(parsePolicy(policy, 'random.yaml'));
+  const allowed = (talk: Conversation): boolean => {
+    const { frame, port } = firstFrame(talk);
+    const number = PORTS.findIndex(({ name }) => name === port);
+    return model.receive(frame, number, 0).action !== 'drop';
+  };
+  return (random) => {
+    let talk = randomConversation(random);
+    if (random.oneIn(6)) return talk;
+    for (let tries = 0; tries < CANDIDATES && !allowed(talk); tries++) {
+      talk = randomConversation(random);
+    }
+    return talk;
+  };
 }
 
 function memberChange(random: Random, now: number, hz: number): Event {

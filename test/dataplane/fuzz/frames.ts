@@ -52,6 +52,8 @@ export interface Conversation {
   readonly dport: number;
   readonly number: number;
   readonly tags: readonly Layer[];
+  /** How far an honest exchange has come. */
+  step: number;
 }
 
 export interface Arrival {
@@ -59,14 +61,32 @@ export interface Arrival {
   readonly frame: Buffer;
 }
 
-function party(random: Random): Party {
-  if (random.oneIn(2)) {
-    const [v4, v6] = random.pick(SCREENABLE);
-    const port = random.oneIn(12) ? random.pick(UPLINKS) : random.pick(INSIDES);
-    return { mac: random.pick(MACS), port, v4, v6 };
-  }
-  const port = random.oneIn(6) ? random.pick(INSIDES) : random.pick(UPLINKS);
-  return { mac: random.pick(MACS), port, v4: random.pick(PEERS_V4), v6: random.pick(PEERS_V6) };
+/** Most stations stay behind one port. */
+function station(random: Random, side: readonly PortName[], macs: readonly string[]) {
+  const number = random.below(macs.length);
+  const everywhere = [...UPLINKS, ...INSIDES];
+  const port = random.oneIn(15) ? random.pick(everywhere) : side[number % side.length]!;
+  return { mac: macs[number]!, port };
+}
+
+function insider(random: Random): Party {
+  const [v4, v6] = random.pick(SCREENABLE);
+  return { ...station(random, INSIDES, MACS.slice(3)), v4, v6 };
+}
+
+function outsider(random: Random): Party {
+  const side = random.oneIn(8) ? INSIDES : UPLINKS;
+  const place = station(random, side, MACS.slice(0, 3));
+  return { ...place, v4: random.pick(PEERS_V4), v6: random.pick(PEERS_V6) };
+}
+
+function parties(random: Random): [Party, Party] {
+  return random.weighted<() => [Party, Party]>([
+    [5, () => [outsider(random), insider(random)]],
+    [3, () => [insider(random), outsider(random)]],
+    [2, () => [insider(random), insider(random)]],
+    [1, () => [outsider(random), outsider(random)]],
+  ])();
 }
 
 function tags(random: Random): Layer[] {
@@ -78,22 +98,18 @@ function tags(random: Random): Layer[] {
       [1, vlan(10, { tpid: 0x88a8 })],
       [1, vlan(30, { tpid: 0x9100 })],
     ]);
-  return Array.from(
-    {
-      length: random.weighted([
-        [8, 0],
-        [3, 1],
-        [2, 2],
-        [1, 3],
-      ]),
-    },
-    tag,
-  );
+  const count = random.weighted([
+    [40, 0],
+    [8, 1],
+    [4, 2],
+    [1, 3],
+  ]);
+  return Array.from({ length: count }, tag);
 }
 
 export function randomConversation(random: Random): Conversation {
   return {
-    ends: [party(random), party(random)],
+    ends: parties(random),
     family: random.oneIn(3) ? 6 : 4,
     proto: random.weighted([
       [6, 'tcp'],
@@ -106,24 +122,43 @@ export function randomConversation(random: Random): Conversation {
     dport: random.pick(SERVICE_PORTS),
     number: random.pick(PROTOCOLS),
     tags: tags(random),
+    step: 0,
   };
 }
 
-/** The next frame of a conversation. */
+/** An honest TCP exchange; `<` marks what the server sends. */
+const EXCHANGE = ['S', '<SA', 'A', 'PA', '<A', '<PA', 'A', 'FA', '<A', '<FA', 'A'] as const;
+
+/** The frame by which a conversation begins. */
+export function firstFrame(talk: Conversation): Arrival {
+  const [from, to] = talk.ends;
+  const ends = { src: from.v4, dst: to.v4 };
+  const network = talk.family === 4 ? ipv4(ends) : ipv6({ src: from.v6, dst: to.v6 });
+  const layers = [...talk.tags, network, ...upper(talk, { flags: 'S', back: false, id: 1 })];
+  return { port: from.port, frame: frame(ether({ src: from.mac, dst: to.mac }), ...layers) };
+}
+
+/** The next frame of a conversation: as it ought to go on, or anything. */
 export function nextFrame(random: Random, talk: Conversation): Arrival {
-  const back = random.oneIn(2);
+  const honest = random.oneIn(4) ? undefined : EXCHANGE[talk.step++ % EXCHANGE.length]!;
+  const back = honest === undefined ? random.oneIn(2) : honest.startsWith('<');
+  const flags = honest === undefined ? random.weighted(TCP_FLAGS) : honest.replace('<', '');
   const [from, to] = back ? [talk.ends[1], talk.ends[0]] : talk.ends;
-  const [sport, dport] = back ? [talk.dport, talk.sport] : [talk.sport, talk.dport];
-  const layers = upper(random, talk, back, sport, dport);
   const destination = random.oneIn(20) ? random.pick([BROADCAST_MAC, SELF_MAC, ...MACS]) : to.mac;
   const port = random.oneIn(30) ? random.pick([...UPLINKS, ...INSIDES]) : from.port;
+  const length = random.weighted([
+    [6, 12],
+    [1, 0],
+    [1, 3],
+  ]);
   return {
     port,
     frame: frame(
       ether({ src: from.mac, dst: destination }),
       ...talk.tags,
       ...network(random, talk.family, from, to),
-      ...layers,
+      ...upper(talk, { flags, back, id: random.pick([1, 1, 2]), strange: strangeType(random) }),
+      'x'.repeat(length),
     ),
   };
 }
@@ -131,7 +166,7 @@ export function nextFrame(random: Random, talk: Conversation): Arrival {
 function network(random: Random, family: 4 | 6, from: Party, to: Party): Layer[] {
   if (family === 4) {
     const options = random.oneIn(12) ? Buffer.alloc(4 * random.between(1, 10), 1) : undefined;
-    const fragment = random.oneIn(25)
+    const fragment = random.oneIn(40)
       ? random.pick([{ moreFragments: true }, { offset: 8 }, { offset: 1480, moreFragments: true }])
       : {};
     return [ipv4({ src: from.v4, dst: to.v4, ...(options ? { options } : {}), ...fragment })];
@@ -175,51 +210,41 @@ const TCP_FLAGS = [
   [1, 'SRA'],
 ] as const;
 
-function upper(
-  random: Random,
-  talk: Conversation,
-  back: boolean,
-  sport: number,
-  dport: number,
-): (Layer | string)[] {
-  const data = 'x'.repeat(
-    random.weighted([
-      [6, 12],
-      [1, 0],
-      [1, 3],
-    ]),
-  );
-  switch (talk.proto) {
-    case 'tcp':
-      return [tcp({ sport, dport, flags: random.weighted(TCP_FLAGS) }), data];
-    case 'udp':
-      return [udp({ sport, dport }), data];
-    case 'sctp':
-      return [sctp({ sport, dport, chunks: random.pick([[1], [2], [0], [], [10, 1]]) }), data];
-    case 'icmp':
-      return [echo(random, talk.family, back), data];
-    default:
-      return [raw(data, { proto: talk.number })];
-  }
+/** Now and then, a type of ICMP that belongs to no exchange. */
+function strangeType(random: Random): number | undefined {
+  return random.oneIn(10) ? random.below(161) : undefined;
 }
 
-function echo(random: Random, family: 4 | 6, back: boolean): Layer {
-  const id = random.pick([1, 2]);
-  if (family === 4) {
-    const [request, answer] = random.pick([
-      [8, 0],
-      [8, 0],
-      [13, 14],
-      [17, 18],
-    ] as const);
-    return icmp({ type: random.oneIn(10) ? random.below(44) : back ? answer : request, id });
+interface Turn {
+  readonly flags: string;
+  readonly back: boolean;
+  readonly id: number;
+  readonly strange?: number | undefined;
+}
+
+function upper(talk: Conversation, { flags, back, id, strange }: Turn): Layer[] {
+  const [sport, dport] = back ? [talk.dport, talk.sport] : [talk.sport, talk.dport];
+  switch (talk.proto) {
+    case 'tcp':
+      return [tcp({ sport, dport, flags })];
+    case 'udp':
+      return [udp({ sport, dport })];
+    case 'sctp':
+      return [sctp({ sport, dport, chunks: flags.includes('S') ? [back ? 2 : 1] : [0] })];
+    case 'icmp': {
+      const timestamp = talk.dport === 53;
+      const [request, answer] = timestamp && talk.family === 4 ? [13, 14] : [8, 0];
+      if (talk.family === 4) return [icmp({ type: strange ?? (back ? answer : request), id })];
+      return [icmp6({ type: strange ?? (back ? 129 : 128), id })];
+    }
+    default:
+      return [raw('', { proto: talk.number })];
   }
-  return icmp6({ type: random.oneIn(10) ? random.between(1, 160) : back ? 129 : 128, id });
 }
 
 /** A frame of no conversation: ARP, neighbours, reserved multicast, strange ethertypes. */
 export function oddFrame(random: Random): Arrival {
-  const [from, to] = [party(random), party(random)];
+  const [from, to] = parties(random);
   const port = random.oneIn(10) ? random.pick([...UPLINKS, ...INSIDES]) : from.port;
   const link = (dst: string, ...layers: (Layer | Uint8Array)[]) => ({
     port,

@@ -69,7 +69,7 @@ function hostLines(random: Random, names: Names): string[] {
 }
 
 function sideLines(random: Random, names: Names, side: 'in' | 'out'): string[] {
-  const services = new Set(Array.from({ length: random.below(5) }, () => service(random)));
+  const services = new Set(Array.from({ length: random.between(1, 7) }, () => service(random)));
   if (services.size === 0) return [];
   const word = side === 'in' ? 'from' : 'to';
   const lines = [...services].map((name) => {
@@ -120,11 +120,14 @@ function denyLines(random: Random, names: Names): string[] {
       names.dynamic.length > 0 && random.oneIn(2)
         ? random.pick(names.dynamic)
         : peers(random, names);
-    const fields = random.some(
-      [`from: ${anyone()}`, `to: ${anyone()}`, `services: ${services(random)}`],
-      1,
-      3,
-    );
+    const fields = random.weighted<() => string[]>([
+      [2, () => [`from: ${anyone()}`, `services: ${services(random)}`]],
+      [1, () => [`from: ${anyone()}`, `to: ${anyone()}`]],
+      [1, () => [`to: ${anyone()}`, `services: ${services(random)}`]],
+      [1, () => [`services: [${random.pick(SERVICE_PORTS)}/tcp, ${service(random)}]`]],
+      [names.dynamic.length, () => [`from: ${random.pick(names.dynamic)}`]],
+      [names.dynamic.length, () => [`to: ${random.pick(names.dynamic)}`]],
+    ])();
     if (random.oneIn(5)) fields.push('log: true');
     return `  - {${fields.join(', ')}}`;
   });
