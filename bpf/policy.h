@@ -74,8 +74,9 @@ __noinline int judge_flow(struct flow *flow, struct verdict *v, __u32 options)
 	struct address_class src = {}, dst = {};
 	struct generation *g;
 	__u16 service = 0;
-	void *map;
 	__u32 slot;
+	void *map;
+	int reason;
 
 	if (!flow || !v)
 		return REASON_NO_POLICY;
@@ -104,7 +105,10 @@ __noinline int judge_flow(struct flow *flow, struct verdict *v, __u32 options)
 		return REASON_FRAGMENT;
 	if (!(options & JUDGE_MAY_OPEN))
 		return REASON_NO_STATE;
-	return judge_matrix(map, &src, &dst, service, v);
+	reason = judge_matrix(map, &src, &dst, service, v);
+	if (reason)
+		v->flags &= ~VERDICT_LOG;
+	return reason;
 }
 
 #endif
