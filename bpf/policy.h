@@ -74,9 +74,8 @@ __noinline int judge_flow(struct flow *flow, struct verdict *v, __u32 options)
 	struct address_class src = {}, dst = {};
 	struct generation *g;
 	__u16 service = 0;
-	__u32 slot;
 	void *map;
-	int reason;
+	__u32 slot;
 
 	if (!flow || !v)
 		return REASON_NO_POLICY;
@@ -105,10 +104,7 @@ __noinline int judge_flow(struct flow *flow, struct verdict *v, __u32 options)
 		return REASON_FRAGMENT;
 	if (!(options & JUDGE_MAY_OPEN))
 		return REASON_NO_STATE;
-	reason = judge_matrix(map, &src, &dst, service, v);
-	if (reason)
-		v->flags &= ~VERDICT_LOG;
-	return reason;
+	return judge_matrix(map, &src, &dst, service, v);
 }
 
 #endif
