@@ -14,6 +14,6 @@ export {
   type TestRunResult,
 } from './program.js';
 export { RingBuffers, type RingBuffersOptions, type SlabHandler } from './ring-buffers.js';
-export { cpuCount, jiffiesPerSecond } from './system.js';
+export { cpuCount, jiffiesPerSecond, setSocketOption } from './system.js';
 export { detachTc, queryTc, type TcDirection, type TcPlace } from './tc.js';
 export { queryXdp } from './xdp.js';

@@ -46,6 +46,7 @@ export interface Addon {
   queryXdp(ifindex: number): { programId: number; mode: XdpMode | 'none' };
   cpuCount(): number;
   jiffiesPerSecond(): number;
+  setSocketOption(fd: number, level: number, option: number, value: number): void;
 }
 
 /** An opened object file. */
@@ -158,7 +159,9 @@ export function addon(): Addon {
   return loaded;
 }
 
-/** The sources lie in native/lib, the compiled code in dist/native/lib: the build is above either. */
+/**
+ * The sources lie in native/lib, the compiled code in dist/native/lib: the build is above either.
+ */
 function find(): string {
   const here = dirname(fileURLToPath(import.meta.url));
   for (let at = here, next = dirname(at); at !== next; at = next, next = dirname(at)) {

@@ -1,3 +1,4 @@
+import { checkNumber } from './check.js';
 import { addon } from './native.js';
 
 /** How many CPUs the kernel may ever have: the number of values of a per-CPU element. */
@@ -8,4 +9,16 @@ export function cpuCount(): number {
 /** The kernel's HZ: how often a second its jiffies move. */
 export function jiffiesPerSecond(): number {
   return addon().jiffiesPerSecond();
+}
+
+/**
+ * Sets an option of type int on a socket of this process, whoever opened it: libraries seldom offer
+ * all that the kernel does. Throws BpfError with the errno's name.
+ */
+export function setSocketOption(fd: number, level: number, option: number, value: number): void {
+  checkNumber(fd, 'fd', 0, 0x7fffffff);
+  checkNumber(level, 'level', 0, 0x7fffffff);
+  checkNumber(option, 'option', 0, 0x7fffffff);
+  checkNumber(value, 'value', -0x80000000, 0x7fffffff);
+  addon().setSocketOption(fd, level, option, value);
 }

@@ -1,6 +1,7 @@
 // What the addon exports. The TypeScript in native/lib is its only caller and checks types first.
 #include <bpf/libbpf.h>
 #include <napi.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "error.h"
@@ -32,6 +33,14 @@ Napi::Value JiffiesPerSecond(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), (1000000000 + tick.tv_nsec / 2) / tick.tv_nsec);
 }
 
+// setSocketOption(fd, level, option, value)
+void SetSocketOption(const Napi::CallbackInfo& info) {
+  int argument[4];
+  for (int i = 0; i < 4; i++) argument[i] = info[i].As<Napi::Number>().Int32Value();
+  int error = setsockopt(argument[0], argument[1], argument[2], &argument[3], sizeof(argument[3]));
+  if (error != 0) ThrowErrno(info.Env(), "set a socket option", errno);
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InstallPrint();
   env.SetInstanceData(new AddonData);
@@ -51,6 +60,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["queryXdp"] = Napi::Function::New<QueryXdp>(env);
   exports["cpuCount"] = Napi::Function::New<CpuCount>(env);
   exports["jiffiesPerSecond"] = Napi::Function::New<JiffiesPerSecond>(env);
+  exports["setSocketOption"] = Napi::Function::New<SetSocketOption>(env);
   return exports;
 }
 

@@ -48,16 +48,12 @@ export class NflogReader implements Disposable {
   #next: number | undefined;
   #received = 0;
   #lost = 0;
-  #overruns = 0;
 
   private constructor(group: number, listener: NflogListener) {
     this.group = group;
     this.#listener = listener;
     this.#connection = new NetlinkConnection(Family.NETFILTER, {
       onMessages: (messages) => this.#deliver(messages),
-      onOverrun: () => {
-        this.#overruns++;
-      },
     });
   }
 
@@ -79,14 +75,9 @@ export class NflogReader implements Disposable {
     return this.#received;
   }
 
-  /** Records that the kernel made and that never arrived, as gaps in their numbers show. */
+  /** Records that the kernel made and that never arrived; a gap shows once the next one arrives. */
   get lost(): number {
     return this.#lost;
-  }
-
-  /** How often the socket's buffer ran over; the next record that arrives shows what it cost. */
-  get overruns(): number {
-    return this.#overruns;
   }
 
   close(): void {

@@ -1,7 +1,9 @@
 /** Requests and notifications over one netlink socket of the process's network namespace. */
 import { getSystemErrorName } from 'node:util';
 import { RawNetlinkSocket } from 'netlink';
+import { setSocketOption } from '../../../native/lib/index.js';
 import { align } from './attributes.js';
+import { descriptorOf, droppedDatagrams } from './descriptor.js';
 
 /** Netlink families that the control plane speaks. */
 export const Family = { ROUTE: 0, NETFILTER: 12 } as const;
@@ -12,6 +14,15 @@ const HEADER = 16;
 const ANSWER_MS = 10_000;
 const DUMP_ATTEMPTS = 8;
 const RECEIVE_BYTES = 1 << 20;
+/** A listener's, which a burst fills while the event loop is busy; taken beyond the system's limit. */
+const LISTENER_BYTES = 1 << 22;
+const LOSS_CHECK_MS = 1000;
+const SocketOption = {
+  /** SOL_SOCKET, SO_RCVBUFFORCE */
+  RECEIVE_BYTES: [1, 33],
+  /** SOL_NETLINK, NETLINK_NO_ENOBUFS */
+  NO_ENOBUFS: [270, 5],
+} as const;
 const SEND_BYTES = 1 << 18;
 
 /** The kernel refused a request, or did not answer. `code` is an errno name such as `EBUSY`. */
@@ -52,7 +63,7 @@ export interface RequestOptions {
 export interface NetlinkListener {
   /** The messages of one datagram that answer no request. */
   onMessages?: (messages: NetlinkMessage[]) => void;
-  /** The socket's buffer ran over: notifications were lost. */
+  /** The socket's buffer ran over: notifications were lost, up to a second ago. */
   onOverrun?: () => void;
 }
 
@@ -64,6 +75,7 @@ export class NetlinkConnection implements Disposable {
   readonly #socket: RawNetlinkSocket;
   readonly #listener: NetlinkListener | undefined;
   readonly #pending = new Map<number, Pending>();
+  #lossCheck: NodeJS.Timeout | undefined;
   #sequence = 0;
   #closed = false;
 
@@ -78,12 +90,22 @@ export class NetlinkConnection implements Disposable {
       throw new NetlinkError('opening a netlink socket', errorCode(error));
     }
     this.#listener = listener;
-    this.#socket.on('message', (data) => this.#receive(data));
-    this.#socket.on('error', (error) => {
-      // An answer may be among what was lost; its timer takes care of that.
-      if (errorCode(error) === 'ENOBUFS') this.#listener?.onOverrun?.();
+    this.#socket.on('message', (data) => {
+      if (!this.#closed) this.#receive(data);
     });
-    if (listener === undefined) this.#socket.unref();
+    // An answer that is lost with its error runs into its time limit.
+    this.#socket.on('error', () => {});
+    if (listener === undefined) {
+      // Nobody sends here but the kernel when it was asked, so that the buffer cannot run over.
+      this.#socket.unref();
+      return;
+    }
+    try {
+      this.#expectOverruns(family, listener);
+    } catch (error) {
+      this.close();
+      throw new NetlinkError('setting up a netlink socket', errorCode(error));
+    }
   }
 
   /** Listens to a multicast group of the family. Throws NetlinkError. */
@@ -121,7 +143,9 @@ export class NetlinkConnection implements Disposable {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#socket.close();
+    clearInterval(this.#lossCheck);
+    // Not from inside one of the socket's own callbacks, where it still uses what closing frees.
+    setImmediate(() => this.#socket.close());
     for (const [sequence, pending] of this.#pending) {
       this.#settle(sequence, pending);
       pending.reject(new NetlinkError(pending.what, 'ECANCELED'));
@@ -130,6 +154,28 @@ export class NetlinkConnection implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /**
+   * An overrun is an error that the socket shows to poll. libuv takes that for a dead descriptor, and
+   * the netlink package then ends the whole process (it makes an error from a null string). So the
+   * kernel is told to keep it to itself, and is asked for its count of losses instead.
+   */
+  #expectOverruns(family: number, listener: NetlinkListener): void {
+    const { port } = this.#socket.address();
+    const descriptor = descriptorOf(family, port);
+    if (descriptor === undefined) throw new NetlinkError('finding a netlink socket', 'EBADF');
+    setSocketOption(descriptor, ...SocketOption.NO_ENOBUFS, 1);
+    setSocketOption(descriptor, ...SocketOption.RECEIVE_BYTES, LISTENER_BYTES);
+    const { onOverrun } = listener;
+    if (onOverrun === undefined) return;
+    let known = 0;
+    this.#lossCheck = setInterval(() => {
+      const dropped = droppedDatagrams(family, port);
+      if (dropped === undefined || dropped === known) return;
+      known = dropped;
+      onOverrun();
+    }, LOSS_CHECK_MS).unref();
   }
 
   #ask(what: string, type: number, body: Uint8Array, flags: number, timeoutMs = ANSWER_MS) {

@@ -130,12 +130,12 @@ describe('a reader of a group', () => {
       say('ready');
       await stopped;
       await reader.finish();
-      return { received: reader.received, lost: reader.lost, overruns: reader.overruns };
+      return { received: reader.received, lost: reader.lost };
     }, GROUP);
     await work.heard('ready');
     work.pause();
     let sent = 0;
-    for (; sent < 30_000; sent += 1000) {
+    for (; sent < 60_000; sent += 1000) {
       await lab.flood('p1', frame({ mark: DROP_LOG, type: '0800', payload: UDP }), 1000);
     }
     work.resume();
@@ -148,8 +148,7 @@ describe('a reader of a group', () => {
       lab.send('p1', frame({ mark: DROP_LOG, type: '0806', payload: ARP }));
       await setTimeout(150);
     }
-    const { received, lost, overruns } = await work.stop();
-    expect(overruns).toBeGreaterThan(0);
+    const { received, lost } = await work.stop();
     expect(lost).toBeGreaterThan(0);
     expect(received + lost).toBe(sent);
   });
