@@ -32,6 +32,16 @@ export function logEvents(
   };
 }
 
+/** Says when more events than before found no room in the kernel. */
+export function lossTeller(log: Logger, count: () => number): () => void {
+  let known = count();
+  return () => {
+    const now = count();
+    if (now > known) log.warn({ lost: now - known }, 'events were lost in the kernel');
+    known = now;
+  };
+}
+
 function named(event: WallEvent, names: ReadonlyMap<number, string>): Record<string, unknown> {
   const name = (port: number) => names.get(port) ?? String(port);
   if (event.kind === 'mac-moved') {

@@ -9,12 +9,18 @@ type Listener = (record: LogRecord) => void;
 export class LogFeed {
   readonly #listeners = new Set<Listener>();
   #reader: NflogReader | null = null;
+  #context: LogContext | null = null;
 
-  /** @throws NflogError */
-  async open(group: number, context: LogContext): Promise<void> {
+  /** Claims the group. @throws NflogError */
+  async open(group: number): Promise<void> {
     this.#reader = await NflogReader.open(group, {
-      onRecords: (records) => this.#deliver(records, context),
+      onRecords: (records) => this.#deliver(records),
     });
+  }
+
+  /** How records are put into words; without that, nobody hears of them. */
+  describeWith(context: LogContext): void {
+    this.#context = context;
   }
 
   /** Records that the kernel made and that did not arrive. */
@@ -35,11 +41,11 @@ export class LogFeed {
     this.#listeners.clear();
   }
 
-  #deliver(records: readonly NflogRecord[], context: LogContext): void {
+  #deliver(records: readonly NflogRecord[]): void {
     // Nobody watches: then nobody needs them put into words.
-    if (this.#listeners.size === 0) return;
+    if (this.#listeners.size === 0 || this.#context === null) return;
     for (const record of records) {
-      const described = describeLog(record, context);
+      const described = describeLog(record, this.#context);
       if (described === undefined) continue;
       for (const listener of this.#listeners) listener(described);
     }

@@ -21,6 +21,7 @@ import {
   checkPins,
   Dataplane,
   Installer,
+  lostEvents,
   type ModeReason,
   mountPins,
   type NumberedPort,
@@ -34,9 +35,9 @@ import {
   writeTimeouts,
 } from '../dataplane/index.js';
 import { WallTable } from '../netfilter/index.js';
-import { GenerationStore, generationRecord } from '../store/index.js';
+import { type GenerationRecord, GenerationStore, generationRecord } from '../store/index.js';
 import { dismantle } from './detach.js';
-import { logEvents } from './event-log.js';
+import { logEvents, lossTeller } from './event-log.js';
 import { lockNode } from './lock.js';
 import { LogFeed } from './log-feed.js';
 import { Policies, type Restoration } from './policies.js';
@@ -99,10 +100,16 @@ async function start(
   leases.add(() => links.close());
 
   const pins = new PinSet(config.pins, config.node);
+  const logFeed = new LogFeed();
+  leases.add(() => logFeed.close());
+  let store: GenerationStore<GenerationRecord> | undefined;
   let raised: Raised | undefined;
   const prepared = await prepareBridge(links, config, {
     force,
     beforeJoin: async (survey) => {
+      // What may still refuse comes before what changes the wire.
+      store = await GenerationStore.open(config.store, generationRecord);
+      await logFeed.open(config.log.group);
       raised = await raise(config, survey, pins, links, log);
     },
   });
@@ -117,17 +124,14 @@ async function start(
     );
   }
 
-  const store = await GenerationStore.open(config.store, generationRecord);
   const installer = new Installer(dataplane);
   const sets = await Sets.open(dataplane);
   const warn = (message: string) => log.warn(message);
-  const policies = new Policies({ installer, sets, store, warn });
+  const policies = new Policies({ installer, sets, store: store!, warn });
   logRestoration(log, await policies.restore());
 
-  const logFeed = new LogFeed();
-  leases.add(() => logFeed.close());
   const names = new Map(ports.map((port) => [port.ifindex, port.name]));
-  await logFeed.open(config.log.group, {
+  logFeed.describeWith({
     get rules() {
       return policies.index;
     },
@@ -136,10 +140,14 @@ async function start(
   });
   const events = readEvents(dataplane, logEvents(log, ports));
   leases.add(() => events.close());
+  const tellLostEvents = lossTeller(log, () => lostEvents(dataplane));
   const sweeper = new Sweeper(
     dataplane,
     (error) => log.error({ error: String(error) }, 'sweeping failed'),
-    () => sets.sweep(),
+    async () => {
+      tellLostEvents();
+      await sets.sweep();
+    },
   );
   leases.add(() => sweeper.stop());
   sweeper.start();

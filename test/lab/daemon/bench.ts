@@ -93,7 +93,7 @@ export class Bench {
   }
 
   /** Writes the node file. */
-  configure(o: { attach?: string; ports?: string; pins?: string; more?: string }): void {
+  configure(o: { attach?: string; ports?: string; pins?: string }): void {
     const ports = o.ports ?? '[{name: up0, side: uplink}, {name: dn0, side: inside}]';
     const lines = [
       'node: fw-1',
@@ -103,9 +103,21 @@ export class Bench {
       'log: {group: 5, rate: 10000/s}',
       `store: ${join(this.lab.directory, 'store')}`,
       `pins: ${o.pins ?? this.pins}`,
-      o.more ?? '',
     ];
     writeFileSync(this.config, lines.join('\n'));
+  }
+
+  /** Makes two more ports, and a node file for a second node on them; returns its path. */
+  secondNode(group: number): string {
+    this.wall.ip('link', 'add', 'up9', 'type', 'veth', 'peer', 'name', 'dn9');
+    const text = readFileSync(this.config, 'utf8')
+      .replace('fw-1', 'fw-2')
+      .replace('br0', 'br9')
+      .replace('up0', 'up9')
+      .replace('dn0', 'dn9')
+      .replace('group: 5', `group: ${group}`)
+      .replaceAll(/(api\.sock|store$)/gm, '$1-2');
+    return this.lab.file('second.yaml', text);
   }
 
   /** Starts the daemon and leaves it be. */

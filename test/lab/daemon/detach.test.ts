@@ -1,7 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Bench, CLIENT, policy, SERVER } from './bench.js';
+import { Bench, CLIENT, DAEMON, policy, SERVER } from './bench.js';
 
 describe('a wall that is taken down', () => {
   let bench: Bench;
@@ -25,6 +25,26 @@ describe('a wall that is taken down', () => {
     expect(await bench.run('--detach')).toMatchObject({ status: 0, stdout: '', stderr: '' });
   });
 
+  it('leaves another node of the same namespace alone', async () => {
+    const second = bench.secondNode(6);
+    const daemon = bench.wall.spawn([DAEMON, '--config', second], { stdio: 'ignore' });
+    const first = await bench.start();
+    const filters = () => bench.wall.exec('tc', 'filter', 'show', 'dev', 'up9', 'ingress');
+    await expect.poll(filters, { timeout: 20_000 }).toContain('tc_wall');
+    const there = filters();
+    await first.end('SIGTERM');
+    expect((await bench.run('--detach')).status).toBe(0);
+    expect(filters()).toBe(there);
+    expect(bench.wall.exec('nft', 'list', 'ruleset')).toMatch(/bridgewall_fw_2/);
+    expect(bench.wall.exec('nft', 'list', 'ruleset')).not.toMatch(/bridgewall_fw_1/);
+    expect(readdirSync(bench.pins)).toContain('fw-2');
+    const ended = new Promise((resolve) => daemon.once('exit', resolve));
+    daemon.kill('SIGTERM');
+    await ended;
+    expect((await bench.wall.run([DAEMON, '--config', second, '--detach'])).status).toBe(0);
+    expect(bench.wall.exec('nft', 'list', 'ruleset')).toBe('');
+  });
+
   it('lets nothing cross, and nothing reach the box, with every program taken off by hand', async () => {
     const node = join(bench.pins, 'fw-1');
     for (const link of readdirSync(join(node, 'links'))) rmSync(join(node, 'links', link));
@@ -44,7 +64,8 @@ describe('a wall that is taken down', () => {
 
     await bench.start();
     expect((await bench.api.status()).attach.map((port) => port.mode)).toEqual(['xdp', 'xdp']);
-    expect(await bench.pings(SERVER.v4)).toBe(2);
+    // Both ends have long given up on each other's MAC and ask anew in their own time.
+    await expect.poll(() => bench.pings(SERVER.v4), { timeout: 20_000 }).toBe(2);
   });
 
   it('says so when a program is missing', async () => {

@@ -122,6 +122,20 @@ describe('what a daemon refuses, in one line and before it touches anything', ()
     bench.server.ip('link', 'set', 'e0', 'mtu', '1500');
   });
 
+  it('a log group that another process reads', async () => {
+    const daemon = await bench.start();
+    const second = bench.secondNode(5);
+    const before = surroundings();
+    const { status, stderr } = await bench.wall.run([DAEMON, '--config', second]);
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^bridgewalld: NFLOG group 5 is already read by another [^\n]*\n$/),
+    ]);
+    expect(surroundings()).toBe(before);
+    bench.wall.ip('link', 'delete', 'up9');
+    await daemon.end('SIGTERM');
+  });
+
   it('a node that another daemon runs, and taking that one down', async () => {
     const daemon = await bench.start();
     await refuses(/^bridgewalld: node fw-1 is run by another bridgewalld/);

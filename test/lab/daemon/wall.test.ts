@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DropBatch } from '../../../src/control/api/client.js';
 import type { ExplainQuery, LogRecord, StateEntry } from '../../../src/control/service.js';
-import { Bench, CLIENT, LiveConnection, policy, SERVER } from './bench.js';
+import { Bench, CLIENT, type Daemon, LiveConnection, policy, SERVER } from './bench.js';
 
 const query = (o: Partial<ExplainQuery>): ExplainQuery => ({
   protocol: 'tcp',
@@ -16,6 +16,7 @@ const query = (o: Partial<ExplainQuery>): ExplainQuery => ({
 
 describe('a wall under a policy', () => {
   let bench: Bench;
+  let daemon: Daemon;
 
   async function states(): Promise<StateEntry[]> {
     const all: StateEntry[] = [];
@@ -49,7 +50,7 @@ describe('a wall under a policy', () => {
   beforeAll(async () => {
     bench = new Bench();
     await bench.serve(80, 443, 25);
-    await bench.start();
+    daemon = await bench.start();
   });
   afterAll(() => bench.close());
 
@@ -187,6 +188,9 @@ describe('a wall under a policy', () => {
     expect((await bench.apply(policy([443]))).generation).toBe(4);
     expect(await gone.echoes('c', 500)).toBe(false);
     expect(await stays.echoes('d')).toBe(true);
+    expect(daemon.log).toMatch(
+      /"reason":"no-in".*"a live connection was cut by a change of policy"/,
+    );
   });
 
   it('refuses a policy with a mistake in it, and stays as it was', async () => {
