@@ -2,9 +2,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FIXTURES, TOPICS } from './fixtures/index.js';
 import type { Fixture } from './fixtures/types.js';
+import { type FixtureRun, runFixture } from './harness/fixture-run.js';
 import type { Hook } from './harness/hooks.js';
 import { layCables, type TestPort } from './harness/network.js';
-import { type FixtureRun, TestRunner } from './harness/test-run.js';
+import { TestRuns } from './harness/test-run.js';
 import { TestWall } from './harness/wall.js';
 
 /** Reasons that nothing in this release gives. */
@@ -23,7 +24,7 @@ const UNREACHABLE: Record<string, string> = {
 
 let ports: TestPort[];
 let wall: TestWall;
-const runners = new Map<string, TestRunner>();
+const runners = new Map<string, TestRuns>();
 const walls: TestWall[] = [];
 
 beforeAll(() => {
@@ -37,7 +38,7 @@ afterAll(() => {
   for (const one of walls) one.close();
 });
 
-function runner(hook: Hook, maxStates: number | undefined): TestRunner {
+function runner(hook: Hook, maxStates: number | undefined): TestRuns {
   const name = `${hook} ${maxStates}`;
   let found = runners.get(name);
   if (found === undefined) {
@@ -46,14 +47,14 @@ function runner(hook: Hook, maxStates: number | undefined): TestRunner {
       own = new TestWall(ports, { maxStates });
       walls.push(own);
     }
-    found = new TestRunner(own, hook);
+    found = new TestRuns(own, hook);
     runners.set(name, found);
   }
   return found;
 }
 
 function run(fixture: Fixture, hook: Hook): FixtureRun {
-  return runner(hook, fixture.maxStates).run(fixture);
+  return runFixture(runner(hook, fixture.maxStates), fixture);
 }
 
 for (const [topic, fixtures] of Object.entries(TOPICS)) {

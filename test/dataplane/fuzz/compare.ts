@@ -30,14 +30,11 @@ export class Comparison {
   readonly verdicts = new Map<string, number>();
   readonly #hook: XdpHook | TcHook;
   readonly #explainer: Explainer;
-  readonly #reasons: ReadonlyMap<string, number>;
 
   constructor(wall: TestWall, hook: Hook) {
     this.wall = wall;
     this.#hook = hook === 'xdp' ? new XdpHook(wall) : new TcHook(wall);
     this.#explainer = new Explainer(wall);
-    const numbers = Array.from({ length: wall.reasons.count }, (_, number) => number);
-    this.#reasons = new Map(numbers.map((number) => [wall.reasons.get(number).name, number]));
   }
 
   /** Undefined: they agreed on every frame, and on what is left at the end. */
@@ -116,7 +113,7 @@ export class Comparison {
 
   #counterOf({ action, reason }: Verdict): number {
     if (action === 'flood') return Outcome.PASSED;
-    return action === 'drop' ? Outcome.DROP + this.#reasons.get(reason)! : Outcome.FORWARDED;
+    return action === 'drop' ? Outcome.DROP + this.wall.reasonNumber(reason) : Outcome.FORWARDED;
   }
 
   close(): void {

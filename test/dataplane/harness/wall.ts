@@ -202,6 +202,14 @@ export class TestWall implements Disposable {
     return `slot ${slot}`;
   }
 
+  /** Number of a reason by its name. */
+  reasonNumber(name: string): number {
+    for (let number = 0; number < this.reasons.count; number++) {
+      if (this.reasons.get(number).name === name) return number;
+    }
+    throw new Error(`no reason ${name}`);
+  }
+
   /** Packets, bytes and connections that a rule has counted. */
   ruleCount(id: string): { packets: number; bytes: number; connections: number } {
     const slot = this.#numbering.ruleSlots.get(id);
