@@ -1,4 +1,7 @@
-/** What a field, a map key or a map value is. `text` is an array of char, ended by NUL or its length. */
+/**
+ * What a field, a map key or a map value is. `text` is an array of char, ended by NUL or its
+ * length.
+ */
 export type FieldType =
   | {
       readonly kind: 'int';

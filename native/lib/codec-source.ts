@@ -2,9 +2,10 @@ import { camelCase, type FieldType, isPadding, type StructLayout } from './btf.j
 import { BpfError } from './error.js';
 
 /**
- * Straight-line JavaScript for one struct: offsets are numbers in the text, objects are literals, and
- * nothing is looked up by name at run time. That makes a codec several times faster than one that walks the layout,
- * which tells when hundreds of thousands of elements are read or written at once.
+ * Straight-line JavaScript for one struct: offsets are numbers in the text, objects are literals,
+ * and nothing is looked up by name at run time. That makes a codec several times faster than one
+ * that walks the layout, which tells when hundreds of thousands of elements are read or written at
+ * once.
  */
 export interface CodecSource {
   /** An expression over `view`, `at` and the helpers `copy`, `text`, `list`. */

@@ -31,9 +31,10 @@ interface Compiled<T> {
 
 /**
  * A codec for the struct of that C name. u64 becomes bigint, smaller integers number; arrays of u8
- * become Uint8Array, of char string, other arrays arrays; structs become objects with camelCase keys;
- * fields of big-endian types (__be16 and so on) are host numbers in TypeScript. Padding fields are left out
- * when reading and zero when missing; bytes that no field covers are left alone when writing.
+ * become Uint8Array, of char string, other arrays arrays; structs become objects with camelCase
+ * keys; fields of big-endian types (__be16 and so on) are host numbers in TypeScript. Padding
+ * fields are left out when reading and zero when missing; bytes that no field covers are left alone
+ * when writing.
  * @throws {BpfError} EUNKNOWN without such a struct; EUSAGE when it holds what no codec can carry
  */
 export function codec<T>(btf: Pick<Btf, 'structs'>, structName: string): Codec<T> {

@@ -31,7 +31,9 @@ export function xdpContext(o: {
   return context;
 }
 
-/** A struct __sk_buff for testRun of a tc program: as if the frame had come in on that interface. */
+/**
+ * A struct __sk_buff for testRun of a tc program: as if the frame had come in on that interface.
+ */
 export function skbContext(o: {
   readonly ifindex: number;
   readonly mark?: number;

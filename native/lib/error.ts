@@ -3,8 +3,9 @@ export class BpfError extends Error {
   /**
    * Name of the failure: an errno name ('ENOENT', 'EPERM'), or one of the binding's own:
    * 'EVERIFIER' (the verifier refused a program), 'ECLOSED' (the handle is closed), 'EUSAGE' (an
-   * argument that can never be right), 'ESTATE' (right call, wrong time), 'EUNKNOWN' (no map, program,
-   * variable or struct of that name), 'ENOBTF', 'ENOADDON' (the native part was not built).
+   * argument that can never be right), 'ESTATE' (right call, wrong time), 'EUNKNOWN' (no map,
+   * program, variable or struct of that name), 'ENOBTF', 'ENOADDON' (the native part was not
+   * built).
    */
   readonly code: string;
   /** The system's number, 0 when no system call failed. */
@@ -25,7 +26,9 @@ export class BpfError extends Error {
   }
 }
 
-/** The one line of a log that says why: the verifier's last finding, else libbpf's first complaint. */
+/**
+ * The one line of a log that says why: the verifier's last finding, else libbpf's first complaint.
+ */
 function summary(log: string): string {
   const lines = log.split('\n').map((line) => line.trim().replace(/^libbpf: /, ''));
   const begin = lines.findIndex((line) => line.endsWith('-- BEGIN PROG LOAD LOG --'));

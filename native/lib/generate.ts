@@ -19,8 +19,8 @@ const RESERVED = new Set(
 
 /**
  * TypeScript for the layouts of an object: for each struct that is a key or value of a map or a
- * member of `struct layouts_exported` (and the structs in it) an interface and a codec; for each named enum its
- * constants without their common prefix. The layouts are part of the text.
+ * member of `struct layouts_exported` (and the structs in it) an interface and a codec; for each
+ * named enum its constants without their common prefix. The layouts are part of the text.
  * @param library what the text imports codec() from
  * @throws {BpfError} EUSAGE when a struct holds what no codec can carry
  */
@@ -51,8 +51,8 @@ export function pascalCase(name: string): string {
 }
 
 /**
- * The constants of an enum under short names: the words that all share, up to an underscore, are dropped; a lone constant
- * keeps its last word.
+ * The constants of an enum under short names: the words that all share, up to an underscore, are
+ * dropped; a lone constant keeps its last word.
  */
 export function shortNames(names: readonly string[]): string[] {
   const words = names.map((name) => name.split('_'));

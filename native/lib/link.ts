@@ -79,8 +79,8 @@ export class BpfIterator implements Disposable {
   }
 
   /**
-   * What the program writes next, at most `size` bytes; empty at the end. Each call visits only about as many
-   * elements as fill `size` (the kernel takes no more than 32 KiB at once).
+   * What the program writes next, at most `size` bytes; empty at the end. Each call visits only
+   * about as many elements as fill `size` (the kernel takes no more than 32 KiB at once).
    */
   read(size: number): Buffer {
     checkNumber(size, 'size', 1, LARGEST_READ);

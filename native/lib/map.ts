@@ -35,11 +35,11 @@ const LARGEST_BATCH = 1 << 22;
 const WORD = 0xffffffffffffffffn;
 
 /**
- * One BPF map. Keys and values are bytes; see codec() for structs. Values of per-CPU maps are those of
- * all possible CPUs one after the other, each rounded up to 8 bytes.
+ * One BPF map. Keys and values are bytes; see codec() for structs. Values of per-CPU maps are those
+ * of all possible CPUs one after the other, each rounded up to 8 bytes.
  *
- * Every method throws {@link BpfError}: ECLOSED after close(), EUSAGE for sizes that do not fit, else what
- * the kernel answered.
+ * Every method throws {@link BpfError}: ECLOSED after close(), EUSAGE for sizes that do not fit,
+ * else what the kernel answered.
  */
 export class BpfMap implements Disposable {
   readonly info: MapInfo;
@@ -48,7 +48,10 @@ export class BpfMap implements Disposable {
   #memory: Uint8Array | undefined;
   #closed = false;
 
-  /** Owns the descriptor. Maps come from {@link BpfMap.create}, {@link BpfMap.adopt} and BpfObject.map(). */
+  /**
+   * Owns the descriptor. Maps come from {@link BpfMap.create}, {@link BpfMap.adopt} and
+   * BpfObject.map().
+   */
   private constructor(fd: number) {
     this.#native = new (addon().NativeMap)(fd);
     this.info = Object.freeze(this.#native.info());
@@ -101,7 +104,9 @@ export class BpfMap implements Disposable {
     return this.#closed;
   }
 
-  /** The value of a key; undefined when there is none. A map of maps gives the id of the inner map. */
+  /**
+   * The value of a key; undefined when there is none. A map of maps gives the id of the inner map.
+   */
   lookup(key: Uint8Array): Buffer | undefined {
     checkBytes(key, 'key');
     return this.#native.lookup(key);
@@ -115,7 +120,9 @@ export class BpfMap implements Disposable {
     this.#native.update(key, value, updateFlag(flags));
   }
 
-  /** Puts a map into a map of maps; it must be like the one that was given when the outer was made. */
+  /**
+   * Puts a map into a map of maps; it must be like the one that was given when the outer was made.
+   */
   updateInner(key: Uint8Array, inner: BpfMap): void {
     if (!mapType(this.info.type).ofMaps) throw new BpfError(`map ${this.info.name} holds no maps`);
     checkBytes(key, 'key');
@@ -124,15 +131,17 @@ export class BpfMap implements Disposable {
     this.#native.update(key, value, 0);
   }
 
-  /** Deletes one element; false when it was not there. Elements of arrays cannot be deleted: EINVAL. */
+  /**
+   * Deletes one element; false when it was not there. Elements of arrays cannot be deleted: EINVAL.
+   */
   delete(key: Uint8Array): boolean {
     checkBytes(key, 'key');
     return this.#native.delete(key);
   }
 
   /**
-   * Sets `count` elements in one call. When one fails, those before it are set and those after it are
-   * not; the error's `done` says how many were.
+   * Sets `count` elements in one call. When one fails, those before it are set and those after it
+   * are not; the error's `done` says how many were.
    */
   updateBatch(keys: Uint8Array, values: Uint8Array, count: number): void {
     this.#refuseMapOfMaps();
@@ -141,8 +150,8 @@ export class BpfMap implements Disposable {
     checkBytes(values, 'values');
     const failed = this.#native.updateBatch(keys, values, count);
     if (failed === null) return;
-    const message = `update of map ${this.info.name} stopped after ${failed.done} of ${count}: ${failed.text}`;
-    throw new BpfError(message, failed.code, failed.errno, '', failed.done);
+    const where = `update of map ${this.info.name} stopped after ${failed.done} of ${count}`;
+    throw new BpfError(`${where}: ${failed.text}`, failed.code, failed.errno, '', failed.done);
   }
 
   /** Deletes `count` keys, going on past those that are missing; returns how many were there. */
@@ -154,8 +163,8 @@ export class BpfMap implements Disposable {
 
   /**
    * Walks the map in slices of about `batch` elements. Elements that come or go meanwhile may be
-   * missed or seen, those that stay are seen once; where the kernel has no batches for this kind of map, a
-   * deletion during the walk may make it begin again.
+   * missed or seen, those that stay are seen once; where the kernel has no batches for this kind of
+   * map, a deletion during the walk may make it begin again.
    */
   *entries(batch = DEFAULT_BATCH): Generator<MapSlice> {
     checkNumber(batch, 'batch', 1, LARGEST_BATCH);
@@ -186,15 +195,17 @@ export class BpfMap implements Disposable {
   }
 
   /**
-   * The memory of an array made with BPF_F_MMAPABLE, shared with programs: value i begins at i times the
-   * value size rounded up to 8. The same view each time; after close() it has length 0.
+   * The memory of an array made with BPF_F_MMAPABLE, shared with programs: value i begins at i
+   * times the value size rounded up to 8. The same view each time; after close() it has length 0.
    */
   mmap(): Uint8Array {
     this.#memory ??= new Uint8Array(this.#native.memory());
     return this.#memory;
   }
 
-  /** One atomic store into an mmapable array of 8-byte values: programs see the old or the new word. */
+  /**
+   * One atomic store into an mmapable array of 8-byte values: programs see the old or the new word.
+   */
   storeWord(index: number, value: bigint): void {
     checkNumber(index, 'index');
     if (typeof value !== 'bigint' || (value & WORD) !== value) {

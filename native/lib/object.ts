@@ -9,8 +9,9 @@ import { BpfProgram } from './program.js';
  * A BPF object file: open it, set what must be set before, load it, take its maps and programs.
  *
  * The object owns the handles that map() and program() give: closing it closes them. Pin what shall
- * stay, adopt it anew, or keep the object. Methods throw {@link BpfError}: ECLOSED after close(), ESTATE before or
- * after load() where that is too early or too late, EUNKNOWN for names that the object has not.
+ * stay, adopt it anew, or keep the object. Methods throw {@link BpfError}: ECLOSED after close(),
+ * ESTATE before or after load() where that is too early or too late, EUNKNOWN for names that the
+ * object has not.
  */
 export class BpfObject implements Disposable {
   readonly #native: NativeObject;
@@ -56,8 +57,8 @@ export class BpfObject implements Disposable {
   }
 
   /**
-   * Lets the object use an existing map in place of its own; its size becomes the existing one's. Before load.
-   * EUSAGE when type, key size or value size differ.
+   * Lets the object use an existing map in place of its own; its size becomes the existing one's.
+   * Before load. EUSAGE when type, key size or value size differ.
    */
   reuseMap(map: string, pinned: BpfMap): void {
     checkText(map, 'map');
@@ -72,8 +73,8 @@ export class BpfObject implements Disposable {
   }
 
   /**
-   * Creates the maps and loads the programs, all or nothing. A refusal by the verifier is EVERIFIER, with its log; an
-   * object that failed to load can only be closed.
+   * Creates the maps and loads the programs, all or nothing. A refusal by the verifier is
+   * EVERIFIER, with its log; an object that failed to load can only be closed.
    */
   load(): void {
     this.#native.load();

@@ -23,7 +23,10 @@ export interface TestRunOptions {
   readonly batchSize?: number;
 }
 
-/** What a test run gave: the return code, frame and context as the program left them, mean time of a run. */
+/**
+ * What a test run gave: the return code, frame and context as the program left them, mean time of a
+ * run.
+ */
 export interface TestRunResult {
   readonly retval: number;
   readonly data: Buffer;
@@ -37,7 +40,10 @@ const MOST_DATA = 1 << 20;
 const MOST_REPEATS = 0x7fffffff;
 const MOST_BATCH = 256;
 
-/** One program that the verifier has accepted. Every method throws {@link BpfError}; ECLOSED after close(). */
+/**
+ * One program that the verifier has accepted. Every method throws {@link BpfError}; ECLOSED after
+ * close().
+ */
 export class BpfProgram implements Disposable {
   readonly info: ProgramInfo;
   readonly #native: NativeProgram;
@@ -99,8 +105,9 @@ export class BpfProgram implements Disposable {
   }
 
   /**
-   * Attaches as a tc filter in direct action, and stays until detachTc(); makes the clsact qdisc when
-   * there is none. EEXIST when the place is taken, unless `replace`, which swaps without a gap.
+   * Attaches as a tc filter in direct action, and stays until detachTc(); makes the clsact qdisc
+   * when there is none. EEXIST when the place is taken, unless `replace`, which swaps without a
+   * gap.
    */
   attachTc(o: {
     readonly ifindex: number;
@@ -113,7 +120,10 @@ export class BpfProgram implements Disposable {
     addon().attachTc(this.fd, o.ifindex, egress, o.handle, o.priority, o.replace ?? false);
   }
 
-  /** Binds an iterator program to the map whose elements it shall visit; without one, for iterators of other things. */
+  /**
+   * Binds an iterator program to the map whose elements it shall visit; without one, for iterators
+   * of other things.
+   */
   attachIter(map?: BpfMap): BpfLink {
     if (map !== undefined && !(map instanceof BpfMap)) throw new BpfError('expected a BpfMap');
     return BpfLink.own(this.#native.attachIter(map === undefined ? -1 : map.fd));

@@ -4,9 +4,9 @@ import { BpfMap } from './map.js';
 import { addon, type NativeRingReader } from './native.js';
 
 /**
- * Takes one slab. `records` holds three words for each record: its offset in the slab, its length, and the
- * index of its buffer (the CPU, when there is one buffer per CPU). `lost` counts records that the reader dropped
- * since the slab before. Slab and records are the handler's to keep.
+ * Takes one slab. `records` holds three words for each record: its offset in the slab, its length,
+ * and the index of its buffer (the CPU, when there is one buffer per CPU). `lost` counts records
+ * that the reader dropped since the slab before. Slab and records are the handler's to keep.
  */
 export type SlabHandler = (slab: Buffer, records: Uint32Array, lost: number) => void;
 
@@ -23,9 +23,10 @@ export interface RingBuffersOptions {
 const RINGBUF = 27;
 
 /**
- * Drains ring buffers in a native thread: one call of the handler per slab, not per record. While all slabs
- * are on their way, records wait in the ring; once half of a ring is used up, its oldest records are dropped
- * and counted. An open reader keeps the process alive and is never collected: close() it.
+ * Drains ring buffers in a native thread: one call of the handler per slab, not per record. While
+ * all slabs are on their way, records wait in the ring; once half of a ring is used up, its oldest
+ * records are dropped and counted. An open reader keeps the process alive and is never collected:
+ * close() it.
  *
  * A ring buffer has one reader. The maps may be closed while it runs.
  */

@@ -1,5 +1,6 @@
 // What the addon exports. The TypeScript in native/lib is its only caller and checks types first.
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <napi.h>
 #include <sys/socket.h>
 #include <time.h>

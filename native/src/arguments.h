@@ -13,7 +13,8 @@ struct Bytes {
   size_t size = 0;
 };
 
-// A Uint8Array's memory; null and undefined give no bytes. Valid until control returns to JavaScript.
+// A Uint8Array's memory; null and undefined give no bytes. Valid until control returns to
+// JavaScript.
 inline Bytes BytesOf(const Napi::Value& value) {
   if (!value.IsTypedArray()) return {};
   Napi::Uint8Array array = value.As<Napi::Uint8Array>();

@@ -33,7 +33,8 @@ class LogCapture {
 // Sends libbpf's output to LogCapture; once per process.
 void InstallPrint();
 
-// JavaScript: setErrorClass(constructor). Errors are made as new constructor(message, code, errno, log).
+// JavaScript: setErrorClass(constructor). Errors are made as new constructor(message, code, errno,
+// log).
 void SetErrorClass(const Napi::CallbackInfo& info);
 
 // Throws a coded error that no system call caused.

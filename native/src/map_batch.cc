@@ -119,7 +119,8 @@ Napi::Value Map::LookupBatch(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// scan(key | null, keys, values, room) -> {count, position | null at the end}: the same, key by key.
+// scan(key | null, keys, values, room) -> {count, position | null at the end}: the same, key by
+// key.
 Napi::Value Map::Scan(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   int fd = Open(env);

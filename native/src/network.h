@@ -5,8 +5,8 @@
 
 namespace libbpf_ts {
 
-// Whether the process's network namespace has an interface of that number. Where it matters the kernel answers
-// EINVAL, or nothing, for one that is not there.
+// Whether the process's network namespace has an interface of that number. Where it matters the
+// kernel answers EINVAL, or nothing, for one that is not there.
 bool InterfaceExists(int ifindex);
 
 // attachTc(programFd, ifindex, egress, handle, priority, replace)

@@ -1,10 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { compile, compiledLibrary, discard, mountBpffs } from './fixtures.js';
+import { compile, compiledLibrary, discard, discardLibrary, mountBpffs } from './fixtures.js';
 
-// Attaching acts in the network namespace of the process: each script runs as a child inside one. The bpf
-// file system is mounted out here, where it lasts.
+// Attaching acts in the network namespace of the process: each script runs as a child inside one.
+// The bpf file system is mounted out here, where it lasts.
 const NAMESPACE = `libbpf-ts-${process.pid}`;
 
 let library: string;
@@ -34,6 +34,7 @@ afterEach(() => {
 afterAll(() => {
   bpffs.remove();
   discard(path);
+  discardLibrary(library);
 });
 
 function inside(...command: string[]): string {

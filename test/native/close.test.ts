@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compile, compiledLibrary, discard } from './fixtures.js';
+import { compile, compiledLibrary, discard, discardLibrary } from './fixtures.js';
 
 let library: string;
 let basic: string;
@@ -10,7 +10,10 @@ beforeAll(() => {
   basic = compile('basic');
 });
 
-afterAll(() => discard(basic));
+afterAll(() => {
+  discard(basic);
+  discardLibrary(library);
+});
 
 /** Runs a script in a process of its own, with gc(), and gives what it printed as JSON. */
 function run(body: string): unknown {

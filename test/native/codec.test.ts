@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { camelCase, isPadding } from '../../native/lib/btf.js';
 import { generateLayouts, pascalCase, shortNames } from '../../native/lib/generate.js';
 import { BpfObject, type Btf, codec } from '../../native/lib/index.js';
-import { compile, compiledLibrary, discard, errorOf, wrong } from './fixtures.js';
+import { compile, compiledLibrary, discard, discardLibrary, errorOf, wrong } from './fixtures.js';
 
 interface Point {
   tiny: number;
@@ -26,16 +26,21 @@ interface Point {
 }
 
 let path: string;
+let library: string;
 let btf: Btf;
 
 beforeAll(() => {
   path = compile('basic');
+  library = compiledLibrary();
   const object = BpfObject.open(path);
   btf = object.btf();
   object.close();
 });
 
-afterAll(() => discard(path));
+afterAll(() => {
+  discard(path);
+  discardLibrary(library);
+});
 
 const mac = (n: number): Uint8Array => new Uint8Array(6).fill(n);
 
@@ -238,7 +243,6 @@ describe('generated layouts', () => {
   });
 
   it('compile strictly and work without the object', () => {
-    const library = compiledLibrary();
     const root = fileURLToPath(new URL('../..', import.meta.url));
     const parent = join(root, 'build', 'test');
     mkdirSync(parent, { recursive: true });
@@ -271,7 +275,7 @@ describe('generated layouts', () => {
   });
 
   it('fail with one line', () => {
-    const script = join(compiledLibrary(), '..', 'bin', 'generate-layouts.js');
+    const script = join(library, '..', 'bin', 'generate-layouts.js');
     const run = (...args: string[]) => {
       try {
         execFileSync(process.execPath, [script, ...args], { stdio: 'pipe' });

@@ -36,7 +36,9 @@ export function discard(object: string): void {
  * project, so that it finds the addon.
  */
 export function compiledLibrary(): string {
-  const out = join(ROOT, 'build', 'test', 'native-js');
+  const parent = join(ROOT, 'build', 'test');
+  mkdirSync(parent, { recursive: true });
+  const out = mkdtempSync(join(parent, 'native-js-'));
   const entry = join(out, 'native', 'lib', 'index.js');
   execFileSync(join(ROOT, 'node_modules', '.bin', 'tsc'), [
     '-p',
@@ -46,6 +48,11 @@ export function compiledLibrary(): string {
   ]);
   if (!existsSync(entry)) throw new Error(`${entry} was not made`);
   return entry;
+}
+
+/** Removes what compiledLibrary() made. */
+export function discardLibrary(entry: string): void {
+  rmSync(join(entry, '..', '..', '..'), { recursive: true, force: true });
 }
 
 /** A bpf file system of one's own, unmounted by remove(). */

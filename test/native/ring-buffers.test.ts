@@ -7,7 +7,15 @@ import {
   RingBuffers,
   type RingBuffersOptions,
 } from '../../native/lib/index.js';
-import { compile, compiledLibrary, discard, errorOf, u32, wrong } from './fixtures.js';
+import {
+  compile,
+  compiledLibrary,
+  discard,
+  discardLibrary,
+  errorOf,
+  u32,
+  wrong,
+} from './fixtures.js';
 
 const FRAME = { data: Buffer.alloc(64) };
 const RECORD = 16;
@@ -205,6 +213,8 @@ describe('a process with ring buffers', () => {
   beforeAll(() => {
     library = compiledLibrary();
   });
+
+  afterAll(() => discardLibrary(library));
 
   function run(body: string): { status: number | null; stdout: string; stderr: string } {
     const script = `

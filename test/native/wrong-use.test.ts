@@ -12,6 +12,7 @@ import {
   queryTc,
   queryXdp,
   RingBuffers,
+  setSocketOption,
   skbContext,
   xdpContext,
 } from '../../native/lib/index.js';
@@ -113,6 +114,7 @@ const calls: [string, (...junk: never[]) => unknown][] = [
   ['queryTc', (a) => queryTc(a)],
   ['queryXdp', (a) => queryXdp(a)],
   ['RingBuffers', (a, b, c) => new RingBuffers(a, b, c)],
+  ['setSocketOption', (a, b, c) => setSocketOption(a, b, c, b)],
   ['xdpContext', (a) => xdpContext(a)],
   ['skbContext', (a) => skbContext(a)],
   ['encode', (a, b, c) => codec<never>(object.btf(), 'point').encode(a, b, c)],
