@@ -3,10 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FIXTURES } from './fixtures/index.js';
 import type { Fixture } from './fixtures/types.js';
 import { type FixtureRun, runFixture } from './harness/fixture-run.js';
+import { nativeWire } from './harness/native.js';
 import { layCables, type TestPort } from './harness/network.js';
 import { TestRuns } from './harness/test-run.js';
 import { TestWall } from './harness/wall.js';
-import { buildBridge, Wire, type WireMode } from './harness/wire.js';
+import { buildBridge, unjudged, Wire, type WireMode } from './harness/wire.js';
 
 let ports: TestPort[];
 /** By the size of the table of established states: most fixtures have the usual one. */
@@ -65,4 +66,24 @@ describe.each<WireMode>(['native', 'generic', 'tc'])('over veth, %s', (mode) => 
       expect(run.after).toEqual(held.get(fixture));
     },
   );
+
+  it('let no frame reach netfilter without a verdict', () => {
+    expect(unjudged()).toBe(0);
+  });
+});
+
+describe('with every program taken off', () => {
+  it('nothing crosses', () => {
+    const wires = ports.map((port) => nativeWire().openWire(port.wire, true));
+    const frames = FIXTURES.flatMap(({ steps }) =>
+      steps.flatMap((step) => (step.kind === 'frame' ? [step] : [])),
+    );
+    for (const { port, frame } of frames) {
+      const number = ports.findIndex(({ name }) => name === port);
+      nativeWire().send(wires[number]!, frame, frame.length, 1);
+    }
+    expect(nativeWire().receive(wires, 100)).toBeUndefined();
+    expect(unjudged()).toBeGreaterThan(frames.length - 20);
+    for (const wire of wires) nativeWire().closeWire(wire);
+  });
 });

@@ -1,8 +1,9 @@
 /** The wall on real devices: a bridge, the nft tables, the programs attached, and frames on cables. */
 import { execFileSync } from 'node:child_process';
 import type { BpfLink } from '../../../native/lib/index.js';
-import { detachTc } from '../../../native/lib/index.js';
-import { renderTable } from '../../../src/control/netfilter/table.js';
+import { detachTc, queryXdp } from '../../../native/lib/index.js';
+import { parseCounters } from '../../../src/control/netfilter/nft.js';
+import { CounterName, renderTable, tableName } from '../../../src/control/netfilter/table.js';
 import { Outcome } from '../../../src/generated/layouts.js';
 import { describeFrame } from '../../packet/index.js';
 import { everyPort, stranger } from '../fixtures/actors.js';
@@ -54,8 +55,16 @@ export function buildBridge(ports: readonly TestPort[]): void {
   });
 }
 
+/** Frames that the tables stopped because no program had judged them. */
+export function unjudged(): number {
+  return (['netdev', 'bridge'] as const)
+    .map((family) => command('nft', '-j', 'list', 'counters', 'table', family, tableName('test')))
+    .flatMap(parseCounters)
+    .reduce((sum, [name, packets]) => sum + (name === CounterName.UNJUDGED ? packets : 0), 0);
+}
+
 /** Asks again and again, without a pause. */
-function waitFor(what: string, done: () => boolean): void {
+export function waitFor(what: string, done: () => boolean): void {
   const end = Date.now() + PATIENCE_MS * 3;
   while (!done()) if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
 }
@@ -72,9 +81,10 @@ export class Wire implements Sender {
     this.mode = mode;
     for (const { ifindex } of wall.ports) {
       wall.object.program('tc_wall').attachTc({ ifindex, ...TC });
-      if (mode !== 'tc') {
-        this.#links.push(wall.object.program('xdp_wall').attachXdp(ifindex, mode));
-      }
+      if (mode === 'tc') continue;
+      this.#links.push(wall.object.program('xdp_wall').attachXdp(ifindex, mode));
+      const { mode: got } = queryXdp(ifindex);
+      if (got !== mode) throw new Error(`asked for ${mode} XDP, got ${got}`);
     }
     this.#descriptors = wall.ports.map(({ wire }) => nativeWire().openWire(wire, true));
   }
