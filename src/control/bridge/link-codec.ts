@@ -1,4 +1,5 @@
 /** rtnetlink messages about links, addresses and routes, to and from plain objects. */
+import { SocketAddress } from 'node:net';
 import { Attributes } from '../netlink/index.js';
 
 export const MessageType = {
@@ -148,7 +149,7 @@ export function decodeAddress(payload: Buffer): LinkAddress | undefined {
   return {
     ifindex: payload.readUInt32LE(4),
     family,
-    address: family === 4 ? [...bytes].join('.') : colonText(bytes),
+    address: family === 4 ? [...bytes].join('.') : ipv6Text(bytes),
     prefixLength: payload.readUInt8(1),
     linkLocal: family === 6 && payload.readUInt8(3) === SCOPE_LINK,
   };
@@ -181,10 +182,7 @@ export function macBytes(text: string): Buffer {
   return Buffer.from(text.replaceAll(':', ''), 'hex');
 }
 
-function colonText(bytes: Buffer): string {
-  return bytes
-    .toString('hex')
-    .match(/.{4}/g)!
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':');
+function ipv6Text(bytes: Buffer): string {
+  const address = bytes.toString('hex').match(/.{4}/g)!.join(':');
+  return new SocketAddress({ family: 'ipv6', address }).address;
 }
