@@ -9,7 +9,8 @@ export type DataplaneErrorCode =
   | 'attach'
   | 'too-large'
   | 'too-many-ports'
-  | 'install';
+  | 'install'
+  | 'explain';
 
 /** An error of the dataplane; its message is one clear line for an operator. */
 export class DataplaneError extends Error {
