@@ -10,10 +10,10 @@ describe('what a daemon refuses, in one line and before it touches anything', ()
   /** Everything that a start could change. */
   function surroundings(): string {
     return [
-      bench.wall.exec('nft', 'list', 'ruleset'),
+      bench.wall.exec('nft', '-s', 'list', 'ruleset'),
       bench.wall.ip('-o', 'link').replaceAll(/\\.*$/gm, ''),
       bench.wall.exec('tc', 'qdisc'),
-      bench.lab.directory && bench.wall.exec('find', bench.pins),
+      bench.wall.exec('find', bench.pins),
       bench.wall.exec('sh', '-c', 'cat /proc/sys/net/ipv6/conf/*/disable_ipv6'),
     ].join('\n');
   }
