@@ -2,7 +2,7 @@
 /*
  * Learned MACs, per VLAN tags, from accepted frames only. The kernel's own FDB is blind to tags and
  * would learn from what the wall floods; it is switched off on our ports. Entries that aged out
- * count as absent; the sweep frees them a second later, so that nobody still writes into them.
+ * count as absent; the sweep frees them a second later.
  */
 #ifndef BW_FDB_H
 #define BW_FDB_H
@@ -44,33 +44,48 @@ static __always_inline int fdb_quota_left(__u32 port)
 	return count && n && *count < n->fdb_quota;
 }
 
+/* In place and by compare-and-swap: of CPUs that see the same move at once, one makes it and counts. */
+static __always_inline void fdb_move(struct walk *w, struct fdb_entry *e, __u32 from)
+{
+	__u32 to = w->frame.port;
+
+	if (__sync_val_compare_and_swap(&e->port, from, to) != from)
+		return;
+	e->seen = w->now;
+	fdb_count(from, -1);
+	fdb_count(to, 1);
+	event_emit(w, EVENT_MAC_MOVED, from << 16 | to);
+}
+
+/*
+ * An entry that aged out comes back by its time, which only one CPU can move; the sweep takes an
+ * entry by setting it to 0. So an entry never changes after its slot was given to another MAC.
+ */
 static __always_inline void fdb_learn(struct walk *w)
 {
 	struct fdb_entry fresh = {.seen = w->now, .port = w->frame.port};
 	struct fdb_entry *e;
 	struct fdb_key key;
 	__u32 from;
+	__u64 seen;
 
 	fdb_key_of(&key, &w->frame, w->frame.smac);
 	e = bpf_map_lookup_elem(&fdb, &key);
-	if (e && e->port == fresh.port && !fdb_expired(e, w->now)) {
-		if (w->now - e->seen >= hz)
-			e->seen = w->now;
+	if (!e) {
+		if (fdb_quota_left(fresh.port) &&
+		    !bpf_map_update_elem(&fdb, &key, &fresh, BPF_NOEXIST))
+			fdb_count(fresh.port, 1);
 		return;
 	}
-	if (e) {
-		from = e->port;
-		if (from != fresh.port && !fdb_quota_left(fresh.port))
-			return;
-		if (bpf_map_update_elem(&fdb, &key, &fresh, BPF_ANY) || from == fresh.port)
-			return;
-		fdb_count(from, -1);
-		fdb_count(fresh.port, 1);
-		event_emit(w, EVENT_MAC_MOVED, from << 16 | fresh.port);
+	from = *(volatile __u32 *)&e->port;
+	seen = *(volatile __u64 *)&e->seen;
+	if (from != fresh.port && !fdb_quota_left(fresh.port))
 		return;
-	}
-	if (fdb_quota_left(fresh.port) && !bpf_map_update_elem(&fdb, &key, &fresh, BPF_NOEXIST))
-		fdb_count(fresh.port, 1);
+	if (w->now - seen >= hz &&
+	    (!seen || __sync_val_compare_and_swap(&e->seen, seen, w->now) != seen))
+		return;
+	if (from != fresh.port)
+		fdb_move(w, e, from);
 }
 
 /* Where the frame goes: a port number, or -1: nobody knows, flood it. */

@@ -3,13 +3,14 @@
  * Iterators that free what expired. A freed slot of a hash is reused at once, and a packet that
  * still holds a pointer would then change a stranger's state: so a pass only marks what expired as
  * dying, which packets treat as absent, and a later one, at least 10 ms after, deletes it. `pending`
- * and `fdb` need no mark: nobody writes into their expired entries in place.
+ * needs no mark, for nobody writes into its entries in place; `fdb` has one of its own (fdb.h).
  *
  * A byte is written per element, so that user space slices the pass by small reads.
  */
 #ifndef BW_SWEEP_H
 #define BW_SWEEP_H
 
+#include "fdb.h"
 #include "state.h"
 
 struct seq_file;
@@ -103,20 +104,21 @@ int sweep_fdb(struct bpf_iter__bpf_map_elem *ctx)
 	void *raw = ctx->key;
 	struct fdb_key key;
 	char byte = 0;
-	__u32 *count;
+	__u64 seen;
 
 	if (!raw || !e || !timeout || !stats)
 		return 0;
 	__builtin_memcpy(&key, raw, sizeof(key));
-	port = e->port;
+	seen = *(volatile __u64 *)&e->seen;
 	stats->seen++;
-	if ((__s64)(now_jiffies() - e->seen) <= (__s64)(*timeout + FDB_GRACE_SECONDS * hz)) {
+	if ((__s64)(now_jiffies() - seen) <= (__s64)(*timeout + FDB_GRACE_SECONDS * hz)) {
 		stats->live++;
-	} else if (!bpf_map_delete_elem(&fdb, &key)) {
-		stats->deleted++;
-		count = bpf_map_lookup_elem(&fdb_counts, &port);
-		if (count)
-			__sync_fetch_and_add(count, -1);
+	} else if (__sync_val_compare_and_swap(&e->seen, seen, 0) == seen) {
+		port = e->port;
+		if (!bpf_map_delete_elem(&fdb, &key)) {
+			stats->deleted++;
+			fdb_count(port, -1);
+		}
 	}
 	bpf_seq_write(ctx->meta->seq, &byte, 1);
 	return 0;
