@@ -180,12 +180,12 @@ static __always_inline int state_promote(struct walk *w)
 	if (!old)
 		return REASON_TABLE_FULL;
 	word = *(volatile __u32 *)&old->word;
-	if (phase_of(word) == PHASE_DYING) {
+	/* The sweep may mark it before us. */
+	if (phase_of(word) == PHASE_DYING || (state_gone(old, &w->key, w->now) &&
+					      state_overwrite(old, &w->state, word))) {
 		bpf_map_update_elem(&pending, &w->key, &w->state, BPF_ANY);
 		return 0;
 	}
-	if (state_gone(old, &w->key, w->now))
-		state_overwrite(old, &w->state, word);
 	bpf_map_delete_elem(&pending, &w->key);
 	return 0;
 }
