@@ -49,8 +49,13 @@ static __always_inline int parse_sctp(struct frame *f, struct cursor *c)
 		return REASON_MALFORMED_L4;
 	f->sport = sctp[0];
 	f->dport = sctp[1];
+	if (c->left < 16)
+		return 0;
+	/* There but out of reach: tc pulls it in, and parses again. */
 	chunk = cursor_at(c, 16);
-	if (chunk && c->left >= 16 && chunk[12] == 1)
+	if (!chunk)
+		return REASON_MALFORMED_L4;
+	if (chunk[12] == 1)
 		f->flags |= FRAME_SCTP_INIT;
 	return 0;
 }
