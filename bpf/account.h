@@ -35,6 +35,28 @@ static __always_inline void count_rule(struct walk *w, __u32 rule)
 	c->last = w->now;
 }
 
+static __always_inline void count_connection(__u32 rule)
+{
+	struct rule_counter *c = rule ? bpf_map_lookup_elem(&rule_counters, &rule) : NULL;
+
+	if (c)
+		c->connections++;
+}
+
+/* A frame that will be judged again, as one of a connection that is there: what would be lost. */
+static __always_inline void account_opening(struct walk *w, int logged)
+{
+	struct verdict *v = &w->verdict;
+
+	if (v->action == ACTION_DROP || !(v->flags & VERDICT_NEW))
+		return;
+	count_connection(v->rule_out);
+	count_connection(v->rule_in);
+	count_connection(v->rule_transit);
+	if (logged)
+		count_outcome(&w->frame, OUTCOME_LOG_SUPPRESSED);
+}
+
 static __always_inline void account(struct walk *w, __u32 outcome)
 {
 	struct verdict *v = &w->verdict;

@@ -67,15 +67,28 @@ struct walk {
 	__u32 from_high;	/* the frame's source is the key's higher address */
 	__u32 may_open;		/* the frame is of a kind that opens a connection */
 	__u32 reopens;		/* a SYN over a closed connection that still has its slot */
+	__u32 kind;		/* enum walk_kind */
 };
 
-PERCPU_MAP(walks, 1, struct walk);
+/* A test run is no softirq on every kernel: packets may come in the middle of it. */
+enum walk_kind {
+	WALK_PACKET,
+	WALK_EXPLAIN,
+	WALK_KINDS,
+};
 
-/* The scratch of this CPU: BPF stacks are 512 bytes for the whole call chain. */
-static __always_inline struct walk *walk_begin(void)
+PERCPU_MAP(walks, WALK_KINDS, struct walk);
+
+/* The scratch of this CPU, for functions that are verified on their own. */
+static __always_inline struct walk *walk_here(__u32 kind)
 {
-	__u32 zero = 0;
-	struct walk *w = bpf_map_lookup_elem(&walks, &zero);
+	return bpf_map_lookup_elem(&walks, &kind);
+}
+
+/* The same, made ready: BPF stacks are 512 bytes for the whole call chain. */
+static __always_inline struct walk *walk_begin(__u32 kind)
+{
+	struct walk *w = walk_here(kind);
 
 	if (w) {
 		__builtin_memset(&w->frame, 0, sizeof(w->frame));
@@ -83,16 +96,9 @@ static __always_inline struct walk *walk_begin(void)
 		w->now = now_jiffies();
 		w->may_open = 0;
 		w->reopens = 0;
+		w->kind = kind;
 	}
 	return w;
-}
-
-/* The same again, for functions that are verified on their own. */
-static __always_inline struct walk *walk_here(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&walks, &zero);
 }
 
 static __always_inline __be32 *words(struct address *a)

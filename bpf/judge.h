@@ -85,7 +85,7 @@ static __always_inline int judge_ip(struct walk *w)
 		return reason ? reason : REASON_BAD_FLAGS;
 	}
 	if (!key_build(w)) {
-		reason = track();
+		reason = track(w->kind);
 		if (reason != TRACK_MISS)
 			return reason;
 	}
@@ -125,10 +125,10 @@ static __always_inline int judge_in_generation(struct walk *w)
 	return reason == LINK_GOES_ON ? judge_ip(w) : reason;
 }
 
-/* Judges the frame in the walk that `parsed` (a reason, 0: parsed) left there. */
-__noinline int judge(int parsed)
+/* Judges the frame in the walk of that kind; `parsed` is a reason, 0: parsed. */
+__noinline int judge(int parsed, __u32 kind)
 {
-	struct walk *w = walk_here();
+	struct walk *w = walk_here(kind);
 	struct verdict *v;
 	__u32 generation;
 	int reason;

@@ -318,14 +318,10 @@ enum mark_bits {
 };
 
 struct xdp_meta {
-	__u32 magic;
+	__u32 secret;		/* meta_secret of the wall that judged the frame */
+	__u32 from;		/* ifindex of the port where it judged it */
 	__u32 mark;
 	__u32 ifindex;		/* MARK_SENT_LOG: where tc shall send the copy */
-	__u32 pad;
-};
-
-enum meta_magic {
-	META_MAGIC = 0x62776d31,
 };
 
 /* ---- answers and events --------------------------------------------------------------------- */

@@ -10,6 +10,12 @@
 const volatile __u32 hz = 250;		/* jiffies per second of this kernel */
 const volatile __u8 test_clock = 0;	/* tests only: take the time from `clock` */
 
+/*
+ * What xdp_wall says to tc_wall travels with the frame, and goes on with it: over a veth it arrives
+ * at the next wall, if there is one. A random number tells which wall said it.
+ */
+const volatile __u32 meta_secret = 0x62776d31;
+
 #define ARRAY_MAP(name_, entries, value_type)                                                      \
 	struct {                                                                                   \
 		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \

@@ -15,7 +15,7 @@
 __noinline int parse_skb(struct __sk_buff *skb)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-	struct walk *w = walk_here();
+	struct walk *w = walk_here(WALK_PACKET);
 	__u32 tpid = 0, tci = 0;
 
 	if (!w)
@@ -43,7 +43,7 @@ static __always_inline int parse_linear(struct __sk_buff *skb)
 	return parse_skb(skb);
 }
 
-/* Bytes as they were on the wire: every segment repeats the headers. */
+/* Bytes as they were on the wire: every segment repeats the headers, a tag taken off included. */
 static __always_inline void measure(struct __sk_buff *skb, struct frame *f)
 {
 	__u32 segments = skb->gso_segs ? skb->gso_segs : 1;
@@ -51,7 +51,7 @@ static __always_inline void measure(struct __sk_buff *skb, struct frame *f)
 	f->segments = segments;
 	f->length = skb->len + (segments - 1) * f->headers;
 	if (skb->vlan_present)
-		f->length += segments * 4;
+		f->length += 4;
 }
 
 /* What XDP judged: its mark, and the copy that XDP could not send. 0: XDP did not judge it. */
@@ -60,7 +60,8 @@ static __always_inline __u32 take_meta(struct __sk_buff *skb)
 	struct xdp_meta *meta = (void *)(long)skb->data_meta;
 	__u32 mark, ifindex;
 
-	if ((void *)(meta + 1) > (void *)(long)skb->data || meta->magic != META_MAGIC)
+	if ((void *)(meta + 1) > (void *)(long)skb->data || meta->secret != meta_secret ||
+	    meta->from != skb->ifindex)
 		return 0;
 	mark = meta->mark;
 	ifindex = meta->ifindex;
@@ -85,7 +86,7 @@ __noinline int send_everywhere(struct __sk_buff *skb)
 
 __noinline int tc_carry_out(struct __sk_buff *skb)
 {
-	struct walk *w = walk_here();
+	struct walk *w = walk_here(WALK_PACKET);
 	__u32 mark, ifindex;
 	struct verdict *v;
 
@@ -129,12 +130,12 @@ int tc_wall(struct __sk_buff *skb)
 		skb->mark = mark;
 		return TC_ACT_OK;
 	}
-	w = walk_begin();
+	w = walk_begin(WALK_PACKET);
 	if (!w || find_port(&w->frame, skb->ifindex))
 		return TC_ACT_SHOT;
 	parsed = parse_linear(skb);
 	measure(skb, &w->frame);
-	judge(parsed);
+	judge(parsed, WALK_PACKET);
 	return tc_carry_out(skb);
 }
 

@@ -227,9 +227,9 @@ static __always_inline struct state *find(struct walk *w, void *table)
 }
 
 /* Looks in established, pending, and established again: another CPU may promote in between. */
-__noinline int track(void)
+__noinline int track(__u32 kind)
 {
-	struct walk *w = walk_here();
+	struct walk *w = walk_here(kind);
 	struct state *s;
 	int reason;
 

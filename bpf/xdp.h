@@ -21,10 +21,10 @@ static __always_inline int find_port(struct frame *f, __u32 ifindex)
 }
 
 /* Global, so that it is verified once, apart from the walk. */
-__noinline int parse_xdp(struct xdp_md *ctx)
+__noinline int parse_xdp(struct xdp_md *ctx, __u32 kind)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct walk *w = walk_here();
+	struct walk *w = walk_here(kind);
 
 	if (!w)
 		return REASON_MALFORMED_ETH;
@@ -43,10 +43,10 @@ static __always_inline int put_meta(struct xdp_md *ctx, __u32 mark, __u32 ifinde
 	meta = (void *)(long)ctx->data_meta;
 	if ((void *)(meta + 1) > (void *)(long)ctx->data)
 		return -1;
-	meta->magic = META_MAGIC;
+	meta->secret = meta_secret;
+	meta->from = ctx->ingress_ifindex;
 	meta->mark = mark;
 	meta->ifindex = ifindex;
-	meta->pad = 0;
 	return 0;
 }
 
@@ -57,14 +57,19 @@ static __always_inline __u32 ifindex_of(__u32 port)
 	return p ? p->ifindex : 0;
 }
 
-/* Without room for a verdict, the frame goes on unjudged and unaccounted: tc judges it. */
+/*
+ * Without room for a verdict the frame goes on unjudged and unaccounted: tc judges it. Only what it
+ * opened is open by then, and counts here.
+ */
 static __always_inline int xdp_pass(struct xdp_md *ctx, struct walk *w, __u32 mark, __u32 outcome)
 {
 	__u32 ifindex = 0;
 
 	if (mark && (mark & MARK_KIND) == MARK_SENT_LOG)
 		ifindex = ifindex_of(w->verdict.out_port);
-	if (!put_meta(ctx, mark, ifindex))
+	if (put_meta(ctx, mark, ifindex))
+		account_opening(w, (mark & MARK_KIND) != MARK_ACCEPT);
+	else
 		account(w, outcome);
 	return XDP_PASS;
 }
@@ -72,13 +77,13 @@ static __always_inline int xdp_pass(struct xdp_md *ctx, struct walk *w, __u32 ma
 SEC("xdp")
 int xdp_wall(struct xdp_md *ctx)
 {
-	struct walk *w = walk_begin();
+	struct walk *w = walk_begin(WALK_PACKET);
 	struct verdict *v;
 	__u32 mark;
 
 	if (!w || find_port(&w->frame, ctx->ingress_ifindex))
 		return XDP_DROP;
-	judge(parse_xdp(ctx));
+	judge(parse_xdp(ctx, WALK_PACKET), WALK_PACKET);
 
 	v = &w->verdict;
 	mark = log_mark(w);
@@ -104,13 +109,13 @@ int xdp_wall(struct xdp_md *ctx)
 SEC("xdp")
 int explain_wall(struct xdp_md *ctx)
 {
-	struct walk *w = walk_begin();
+	struct walk *w = walk_begin(WALK_EXPLAIN);
 	struct verdict *to;
 
 	if (!w || find_port(&w->frame, ctx->ingress_ifindex))
 		return XDP_ABORTED;
 	w->frame.flags = FRAME_DRY;
-	judge(parse_xdp(ctx));
+	judge(parse_xdp(ctx, WALK_EXPLAIN), WALK_EXPLAIN);
 	to = (void *)(long)ctx->data;
 	if ((void *)(to + 1) > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;

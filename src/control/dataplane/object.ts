@@ -3,7 +3,7 @@
  * comes along. A fresh load is pinned first and then adopted like any other, so both ways of
  * starting end in the same code.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -212,7 +212,11 @@ function ringName(cpu: number): string {
 function loadAndPin(path: string, pins: PinSet, maxStates: number): void {
   const object = BpfObject.open(path);
   try {
-    object.setReadOnly({ hz: jiffiesPerSecond(), test_clock: 0 });
+    object.setReadOnly({
+      hz: jiffiesPerSecond(),
+      test_clock: 0,
+      meta_secret: randomBytes(4).readUInt32LE(0),
+    });
     object.setMaxEntries('established', maxStates);
     object.setMaxEntries('pending', Math.max(PENDING_LEAST, Math.floor(maxStates / 4)));
     object.load();

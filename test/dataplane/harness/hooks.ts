@@ -66,6 +66,11 @@ export class XdpHook {
   close(): void {}
 }
 
+interface Segments {
+  readonly gsoSegs?: number;
+  readonly gsoSize?: number;
+}
+
 const SHIM = 'test/dataplane/native/shim.bpf.c';
 
 export class TcHook {
@@ -87,9 +92,10 @@ export class TcHook {
     this.#program = this.#shim.program('from_wire');
   }
 
-  run(port: PortName, frame: Buffer): Outcome {
+  /** @param segments what the frame is an aggregate of */
+  run(port: PortName, frame: Buffer, segments: Segments = {}): Outcome {
     const { retval, data, ctx } = this.#program.testRun({
-      ...disguised(frame, this.#wall.ifindex(port)),
+      ...disguised(frame, { ...segments, ifindex: this.#wall.ifindex(port) }),
       dataOut: frame.length + layouts.xdpMeta.size,
     });
     const bytes = withTag(data, frame);
@@ -106,13 +112,16 @@ export class TcHook {
 }
 
 /** Test runs refuse IP that is shorter than its header: such a frame goes in under another ethertype. */
-function disguised(frame: Buffer, ifindex: number): { data: Buffer; ctx: Buffer } {
+function disguised(
+  frame: Buffer,
+  context: Segments & { ifindex: number },
+): { data: Buffer; ctx: Buffer } {
   const type = frame.readUInt16BE(12);
   const header = type === 0x0800 ? 20 : type === 0x86dd ? 40 : 0;
-  if (frame.length >= 14 + header) return { data: frame, ctx: skbContext({ ifindex }) };
+  if (frame.length >= 14 + header) return { data: frame, ctx: skbContext(context) };
   const data = Buffer.from(frame);
   data.writeUInt16BE(0x88b5, 12);
-  return { data, ctx: skbContext({ ifindex, mark: type }) };
+  return { data, ctx: skbContext({ ...context, mark: type }) };
 }
 
 /** Offset of `mark` in struct __sk_buff. */

@@ -1,0 +1,108 @@
+/** What XDP tells tc of a frame: believed when it is ours, and made up for when it cannot be told. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BpfObject, xdpContext } from '../../native/lib/index.js';
+import { tcp } from '../packet/index.js';
+import {
+  admin,
+  dropped,
+  handshake,
+  known,
+  mail,
+  packetWith,
+  segment,
+  stranger,
+  tagged,
+} from './fixtures/actors.js';
+import { CAMPUS } from './fixtures/policies.js';
+import { TcHook } from './harness/hooks.js';
+import { built } from './harness/native.js';
+import { layCables, type TestPort } from './harness/network.js';
+import { planOf } from './harness/plans.js';
+import { TestRuns } from './harness/test-run.js';
+import { TestWall } from './harness/wall.js';
+import { buildBridge, Wire } from './harness/wire.js';
+
+const FORGE = 'test/dataplane/native/forge.bpf.c';
+/** The secret of a wall under test, which nobody sets. */
+const SECRET = 0x62776d31;
+/** All the headroom there is, but for what the kernel keeps for itself. */
+const FULL_META = 216;
+
+let ports: TestPort[];
+let wall: TestWall;
+
+beforeAll(() => {
+  ports = layCables();
+  buildBridge(ports);
+  wall = new TestWall(ports);
+});
+
+afterAll(() => wall.close());
+
+function forger(secret: number): BpfObject {
+  const include = `-I/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
+  const object = BpfObject.open(
+    built('build/test/forge.bpf.o', FORGE, (output) => [
+      'clang',
+      ...['-O2', '-g', '-Wall', '-target', 'bpf', '-mcpu=v3', include, '-c', FORGE, '-o', output],
+    ]),
+  );
+  object.setReadOnly({ secret });
+  object.load();
+  return object;
+}
+
+describe('a verdict that came with the frame', () => {
+  function judged(secret: number): number {
+    wall.reset({}, planOf(CAMPUS));
+    using object = forger(secret);
+    const wire = new Wire(wall, 'tc');
+    const link = object.program('forge').attachXdp(wall.ifindex('up0'), 'native');
+    const problems = wire.send(dropped(segment(stranger, mail, 1, 23, 'S'), 'no-in'));
+    link.close();
+    wire.close();
+    expect(problems).toEqual([]);
+    return wall.tally().rx;
+  }
+
+  it('is not believed when another wall gave it', () => {
+    expect(judged(SECRET + 1)).toBe(1);
+  });
+});
+
+describe('a frame with no room for the verdict before it', () => {
+  it('counts once, and so does the connection that it opens', () => {
+    wall.reset({}, planOf(CAMPUS));
+    const { port, frame } = dropped(segment(admin, mail, 1, 22, 'S'), 'no-in');
+    const data = Buffer.concat([Buffer.alloc(FULL_META), frame]);
+    const ctx = xdpContext({
+      length: data.length,
+      ifindex: wall.ifindex(port),
+      metaLength: FULL_META,
+    });
+    const { retval } = wall.object.program('xdp_wall').testRun({ data, ctx });
+    expect(retval).toBe(2);
+    expect(wall.tally()).toMatchObject({ rx: 0, passed: 0, suppressed: 1 });
+    expect(wall.ruleCount('mail-ssh')).toMatchObject({ packets: 0, connections: 1 });
+  });
+});
+
+describe('an aggregated frame whose tag the hardware took off', () => {
+  it('has the bytes of all its segments, a tag each', () => {
+    wall.reset({}, planOf(CAMPUS));
+    const from = tagged(stranger, 7);
+    const to = tagged(mail, 7);
+    const sender = new TestRuns(wall, 'tc');
+    const opening = [...known(from, to), ...handshake(from, to, 40000, 25)];
+    expect(opening.flatMap((step) => sender.send(step))).toEqual([]);
+    sender.close();
+    const before = wall.ruleCount('mail-smtp').bytes;
+    const segments = tcp({ sport: 40000, dport: 25, flags: 'A' });
+    const { frame } = packetWith(from, to, {}, segments, 'x'.repeat(3000));
+    const hook = new TcHook(wall);
+    hook.run(from.port, frame, { gsoSegs: 3, gsoSize: 1000 });
+    hook.close();
+    const bytes = wall.ruleCount('mail-smtp').bytes - before;
+    expect(bytes).toBe(3 * (14 + 4 + 20 + 20 + 1000));
+  });
+});
