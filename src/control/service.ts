@@ -2,7 +2,16 @@
  * What one node can be asked to do: the seam between the gRPC API (`api/`) and the node itself
  * (`daemon/`). Shapes follow the JSON names that `bwctl -o json` prints.
  */
-import type { Position, PolicyWarning } from './policy/plan.js';
+import type { NodeEvent } from './events.js';
+import type { PolicyWarning, Position } from './policy/plan.js';
+
+/** Who asks, as the client says. */
+export interface Caller {
+  /** Login name: of the person, also behind sudo. */
+  readonly user: string;
+  /** User id that the client runs as; null: it has none. */
+  readonly uid: number | null;
+}
 
 export interface PolicySource {
   /** Text of the policy. */
@@ -34,13 +43,65 @@ export interface PlanResult {
   warnings: PolicyWarning[];
   rules: number;
   hosts: number;
+  /** Live states that the policy would cut. */
+  statesCut: number;
+}
+
+/** A generation that judges until its time is over, unless it is confirmed. */
+export interface Confirmation {
+  /** Seconds left. */
+  deadline: number;
+  /** Generation that judges after that. */
+  fallback: number;
+}
+
+export interface ApplyOptions {
+  /** The operator's words, for the history. */
+  readonly why?: string;
+  /** Go back unless it is confirmed within so many seconds. */
+  readonly confirmSeconds?: number | null;
+  /** Refuse when another generation is installed. */
+  readonly ifGeneration?: number | null;
+  /** Do everything but install. */
+  readonly dryRun?: boolean;
 }
 
 export interface ApplyResult extends PlanResult {
   generation: number;
   digest: string;
-  /** False when the policy was the installed one already. */
+  /** False when the policy was the installed one already, and for a dry run. */
   installed: boolean;
+  /** Null: it stays. */
+  confirm: Confirmation | null;
+}
+
+/** One generation of the history. */
+export interface HistoryEntry {
+  generation: number;
+  /** ISO 8601. */
+  at: string;
+  who: Caller;
+  why: string;
+  digest: string;
+  rules: number;
+  file: string;
+  /** It judges now. */
+  current: boolean;
+  /** False while it waits for its confirmation, and for good when that never came. */
+  confirmed: boolean;
+}
+
+export interface PolicyText extends PolicySource {
+  readonly generation: number;
+  readonly digest: string;
+}
+
+export interface PolicyDifference {
+  from: PolicyText;
+  to: PolicyText;
+  /** Rules, digest or text differ. */
+  differs: boolean;
+  changes: RuleChange[];
 }
 
 /** Addresses or host names as typed; resolved by the node against the installed policy. */
@@ -83,6 +144,8 @@ export interface StatusResult {
   states: { pending: number; established: number; max: number };
   counters: CounterTotals;
   sync: { peer: string; connected: boolean; lagMs: number; digestsMatch: boolean } | null;
+  /** Null: the generation stays. */
+  confirm: Confirmation | null;
 }
 
 export interface CounterTotals {
@@ -207,9 +270,17 @@ export class ServiceError extends Error {
 }
 
 export interface NodeService {
-  /** `why`: the operator's words, for the history. */
-  apply(source: PolicySource, by: string, why?: string): Promise<ApplyResult>;
+  apply(source: PolicySource, by: Caller, options?: ApplyOptions): Promise<ApplyResult>;
   plan(source: PolicySource): Promise<PlanResult>;
+  /** Keeps the generation that waits for it; resolves to its number. */
+  confirm(by: Caller): Promise<number>;
+  /** `generation` null: the last confirmed one before, with another policy than now. */
+  rollback(generation: number | null, by: Caller, why?: string): Promise<ApplyResult>;
+  /** The latest first. */
+  history(): Promise<HistoryEntry[]>;
+  /** `generation` null: the installed one. */
+  policyText(generation: number | null): Promise<PolicyText>;
+  diff(from: number, to: number): Promise<PolicyDifference>;
   explain(query: ExplainQuery): Promise<ExplainResult>;
   status(): Promise<StatusResult>;
   counters(): Promise<CountersResult>;
@@ -223,4 +294,6 @@ export interface NodeService {
   setDelete(name: string, addresses: string[]): Promise<number>;
   /** Calls back for each record until the signal aborts. */
   watchDrops(onRecord: (record: LogRecord) => void, signal: AbortSignal): void;
+  /** Calls back for each event until the signal aborts. */
+  watchEvents(onEvent: (event: NodeEvent) => void, signal: AbortSignal): void;
 }
