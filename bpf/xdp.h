@@ -8,9 +8,28 @@
 #include "log.h"
 #include "parse.h"
 
+enum port_search {
+	PORTS_BY_SIGHT = 8,
+};
+
+/* Comparing with the first few is cheaper than a hash, and most walls have no more. */
+static __always_inline struct port *port_of(__u32 ifindex)
+{
+	__u32 i;
+
+	for (i = 0; i < PORTS_BY_SIGHT; i++) {
+		__u32 number = i;
+		struct port *p = bpf_map_lookup_elem(&port_list, &number);
+
+		if (p && p->ifindex == ifindex)
+			return p;
+	}
+	return bpf_map_lookup_elem(&ports, &ifindex);
+}
+
 static __always_inline int find_port(struct frame *f, __u32 ifindex)
 {
-	struct port *p = bpf_map_lookup_elem(&ports, &ifindex);
+	struct port *p = port_of(ifindex);
 
 	if (!p)
 		return -1;
