@@ -51,6 +51,7 @@ export function randomEpisode(seed: number, frames: number, hz: number): Episode
   const events: Event[] = [];
   if (!random.oneIn(25)) events.push({ kind: 'policy', text: policies[0]! });
   let now = 0;
+  let expiry: number | undefined;
   let switches = 1;
   for (let sent = 0; sent < frames; ) {
     if (random.oneIn(6)) {
@@ -62,7 +63,15 @@ export function randomEpisode(seed: number, frames: number, hz: number): Episode
       now += Math.max(1, Math.round(seconds * hz));
       events.push({ kind: 'clock', jiffies: now });
     }
-    if (random.oneIn(60)) events.push(memberChange(random, now, hz));
+    if (expiry !== undefined && expiry > now && random.oneIn(10)) {
+      now = expiry;
+      events.push({ kind: 'clock', jiffies: now });
+    }
+    if (random.oneIn(60)) {
+      const change = memberChange(random, now, hz);
+      if (change.expires > 0 && !change.remove) expiry = change.expires;
+      events.push(change);
+    }
     if (quota === undefined && random.oneIn(80)) {
       events.push({ kind: 'sweep' });
       now += SWEEP_JIFFIES;
@@ -123,7 +132,7 @@ function matchmaker(policy: string): (random: Random) => Conversation {
   };
 }
 
-function memberChange(random: Random, now: number, hz: number): Event {
+function memberChange(random: Random, now: number, hz: number): Event & { kind: 'member' } {
   return {
     kind: 'member',
     group: random.pick(DYNAMIC_GROUPS),

@@ -171,6 +171,8 @@ function network(random: Random, family: 4 | 6, from: Party, to: Party): Layer[]
       : {};
     return [ipv4({ src: from.v4, dst: to.v4, ...(options ? { options } : {}), ...fragment })];
   }
+  const ends = ipv6({ src: from.v6, dst: to.v6 });
+  if (random.oneIn(40)) return [ends, ...longExtensions(random)];
   const extensions = Array.from(
     {
       length: random.weighted([
@@ -192,7 +194,15 @@ function network(random: Random, family: 4 | 6, from: Party, to: Party): Layer[]
         fragment6({ offset: 8 }),
       ]),
   );
-  return [ipv6({ src: from.v6, dst: to.v6 }), ...extensions];
+  return [ends, ...extensions];
+}
+
+/** Extension headers that end about where an upper header may begin at the latest. */
+function longExtensions(random: Random): Layer[] {
+  const last = random.between(24, 29) * 8;
+  return [248, 256, 256, last].map((size) =>
+    destinationOptions({ body: Buffer.alloc(size - 2, 1) }),
+  );
 }
 
 const TCP_FLAGS = [
@@ -326,6 +336,17 @@ export function oddFrame(random: Random): Arrival {
   ])();
 }
 
+/** A length field of IP or UDP, untagged, that is not what it ought to be. */
+function wrongLength(random: Random, bytes: Buffer): Buffer {
+  const v6 = bytes.readUInt16BE(12) === 0x86dd;
+  const at = random.pick(v6 ? [18, 58] : [16, 38]);
+  if (at + 2 > bytes.length) return bytes;
+  const length = bytes.readUInt16BE(at);
+  const values = [0, 7, 8, 19, 20, length - 1, length + 1, length + 8, 65535];
+  bytes.writeUInt16BE(Math.max(0, random.pick(values)) & 0xffff, at);
+  return bytes;
+}
+
 /** Somewhere, something is wrong with it: mostly in its headers. */
 export function mutated(random: Random, before: Buffer): Buffer {
   const bytes = Buffer.from(before);
@@ -347,6 +368,7 @@ export function mutated(random: Random, before: Buffer): Buffer {
         return bytes;
       },
     ],
+    [3, () => wrongLength(random, bytes)],
     [3, () => bytes.subarray(0, random.between(14, bytes.length))],
     [1, () => Buffer.concat([bytes, Buffer.alloc(random.between(1, 40), random.below(256))])],
   ])();
