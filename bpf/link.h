@@ -25,6 +25,12 @@ enum nd_type {
 	MLD2_REPORT = 143,
 };
 
+static __always_inline int to_group(struct frame *f)
+{
+	return f->family == 4 ? f->dst.byte[12] >> 4 == 0xe : f->dst.byte[0] == 0xff;
+}
+
+/* Membership is told to groups: sent to one host, it would be a way around the matrix. */
 static __always_inline int judge_icmp6_link(struct frame *f)
 {
 	switch (f->icmp_type) {
@@ -35,11 +41,12 @@ static __always_inline int judge_icmp6_link(struct frame *f)
 	case ND_ROUTER_SOLICIT:
 	case ND_NEIGHBOUR_SOLICIT:
 	case ND_NEIGHBOUR_ADVERT:
+		return LINK_PASSES;
 	case MLD_QUERY:
 	case MLD_REPORT:
 	case MLD_DONE:
 	case MLD2_REPORT:
-		return LINK_PASSES;
+		return to_group(f) ? LINK_PASSES : LINK_GOES_ON;
 	}
 	return LINK_GOES_ON;
 }
@@ -55,7 +62,7 @@ static __always_inline int judge_link(struct frame *f)
 		return LINK_GOES_ON;
 	if (f->family == 4) {
 		if (f->proto == IPPROTO_IGMP)
-			return LINK_PASSES;
+			return to_group(f) ? LINK_PASSES : LINK_GOES_ON;
 		if (f->proto == IPPROTO_ICMP && f->icmp_type == 5)
 			return REASON_ICMP_REDIRECT;
 		return LINK_GOES_ON;
@@ -63,7 +70,7 @@ static __always_inline int judge_link(struct frame *f)
 	return f->proto == IPPROTO_ICMPV6 ? judge_icmp6_link(f) : LINK_GOES_ON;
 }
 
-/* Addressed to the bridge or one of its ports. The bloom word keeps the lookup off the fast path. */
+/* Addressed to the bridge or one of its ports. The bloom word saves most lookups. */
 static __always_inline int is_self(struct frame *f)
 {
 	__u32 zero = 0;

@@ -1,12 +1,15 @@
 import { PROTO_ICMP6 } from '../codes.js';
 import { type Frame, isArp } from './frame.js';
+import type { Packet } from './packet.js';
 
 const PROTO_IGMP = 2;
 const REDIRECT_V4 = 5;
 const REDIRECT_V6 = 137;
 const ROUTER_ADVERTISEMENT = 134;
-/** MLD, router solicitation, neighbour solicitation and advertisement. */
-const DISCOVERY: ReadonlySet<number> = new Set([130, 131, 132, 133, 135, 136, 143]);
+/** Router solicitation, neighbour solicitation and advertisement. */
+const DISCOVERY: ReadonlySet<number> = new Set([133, 135, 136]);
+/** MLD. */
+const MEMBERSHIP: ReadonlySet<number> = new Set([130, 131, 132, 143]);
 
 /** 'passes': without state and matrix; 'goes-on': to both; else why it is dropped. */
 export type LinkDecision = 'passes' | 'goes-on' | 'ethertype' | 'icmp-redirect' | 'ra-guard';
@@ -17,13 +20,20 @@ export function judgeLink(frame: Frame, fromUplink: boolean): LinkDecision {
   const { packet } = frame;
   if (packet === null) return 'ethertype';
   if (packet.fragment) return 'goes-on';
-  if (packet.family === 4 && packet.protocol === PROTO_IGMP) return 'passes';
+  // Membership is told to groups: sent to one host, it would be a way around the matrix.
+  const membership = isGroup(packet) ? 'passes' : 'goes-on';
+  if (packet.family === 4 && packet.protocol === PROTO_IGMP) return membership;
   if (packet.transport?.kind !== 'icmp') return 'goes-on';
   const { type } = packet.transport;
   if (packet.protocol !== PROTO_ICMP6) return type === REDIRECT_V4 ? 'icmp-redirect' : 'goes-on';
   if (type === REDIRECT_V6) return 'icmp-redirect';
   if (type === ROUTER_ADVERTISEMENT) return fromUplink ? 'passes' : 'ra-guard';
+  if (MEMBERSHIP.has(type)) return membership;
   return DISCOVERY.has(type) ? 'passes' : 'goes-on';
+}
+
+function isGroup({ family, destination }: Packet): boolean {
+  return family === 4 ? destination[destination.length - 4]! >> 4 === 0xe : destination[0] === 0xff;
 }
 
 /** The reserved multicast addresses that a node may forward, by their last byte. */
