@@ -89,7 +89,7 @@ lab-down:
 
 test: build
 	npx biome ci --error-on-warnings --colors=off
-	npx vitest run
+	NO_COLOR=1 npx vitest run
 
 lint: setup
 	npx biome check --error-on-warnings --colors=off
