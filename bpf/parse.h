@@ -45,18 +45,22 @@ static __always_inline int parse_arp(struct frame *f, struct cursor *c)
 }
 
 /* 802.3: IP has no business in there, and filters that look at ethertypes miss it. */
-static __always_inline void parse_llc(struct frame *f, struct cursor *c)
+static __always_inline int parse_llc(struct frame *f, struct cursor *c)
 {
 	__u8 *llc = cursor_at(c, 8);
 	__u16 pid;
 
-	if (!llc || llc[0] != 0xaa || llc[1] != 0xaa || llc[2] != 3)
-		return;
+	/* There but out of reach: tc pulls it in, and parses again. */
+	if (!llc)
+		return c->left < 8 ? 0 : REASON_MALFORMED_ETH;
+	if (llc[0] != 0xaa || llc[1] != 0xaa || llc[2] != 3)
+		return 0;
 	if (llc[3] || llc[4] || (llc[5] != 0 && llc[5] != 0xf8))
-		return;
+		return 0;
 	pid = llc[6] << 8 | llc[7];
 	if (pid == ETH_P_IP || pid == ETH_P_IPV6 || pid == ETH_P_ARP)
 		f->flags |= FRAME_WRAPPED_IP;
+	return 0;
 }
 
 /*
@@ -105,9 +109,7 @@ static __always_inline int parse(struct frame *f, void *data, void *end, __u32 l
 		return parse_ipv6(f, &c);
 	if (type == ETH_P_ARP)
 		return parse_arp(f, &c);
-	if (type < 0x600)
-		parse_llc(f, &c);
-	return 0;
+	return type < 0x600 ? parse_llc(f, &c) : 0;
 }
 
 #endif

@@ -14,6 +14,7 @@ import { TestWall } from './harness/wall.js';
 const FRAMES = Number(process.env.FUZZ_FRAMES ?? 100_000);
 const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000_007);
 const EPISODE_FRAMES = 1000;
+const PATIENCE_MS = 120_000 + FRAMES * 5;
 
 let wall: TestWall;
 
@@ -41,9 +42,9 @@ function fuzz(hook: Hook, frames: number, seed: number): ReadonlyMap<string, num
 }
 
 describe(`random frames, seed ${SEED}`, () => {
-  it(`${FRAMES} frames through XDP`, { timeout: 600_000 }, () => fuzz('xdp', FRAMES, SEED));
+  it(`${FRAMES} frames through XDP`, { timeout: PATIENCE_MS }, () => fuzz('xdp', FRAMES, SEED));
 
-  it(`${FRAMES / 10} frames through tc`, { timeout: 600_000 }, () =>
+  it(`${FRAMES / 10} frames through tc`, { timeout: PATIENCE_MS }, () =>
     fuzz('tc', Math.ceil(FRAMES / 10), SEED + 1_000_000),
   );
 });

@@ -18,6 +18,10 @@ export interface NativeWire {
   openWire(name: string, listening: boolean): number;
   /** Sends frames of `length` bytes each, packed one after the other, `rounds` times over. */
   send(descriptor: number, frames: Buffer, length: number, rounds: number): void;
+  /** A raw socket for `sendSparse`. */
+  openSparse(name: string, listening: false): number;
+  /** Sends a frame of a page or more so that only its link header arrives in linear memory. */
+  sendSparse(descriptor: number, frame: Buffer): void;
   /** The next frame on any of the descriptors, its tag put back, or undefined after the time. */
   receive(descriptors: number[], milliseconds: number): Received | undefined;
   closeWire(descriptor: number): void;

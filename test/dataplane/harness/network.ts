@@ -35,7 +35,7 @@ export function links(): LinkInfo[] {
 }
 
 /** Enters a new namespace and lays a cable to each port. */
-export function layCables(): TestPort[] {
+export function layCables(mtu = 1500): TestPort[] {
   nativeWire().enterNewNamespace();
   command(
     'sysctl',
@@ -53,8 +53,7 @@ export function layCables(): TestPort[] {
   for (const { name, mac, wire } of ports) {
     const peer = ['peer', 'name', wire, 'address', `02:00:00:00:fe:${mac.slice(-2)}`];
     command('ip', 'link', 'add', 'name', name, 'address', mac, 'type', 'veth', ...peer);
-    command('ip', 'link', 'set', name, 'up');
-    command('ip', 'link', 'set', wire, 'up');
+    for (const end of [name, wire]) command('ip', 'link', 'set', end, 'mtu', `${mtu}`, 'up');
   }
   const known = new Map(links().map((link) => [link.ifname, link.ifindex]));
   return ports.map((port) => ({ ...port, ifindex: known.get(port.name)! }));

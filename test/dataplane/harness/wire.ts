@@ -20,6 +20,7 @@ const BRIDGE = 'br-test';
 const TC = { direction: 'ingress', handle: 0xb1, priority: 1 } as const;
 /** How long a frame may be under way before it counts as lost. */
 const PATIENCE_MS = 3000;
+const PAGE = 4096;
 
 /** Builds the bridge around the ports as a node does: nothing learned, nothing sent of its own. */
 export function buildBridge(ports: readonly TestPort[]): void {
@@ -75,8 +76,10 @@ export class Wire implements Sender {
   readonly wall: TestWall;
   readonly #links: BpfLink[] = [];
   readonly #descriptors: number[];
+  readonly #sparse: number[];
 
-  constructor(wall: TestWall, mode: WireMode) {
+  /** @param sparse frames fill a page, and arrive with next to nothing in linear memory */
+  constructor(wall: TestWall, mode: WireMode, sparse = false) {
     this.wall = wall;
     this.mode = mode;
     for (const { ifindex } of wall.ports) {
@@ -87,6 +90,7 @@ export class Wire implements Sender {
       if (got !== mode) throw new Error(`asked for ${mode} XDP, got ${got}`);
     }
     this.#descriptors = wall.ports.map(({ wire }) => nativeWire().openWire(wire, true));
+    this.#sparse = sparse ? wall.ports.map(({ wire }) => nativeWire().openSparse(wire, false)) : [];
   }
 
   /** Sends a frame into a port and lists what became of it that should not have. */
@@ -95,7 +99,7 @@ export class Wire implements Sender {
     const counter = this.#counterOf(expect);
     const before = this.wall.count(number, Outcome.RX);
     const counted = this.wall.count(number, counter);
-    nativeWire().send(this.#descriptors[number]!, frame, frame.length, 1);
+    this.#transmit(number, frame);
     const missing = new Set(this.#destinations(number, expect));
     const problems: string[] = [];
     const end = Date.now() + PATIENCE_MS;
@@ -117,6 +121,12 @@ export class Wire implements Sender {
     return problems;
   }
 
+  #transmit(number: number, frame: Buffer): void {
+    const sparse = this.#sparse[number];
+    if (sparse !== undefined && frame.length >= PAGE) nativeWire().sendSparse(sparse, frame);
+    else nativeWire().send(this.#descriptors[number]!, frame, frame.length, 1);
+  }
+
   #counterOf({ action, reason }: Expectation): number {
     if (action === 'flood') return Outcome.PASSED;
     return action === 'drop' ? Outcome.DROP + this.wall.reasonNumber(reason) : Outcome.FORWARDED;
@@ -136,7 +146,8 @@ export class Wire implements Sender {
   }
 
   close(): void {
-    for (const descriptor of this.#descriptors) nativeWire().closeWire(descriptor);
+    for (const descriptor of [...this.#descriptors, ...this.#sparse])
+      nativeWire().closeWire(descriptor);
     for (const link of this.#links) link.close();
     for (const { ifindex } of this.wall.ports) detachTc({ ifindex, ...TC });
   }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <node_api.h>
 #include <poll.h>
@@ -115,6 +116,34 @@ static napi_value open_wire(napi_env env, napi_callback_info info)
 		return error;
 	}
 	return number(env, fd);
+}
+
+/*
+ * openSparse(name): a descriptor for sendSparse(). What it sends arrives with its link header alone in
+ * the linear part, as long as it fills a page: the rest lies in fragments, as with real NICs.
+ */
+static napi_value open_sparse(napi_env env, napi_callback_info info)
+{
+	napi_value fd = open_wire(env, info);
+	int on = 1;
+
+	if (fd && setsockopt(integer(env, fd), SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)))
+		return fail(env, "PACKET_VNET_HDR");
+	return fd;
+}
+
+/* sendSparse(fd, frame) */
+static napi_value send_sparse(napi_env env, napi_callback_info info)
+{
+	struct virtio_net_hdr header = { .hdr_len = ETH_HLEN };
+	napi_value argv[2];
+	struct iovec pieces[2] = { { .iov_base = &header, .iov_len = sizeof(header) } };
+
+	arguments(env, info, argv, 2);
+	napi_get_buffer_info(env, argv[1], &pieces[1].iov_base, &pieces[1].iov_len);
+	if (writev(integer(env, argv[0]), pieces, 2) < 0)
+		return fail(env, "send");
+	return NULL;
 }
 
 static int send_frame(int fd, const void *bytes, size_t length)
@@ -241,6 +270,8 @@ NAPI_MODULE_INIT()
 	add(env, exports, "enterNewNamespace", enter_new_namespace);
 	add(env, exports, "openWire", open_wire);
 	add(env, exports, "send", send_frames);
+	add(env, exports, "openSparse", open_sparse);
+	add(env, exports, "sendSparse", send_sparse);
 	add(env, exports, "receive", receive);
 	add(env, exports, "closeWire", close_wire);
 	return exports;

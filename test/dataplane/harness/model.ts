@@ -1,0 +1,87 @@
+/** Fixtures on the reference model, and fixtures whose expectations are the model's. */
+import { parsePolicy } from '../../../src/control/policy/index.js';
+import { Wall as Model, type Outcome as Verdict } from '../../../src/control/policy/model/index.js';
+import { macBytes, wideBytes } from '../../packet/index.js';
+import { SELF_MAC } from '../fixtures/link.js';
+import { type Expectation, type Fixture, type FrameStep, PORTS } from '../fixtures/types.js';
+
+export interface ModelRun {
+  /** One for every frame, repetitions included. */
+  readonly verdicts: readonly { readonly step: FrameStep; readonly verdict: Verdict }[];
+  readonly model: Model;
+  /** Second at which the fixture ended. */
+  readonly now: number;
+}
+
+/** Parts of a second that the model's clock counts. */
+const HZ = 250;
+
+function modelOf({ node = {}, policy, maxStates }: Fixture): Model {
+  const model = new Model({
+    ports: new Map(PORTS.map(({ side }, number) => [number, side])),
+    macs: [macBytes(SELF_MAC), ...PORTS.map((_, number) => macBytes(`02:00:00:00:ff:0${number}`))],
+    reserved: {
+      bpdu: node.bpdu ?? 'forward',
+      lldp: node.lldp ?? 'drop',
+      lacp: node.lacp ?? 'drop',
+      eapol: node.eapol ?? 'drop',
+    },
+    hz: HZ,
+    ...(node.fdbQuota === undefined ? {} : { fdbQuota: node.fdbQuota }),
+    ...(maxStates === undefined ? {} : { maxEstablished: maxStates }),
+  });
+  if (policy !== undefined) model.install(parsePolicy(policy, 'test.yaml'));
+  return model;
+}
+
+/** Runs a fixture's steps on a new model. */
+export function modelRun(fixture: Fixture): ModelRun {
+  const model = modelOf(fixture);
+  const verdicts: { step: FrameStep; verdict: Verdict }[] = [];
+  let now = 0;
+  const jiffies = (seconds: number) => Math.round((1 + seconds) * HZ);
+  for (const step of fixture.steps) {
+    if (step.kind === 'at') now = step.seconds;
+    else if (step.kind === 'policy') model.install(parsePolicy(step.text, 'test.yaml'));
+    else if (step.kind === 'member') {
+      const address = wideBytes(step.address);
+      const expires = step.ttl === undefined ? 0 : jiffies(now + step.ttl);
+      if (step.remove) model.removeMember(step.group, address);
+      else model.addMember(step.group, address, expires);
+    } else {
+      const port = PORTS.findIndex(({ name }) => name === step.port);
+      for (let time = 0; time < (step.times ?? 1); time++) {
+        verdicts.push({ step, verdict: model.receive(step.frame, port, jiffies(now)) });
+      }
+    }
+  }
+  return { verdicts, model, now: jiffies(now) };
+}
+
+/** A verdict of the model as fixtures put it. */
+export function expectationOf({ action, reason, outPort }: Verdict): Expectation {
+  return { action, reason, ...(outPort === null ? {} : { out: PORTS[outPort]!.name }) };
+}
+
+/** The same story with other frames; what must become of them, the model says. */
+export function retold(fixture: Fixture, change: (frame: Buffer) => Buffer): Fixture {
+  const { node, policy, maxStates, name } = fixture;
+  const steps = fixture.steps.map((step) =>
+    step.kind === 'frame' ? { ...step, frame: change(step.frame), times: 1 } : step,
+  );
+  const bare: Fixture = {
+    name,
+    steps,
+    ...(node === undefined ? {} : { node }),
+    ...(policy === undefined ? {} : { policy }),
+    ...(maxStates === undefined ? {} : { maxStates }),
+  };
+  const { verdicts } = modelRun(bare);
+  let at = 0;
+  return {
+    ...bare,
+    steps: steps.map((step) =>
+      step.kind === 'frame' ? { ...step, expect: expectationOf(verdicts[at++]!.verdict) } : step,
+    ),
+  };
+}
