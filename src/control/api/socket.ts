@@ -1,7 +1,8 @@
 /** The unix socket as a file: whose it is, and making room for a new one. */
-import { lstat, mkdir, unlink } from 'node:fs/promises';
+import { lstat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { makeDirectories } from '../directories.js';
 import { ApiError } from './errors.js';
 
 /** `sun_path` holds 108 bytes, the terminating zero included. */
@@ -18,7 +19,7 @@ export async function prepareSocket(path: string): Promise<void> {
     throw new ApiError('ESOCKETPATH', `socket ${path}: longer than ${LONGEST_PATH} bytes`);
   }
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    makeDirectories(dirname(path), 0o755);
     const found = await lstat(path).catch(absent);
     if (found === undefined) return;
     if (!found.isSocket()) {

@@ -3,9 +3,10 @@
  * is changed before all of them are known to be met.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname } from 'node:path';
+import { makeDirectories } from '../directories.js';
 import { DataplaneError } from './errors.js';
 
 const BPFFS_MAGIC = 0xcafe4a11;
@@ -110,7 +111,7 @@ export function checkPins(pins: string): void {
  * @throws DataplaneError `no-bpffs`
  */
 export function mountPins(pins: string): void {
-  mkdirSync(pins, { recursive: true });
+  makeDirectories(pins);
   if (isBpffs(pins)) return;
   try {
     execFileSync('mount', ['-t', 'bpf', 'bpf', pins], { stdio: ['ignore', 'ignore', 'pipe'] });

@@ -1,6 +1,7 @@
 /** Files that are there whole or not at all, also after a power cut. */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { makeDirectories } from '../directories.js';
 import { StoreError } from './errors.js';
 
 /** Begins the name of a file that is not finished. */
@@ -39,7 +40,7 @@ export async function readIfThere(path: string): Promise<string | undefined> {
 /** Makes `path` and what leads to it, readable by the owner only. */
 export async function makeDirectory(path: string): Promise<void> {
   try {
-    const first = await mkdir(path, { recursive: true, mode: 0o700 });
+    const first = makeDirectories(path, 0o700);
     if (first !== undefined) await syncDirectory(dirname(first));
   } catch (error) {
     throw ioError(path, 'cannot be made a directory', error);
