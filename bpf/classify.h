@@ -37,7 +37,7 @@ static __always_inline struct address_class *probe(void *map, struct address *ad
 	return bpf_map_lookup_elem(map, &key);
 }
 
-/* The class of flow->src, or of flow->dst, into *out. Returns 0, or -1 without such a generation. */
+/* The class of flow->src, or of flow->dst, into *out. Returns 0, or -1: no such generation. */
 __noinline int classify(struct flow *flow, __u32 destination, struct address_class *out)
 {
 	struct address_class *found = NULL;

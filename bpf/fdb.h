@@ -44,7 +44,7 @@ static __always_inline int fdb_quota_left(__u32 port)
 	return count && n && *count < n->fdb_quota;
 }
 
-/* In place and by compare-and-swap: of CPUs that see the same move at once, one makes it and counts. */
+/* By compare-and-swap: of the CPUs that see one move at once, one makes it and counts. */
 static __always_inline void fdb_move(struct walk *w, struct fdb_entry *e, __u32 from)
 {
 	__u32 to = w->frame.port;
