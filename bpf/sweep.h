@@ -2,8 +2,9 @@
 /*
  * Iterators that free what expired. A freed slot of a hash is reused at once, and a packet that
  * still holds a pointer would then change a stranger's state: so a pass only marks what expired as
- * dying, which packets treat as absent, and a later one, at least 10 ms after, deletes it. In
- * `pending` nothing needs a mark, for nobody writes into its entries in place; `fdb` has one of its own (fdb.h).
+ * dying, which packets treat as absent, and a later one, at least 10 ms after, deletes it.
+ * Nobody writes into entries of `pending` in place: they need no mark; those of `fdb` have one of
+ * their own (fdb.h).
  *
  * A byte is written per element, so that user space slices the pass by small reads.
  */
