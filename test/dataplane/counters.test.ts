@@ -87,14 +87,17 @@ describe.each<WireMode>(['native', 'generic', 'tc'])('%s', (mode) => {
   it(`accounts for ${FRAMES} mixed frames`, { timeout: 300_000 }, () => {
     wall.reset({ logRate: FRAMES / 10 }, planOf(POLICY));
     wall.setMember('badguys', '203.0.113.77', {});
-    const wire = new Wire(wall, mode);
     const before = countedByDevices();
     const unseen = unjudged();
-    const sent = sendMany(mode, FRAMES);
-    waitFor('the last frame', () => wall.tally().rx >= sent);
+    const wire = new Wire(wall, mode);
+    let sent = 0;
+    try {
+      sent = sendMany(mode, FRAMES);
+      waitFor('the last frame', () => wall.tally().rx >= sent);
+    } finally {
+      wire.close();
+    }
     const tally = wall.tally();
-    wire.close();
-
     expect(identityProblem(tally)).toBeUndefined();
     expect(tally.rx).toBe(sent);
     expect(countedByDevices() - before).toBe(sent);

@@ -1,4 +1,5 @@
 /** Fixtures on the reference model, and fixtures whose expectations are the model's. */
+import { jiffiesPerSecond } from '../../../native/lib/index.js';
 import { parsePolicy } from '../../../src/control/policy/index.js';
 import { Wall as Model, type Outcome as Verdict } from '../../../src/control/policy/model/index.js';
 import { macBytes, wideBytes } from '../../packet/index.js';
@@ -13,8 +14,8 @@ export interface ModelRun {
   readonly now: number;
 }
 
-/** Parts of a second that the model's clock counts. */
-const HZ = 250;
+/** The model's clock counts as the kernel's. */
+const HZ = jiffiesPerSecond();
 
 function modelOf({ node = {}, policy, maxStates }: Fixture): Model {
   const model = new Model({

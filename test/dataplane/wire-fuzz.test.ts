@@ -1,0 +1,48 @@
+/** Random frames on cables: what comes out of which port is what the reference model says. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { randomEpisode } from './fuzz/episode.js';
+import type { Arrival } from './fuzz/frames.js';
+import { episodeFixture } from './fuzz/retell.js';
+import { runFixture } from './harness/fixture-run.js';
+import { layCables } from './harness/network.js';
+import { TestWall } from './harness/wall.js';
+import { buildBridge, Wire, type WireMode } from './harness/wire.js';
+
+const FRAMES = Math.ceil(Number(process.env.FUZZ_FRAMES ?? 100_000) / 50);
+const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000_007);
+const EPISODE_FRAMES = 500;
+/** Native XDP on veth takes no more. */
+const MTU = 3000;
+
+let wall: TestWall;
+
+beforeAll(() => {
+  const ports = layCables(MTU);
+  buildBridge(ports);
+  wall = new TestWall(ports);
+});
+
+afterAll(() => wall.close());
+
+/** The kernel drops a tagged frame with less than an ethertype behind its tag before tc. */
+function reachesTc({ frame }: Arrival): boolean {
+  const type = frame.readUInt16BE(12);
+  return frame.length >= 20 || (type !== 0x8100 && type !== 0x88a8);
+}
+
+describe.each<WireMode>(['native', 'generic', 'tc'])('%s', (mode) => {
+  it(`${FRAMES} random frames, seed ${SEED}`, { timeout: 120_000 + FRAMES * 30 }, () => {
+    const wire = new Wire(wall, mode);
+    try {
+      const carries = mode === 'tc' ? reachesTc : () => true;
+      for (let done = 0, seed = SEED; done < FRAMES; done += EPISODE_FRAMES, seed++) {
+        const episode = randomEpisode(seed, Math.min(EPISODE_FRAMES, FRAMES - done), wall.hz);
+        const fixture = episodeFixture(episode, wall.hz, carries);
+        const { problems } = runFixture(wire, fixture);
+        expect(problems, fixture.name).toEqual([]);
+      }
+    } finally {
+      wire.close();
+    }
+  });
+});
