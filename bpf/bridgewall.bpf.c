@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The dataplane as one object. Entry points: xdp.h, tc.h, sweep.h; the walk of a frame: judge.h;
+ * The dataplane as one object. Entry points: xdp.h, tc.h, gate.h, sweep.h; the walk of a frame: judge.h;
  * what user space shares: layout.h and reasons.h.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include "xdp.h"
 #include "tc.h"
+#include "gate.h"
 #include "sweep.h"
 
 struct reason_text {

@@ -65,8 +65,10 @@ static __always_inline __u32 take_meta(struct __sk_buff *skb)
 		return 0;
 	mark = meta->mark;
 	ifindex = meta->ifindex;
-	if ((mark & MARK_KIND) == MARK_SENT_LOG)
+	if ((mark & MARK_KIND) == MARK_SENT_LOG) {
+		skb->mark = MARK_ACCEPT;
 		bpf_clone_redirect(skb, ifindex, 0);
+	}
 	return mark;
 }
 
@@ -94,6 +96,8 @@ __noinline int tc_carry_out(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	v = &w->verdict;
 	mark = log_mark(w);
+	/* What is sent from here needs it at the gate of the out port. */
+	skb->mark = MARK_ACCEPT;
 	switch (v->action) {
 	case ACTION_FORWARD:
 		account(w, OUTCOME_FORWARDED);

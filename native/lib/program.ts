@@ -105,6 +105,18 @@ export class BpfProgram implements Disposable {
   }
 
   /**
+   * Attaches a tc program to an interface before all others there, without a qdisc: tcx, which Linux
+   * has since 6.6. An older one refuses with `EINVAL`.
+   */
+  attachTcx(ifindex: number, direction: 'ingress' | 'egress'): BpfLink {
+    checkNumber(ifindex, 'ifindex', 1, 0x7fffffff);
+    if (direction !== 'ingress' && direction !== 'egress') {
+      throw new BpfError(`direction: expected ingress or egress, got ${shown(direction)}`);
+    }
+    return BpfLink.own(this.#native.attachTcx(ifindex, direction === 'egress'));
+  }
+
+  /**
    * Attaches as a tc filter in direct action, and stays until detachTc(); makes the clsact qdisc
    * when there is none. EEXIST when the place is taken, unless `replace`, which swaps without a
    * gap.

@@ -29,6 +29,13 @@ int Link::Open(Napi::Env env) const {
   return fd_.get();
 }
 
+// The device of a link; a tcx link, which the headers may not know, says so in the same place.
+static uint32_t DeviceOf(const struct bpf_link_info& about) {
+  constexpr uint32_t kTcx = 11;
+  bool has_device = about.type == BPF_LINK_TYPE_XDP || about.type == kTcx;
+  return has_device ? about.xdp.ifindex : 0;
+}
+
 Napi::Value Link::Info(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   struct bpf_link_info about = {};
@@ -40,8 +47,7 @@ Napi::Value Link::Info(const Napi::CallbackInfo& info) {
   result["id"] = Napi::Number::New(env, about.id);
   result["type"] = Napi::Number::New(env, about.type);
   result["programId"] = Napi::Number::New(env, about.prog_id);
-  result["ifindex"] =
-      Napi::Number::New(env, about.type == BPF_LINK_TYPE_XDP ? about.xdp.ifindex : 0);
+  result["ifindex"] = Napi::Number::New(env, DeviceOf(about));
   return result;
 }
 

@@ -37,6 +37,7 @@ Napi::Function Program::Define(Napi::Env env) {
                          InstanceMethod<&Program::Descriptor>("descriptor"),
                          InstanceMethod<&Program::TestRun>("testRun"),
                          InstanceMethod<&Program::AttachXdp>("attachXdp"),
+                         InstanceMethod<&Program::AttachTcx>("attachTcx"),
                          InstanceMethod<&Program::AttachIter>("attachIter"),
                          InstanceMethod<&Program::Pin>("pin"),
                          InstanceMethod<&Program::Close>("close"),
@@ -137,6 +138,28 @@ Napi::Value Program::AttachXdp(const Napi::CallbackInfo& info) {
   if (link < 0) {
     int error = link == -EINVAL && !InterfaceExists(ifindex) ? ENODEV : -link;
     ThrowErrno(env, What("attach XDP") + " to interface " + std::to_string(ifindex), error,
+               log.text());
+  }
+  return Napi::Number::New(env, link);
+}
+
+// Numbers of the kernel's own: headers of the libbpf we build with may be older than tcx (6.6).
+constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
+constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
+constexpr uint32_t kBeforeOthers = 1U << 3;
+
+Napi::Value Program::AttachTcx(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  int fd = Open(env);
+  LIBBPF_OPTS(bpf_link_create_opts, options);
+  options.flags = kBeforeOthers;
+  LogCapture log;
+  int ifindex = IntOf(info[0]);
+  bool egress = info[1].As<Napi::Boolean>().Value();
+  int link = bpf_link_create(fd, ifindex, egress ? kTcxEgress : kTcxIngress, &options);
+  if (link < 0) {
+    int error = link == -EINVAL && !InterfaceExists(ifindex) ? ENODEV : -link;
+    ThrowErrno(env, What("attach tcx") + " to interface " + std::to_string(ifindex), error,
                log.text());
   }
   return Napi::Number::New(env, link);

@@ -17,8 +17,10 @@ class Program : public Napi::ObjectWrap<Program> {
   Napi::Value Info(const Napi::CallbackInfo& info);
   Napi::Value Descriptor(const Napi::CallbackInfo& info);
   Napi::Value TestRun(const Napi::CallbackInfo& info);
-  // attachXdp(ifindex, generic) and attachIter(mapFd | -1) -> descriptor of the link.
+  // attachXdp(ifindex, generic), attachTcx(ifindex, egress) and attachIter(mapFd | -1) ->
+  // descriptor of the link.
   Napi::Value AttachXdp(const Napi::CallbackInfo& info);
+  Napi::Value AttachTcx(const Napi::CallbackInfo& info);
   Napi::Value AttachIter(const Napi::CallbackInfo& info);
   void Pin(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);

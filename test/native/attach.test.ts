@@ -104,6 +104,28 @@ describe('XDP', () => {
     });
   }
 
+  it('goes before all others in tcx, and lets go', () => {
+    const result = run(`
+      const link = program('tc_one').attachTcx(one, 'ingress');
+      const info = link.info;
+      link.update(program('tc_one'));
+      link.detach();
+      say({
+        info: { ifindex: info.ifindex === one, program: info.programId === idOf('tc_one') },
+        after: link.info.ifindex,
+        device: errorOf(() => program('tc_one').attachTcx(99999, 'egress')).code,
+        kind: errorOf(() => program('xdp_one').attachTcx(one, 'ingress')).code,
+        direction: errorOf(() => program('tc_one').attachTcx(one, 'up')).code,
+      });`);
+    expect(result).toEqual({
+      info: { ifindex: true, program: true },
+      after: 0,
+      device: 'ENODEV',
+      kind: 'EINVAL',
+      direction: 'EUSAGE',
+    });
+  });
+
   it('swaps programs in place', () => {
     const result = run(`
       const link = program('xdp_one').attachXdp(one, 'native');

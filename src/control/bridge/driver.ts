@@ -23,7 +23,7 @@ export async function driverOf(link: Link): Promise<string> {
  * Leaves VLAN tags in received frames, where XDP can see them. Returns what ethtool says when the
  * driver will not, undefined when it is done.
  */
-export async function keepVlanTags(link: Link): Promise<string | undefined> {
+export async function keepVlanTags(link: Pick<Link, 'name'>): Promise<string | undefined> {
   try {
     await run('ethtool', ['-K', link.name, 'rxvlan', 'off'], { env: plainEnvironment() });
     return undefined;

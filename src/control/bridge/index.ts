@@ -4,5 +4,6 @@ export { BridgeError, type BridgeErrorCode, type BridgeProblem } from './errors.
 export { type Link, type LinkAddress, LinkFlag } from './link-codec.js';
 export { type LinkListener, LinkWatch } from './link-watch.js';
 export { Links } from './links.js';
+export { type Mended, mendBridge } from './mend.js';
 export { joinPorts, type PreparedBridge, prepareBridge, releaseBridge } from './prepare.js';
 export { disableBridgeNetfilter, disableIpv6 } from './sysctl.js';

@@ -23,7 +23,11 @@ export const LinkAttribute = {
   PROTINFO: 12,
   INFO: 18,
   CARRIER: 33,
+  XDP: 43,
 } as const;
+
+export const XdpAttribute = { DESCRIPTOR: 1, FLAGS: 3 } as const;
+export const XdpFlag = { generic: 2, native: 4 } as const;
 
 export const InfoAttribute = { KIND: 1, DATA: 2, PORT_KIND: 4, PORT_DATA: 5 } as const;
 
@@ -39,6 +43,16 @@ export const PortAttribute = {
   BROADCAST_FLOOD: 30,
   ISOLATED: 33,
 } as const;
+
+/** A port whose bridge learns nothing from it, and floods everything to it. */
+export const FLOOD_PORT: readonly (readonly [attribute: number, value: number])[] = [
+  [PortAttribute.LEARNING, 0],
+  [PortAttribute.UNICAST_FLOOD, 1],
+  [PortAttribute.MULTICAST_FLOOD, 1],
+  [PortAttribute.BROADCAST_FLOOD, 1],
+  [PortAttribute.HAIRPIN, 0],
+  [PortAttribute.ISOLATED, 0],
+];
 
 /** The bridge's port state in which frames are forwarded. */
 const PORT_FORWARDING = 3;
@@ -68,6 +82,8 @@ export interface Link {
   readonly flags: number;
   /** A bridge that filters by VLAN. */
   readonly vlanFiltering: boolean;
+  /** A bridge or bridge port with the settings that a wall gives it; of other links always true. */
+  readonly tuned: boolean;
 }
 
 /** An address of an interface. */
@@ -135,7 +151,23 @@ export function decodeLink(payload: Buffer): Link | undefined {
     hardware: payload.readUInt16LE(2),
     flags,
     vlanFiltering: kind === 'bridge' && bridge?.u8(BridgeAttribute.VLAN_FILTERING) === 1,
+    tuned:
+      (kind !== 'bridge' || isQuietBridge(bridge)) && (portKind !== 'bridge' || isFloodPort(port)),
   };
+}
+
+/** What Links.quietBridge makes of a bridge. */
+function isQuietBridge(bridge: Attributes | undefined): boolean {
+  return (
+    bridge?.u32(BridgeAttribute.STP_STATE) === 0 &&
+    bridge.u8(BridgeAttribute.MULTICAST_SNOOPING) !== 1 &&
+    bridge.u8(BridgeAttribute.VLAN_FILTERING) !== 1
+  );
+}
+
+/** What Links.setFloodPort makes of a port. */
+function isFloodPort(port: Attributes | undefined): boolean {
+  return FLOOD_PORT.every(([attribute, value]) => port?.u8(attribute) === value);
 }
 
 export function decodeAddress(payload: Buffer): LinkAddress | undefined {

@@ -2,7 +2,11 @@
 import { Family, NetlinkConnection, type NetlinkMessage } from '../netlink/index.js';
 import { decodeLink, type Link, MessageType } from './link-codec.js';
 
-const LINK_GROUP = 1;
+const Group = { LINK: 1, TRAFFIC_CONTROL: 4 } as const;
+/** New and deleted qdiscs and filters. */
+const TRAFFIC_CONTROL: ReadonlySet<number> = new Set([36, 37, 44, 45]);
+/** Of the ifindex in struct tcmsg. */
+const TC_IFINDEX = 4;
 
 /** What a watch calls back for. */
 export interface LinkListener {
@@ -12,6 +16,8 @@ export interface LinkListener {
   onGone(link: Link): void;
   /** Events were lost: what is known of links must be listed anew. */
   onLost(): void;
+  /** A qdisc or filter of a link came or went; whoever does not ask is not told. */
+  onFilters?(ifindex: number): void;
 }
 
 /** Watches the links of this network namespace until it is closed. Throws NetlinkError. */
@@ -25,7 +31,8 @@ export class LinkWatch implements Disposable {
       },
       onOverrun: () => listener.onLost(),
     });
-    this.#connection.join(LINK_GROUP);
+    this.#connection.join(Group.LINK);
+    if (listener.onFilters !== undefined) this.#connection.join(Group.TRAFFIC_CONTROL);
   }
 
   close(): void {
@@ -38,8 +45,13 @@ export class LinkWatch implements Disposable {
 }
 
 function tell(listener: LinkListener, message: NetlinkMessage): void {
-  const link = decodeLink(message.payload);
+  const { type, payload } = message;
+  if (TRAFFIC_CONTROL.has(type)) {
+    if (payload.length >= TC_IFINDEX + 4) listener.onFilters?.(payload.readInt32LE(TC_IFINDEX));
+    return;
+  }
+  const link = decodeLink(payload);
   if (link === undefined) return;
-  if (message.type === MessageType.NEW_LINK) listener.onChange(link);
-  else if (message.type === MessageType.DELETE_LINK) listener.onGone(link);
+  if (type === MessageType.NEW_LINK) listener.onChange(link);
+  else if (type === MessageType.DELETE_LINK) listener.onGone(link);
 }

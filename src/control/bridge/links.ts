@@ -7,6 +7,7 @@ import {
   decodeAddress,
   decodeDefaultRoute,
   decodeLink,
+  FLOOD_PORT,
   InfoAttribute,
   type Link,
   type LinkAddress,
@@ -17,10 +18,15 @@ import {
   macBytes,
   PortAttribute,
   routeHeader,
+  XdpAttribute,
+  XdpFlag,
 } from './link-codec.js';
 
 const CREATE = 0x400;
 const EXCLUSIVE = 0x200;
+
+/** What it takes to speak of a link. */
+export type LinkName = Pick<Link, 'name' | 'ifindex'>;
 
 /**
  * rtnetlink of the namespace that the process is in. sysfs is never asked: under `nsenter` it shows
@@ -113,21 +119,31 @@ export class Links implements Disposable {
    * A port whose bridge learns nothing from it and floods everything to it: learning is the
    * dataplane's. What the bridge may have learned in the moment before is forgotten.
    */
-  async setFloodPort(link: Link): Promise<void> {
-    const body = new AttributeWriter().nest(LinkAttribute.PROTINFO, (port) => {
-      port
-        .u8(PortAttribute.LEARNING, 0)
-        .u8(PortAttribute.UNICAST_FLOOD, 1)
-        .u8(PortAttribute.MULTICAST_FLOOD, 1)
-        .u8(PortAttribute.BROADCAST_FLOOD, 1)
-        .u8(PortAttribute.HAIRPIN, 0)
-        .u8(PortAttribute.ISOLATED, 0)
-        .bytes(PortAttribute.FLUSH, new Uint8Array(0));
+  async setFloodPort(link: LinkName): Promise<void> {
+    await this.#port(`setting up port ${link.name}`, link, (port) => {
+      for (const [attribute, value] of FLOOD_PORT) port.u8(attribute, value);
+      port.bytes(PortAttribute.FLUSH, new Uint8Array(0));
+    });
+  }
+
+  /** The bridge moves nothing between ports that are all shut; `setFloodPort` opens them again. */
+  async shutPort(link: LinkName): Promise<void> {
+    await this.#port(`shutting port ${link.name}`, link, (port) => {
+      port.u8(PortAttribute.ISOLATED, 1);
+    });
+  }
+
+  /** Takes away an XDP program that no BPF link holds; it is no error when there is none. */
+  async clearXdp(link: LinkName, mode: 'native' | 'generic'): Promise<void> {
+    const none = Buffer.alloc(4);
+    none.writeInt32LE(-1);
+    const body = new AttributeWriter().nest(LinkAttribute.XDP, (xdp) => {
+      xdp.bytes(XdpAttribute.DESCRIPTOR, none).u32(XdpAttribute.FLAGS, XdpFlag[mode]);
     });
     await this.#connection.request(
-      `setting up port ${link.name}`,
+      `taking an XDP program off ${link.name}`,
       MessageType.SET_LINK,
-      Buffer.concat([linkHeader(AddressFamily.BRIDGE, link.ifindex), body.finish()]),
+      Buffer.concat([linkHeader(AddressFamily.UNSPEC, link.ifindex), body.finish()]),
     );
   }
 
@@ -142,6 +158,15 @@ export class Links implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  async #port(what: string, link: LinkName, fill: (port: AttributeWriter) => void): Promise<void> {
+    const body = new AttributeWriter().nest(LinkAttribute.PROTINFO, fill);
+    await this.#connection.request(
+      what,
+      MessageType.SET_LINK,
+      Buffer.concat([linkHeader(AddressFamily.BRIDGE, link.ifindex), body.finish()]),
+    );
   }
 
   async #link(what: string, ifindex: number, body: AttributeWriter, flags = 0): Promise<void> {

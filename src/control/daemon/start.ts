@@ -38,6 +38,8 @@ import { WallTable } from '../netfilter/index.js';
 import { type GenerationRecord, GenerationStore, generationRecord } from '../store/index.js';
 import { dismantle } from './detach.js';
 import { logEvents, lossTeller } from './event-log.js';
+import { Guardian } from './guard/guardian.js';
+import { PortTable } from './guard/port-table.js';
 import { lockNode } from './lock.js';
 import { LogFeed } from './log-feed.js';
 import { Policies, type Restoration } from './policies.js';
@@ -61,6 +63,7 @@ interface Raised {
   readonly dataplane: Dataplane;
   readonly ports: readonly NumberedPort[];
   readonly mode: ModeReason;
+  readonly table: WallTable;
 }
 
 /** Undoes, last first, what was taken in this process. */
@@ -113,7 +116,8 @@ async function start(
       raised = await raise(config, survey, pins, links, log);
     },
   });
-  const { dataplane, ports, mode } = raised!;
+  const { dataplane, ports, mode, table } = raised!;
+  const portTable = new PortTable(ports);
   leases.add(() => dataplane.close());
   // Joining may have given the bridge its MAC.
   writeNode(dataplane, ports, nodeSettings(config, prepared.bridge.mac));
@@ -130,13 +134,12 @@ async function start(
   const policies = new Policies({ installer, sets, store: store!, warn });
   logRestoration(log, await policies.restore());
 
-  const names = new Map(ports.map((port) => [port.ifindex, port.name]));
   logFeed.describeWith({
     get rules() {
       return policies.index;
     },
     reason: (number) => dataplane.reasons.get(number),
-    portName: (ifindex) => names.get(ifindex) ?? '',
+    portName: (ifindex) => portTable.nameOf(ifindex),
   });
   const events = readEvents(dataplane, logEvents(log, ports));
   leases.add(() => events.close());
@@ -152,7 +155,21 @@ async function start(
   leases.add(() => sweeper.stop());
   sweeper.start();
 
-  const parts = { config, log, links, dataplane, ports, mode, policies, sets, sweeper, logFeed };
+  const guardian = new Guardian({
+    ...{ config, log, links, dataplane, table, mode: mode.mode },
+    ports: portTable,
+    bridgeMac: prepared.bridge.mac,
+    attach: { pins, keepVlanTags: vlanTagKeeper(log) },
+    settings: (bridgeMac) => nodeSettings(config, bridgeMac),
+  });
+  leases.add(() => guardian.close());
+
+  const parts = {
+    ...{ config, log, links, dataplane, mode, policies, sets, sweeper, logFeed },
+    get ports() {
+      return portTable.all;
+    },
+  };
   const wall = new Wall(parts, installer);
   leases.add(() => wall.close());
   const api = new ApiServer(wall, {
@@ -176,7 +193,7 @@ async function raise(
   mountPins(config.pins);
   const fresh = pins.completeTag() === undefined;
   const names = config.bridge.ports.map((port) => port.name);
-  await WallTable.load({ node: config.node, ports: names, group: config.log.group });
+  const table = await WallTable.load({ node: config.node, ports: names, group: config.log.group });
   let dataplane: Dataplane | undefined;
   try {
     dataplane = Dataplane.open(pins, { maxStates: config.state.max });
@@ -185,23 +202,26 @@ async function raise(
     const mac = survey.bridge?.mac ?? survey.ports[0]!.mac;
     writeNode(dataplane, ports, nodeSettings(config, mac));
     writeTimeouts(dataplane);
-    const byName = new Map(survey.ports.map((link) => [link.name, link]));
     const mode = await attachAll(dataplane, ports, gone, config.attach, {
       pins,
-      keepVlanTags: async (port) => {
-        const trouble = await keepVlanTags(byName.get(port)!);
-        if (trouble !== undefined) log.debug({ port, trouble }, 'rxvlan was not turned off');
-      },
+      keepVlanTags: vlanTagKeeper(log),
     });
     for (const port of ports)
       log.info({ port: port.name, why: mode.why.get(port.name) }, 'attached');
-    return { dataplane, ports, mode };
+    return { dataplane, ports, mode, table };
   } catch (error) {
     dataplane?.close();
     // A wall that stood before stays as it is; what this start began is cleared away.
     if (fresh) await dismantle(config, links);
     throw error;
   }
+}
+
+function vlanTagKeeper(log: Logger): (port: string) => Promise<void> {
+  return async (port) => {
+    const trouble = await keepVlanTags({ name: port });
+    if (trouble !== undefined) log.debug({ port, trouble }, 'rxvlan was not turned off');
+  };
 }
 
 function tellAdoption(dataplane: Dataplane, config: NodeConfig, log: Logger): void {

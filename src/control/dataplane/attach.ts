@@ -1,7 +1,10 @@
 /**
  * Programs onto ports. The tc program is on every port in every mode: it judges what XDP did not
  * see, and turns XDP's word into a mark. XDP programs are held by pinned links, so they stay when
- * the daemon goes; a link that is right already is not touched.
+ * the daemon goes; a link that is right already is not touched. Where the kernel has tcx (6.6) the tc
+ * program is on the port twice, by a link before all qdiscs and as a filter: the first decides, the
+ * second steps in when somebody takes the link away, and the other way round. The gate stands at the
+ * egress of every port, by such a link too, or as a filter on an older kernel.
  */
 import { existsSync, unlinkSync } from 'node:fs';
 import {
@@ -16,17 +19,24 @@ import {
 import { DataplaneError } from './errors.js';
 import { type AttachMode, type AttachWish, firstMode, type ModeReason, tcInstead } from './mode.js';
 import type { Dataplane } from './object.js';
-import type { PinSet } from './pins.js';
+import { LINK_HOOKS, type LinkHook, type PinSet } from './pins.js';
 import type { NumberedPort } from './ports.js';
 
 /** Where the tc program hangs on a port: fixed, so that it can be found again. */
 const TC = { direction: 'ingress', handle: 0xb1, priority: 1 } as const;
+const GATE = { ...TC, direction: 'egress' } as const;
 
 /** What attaching needs of the machine besides the dataplane. */
 export interface AttachDeps {
   readonly pins: PinSet;
   /** Keeps the NIC from taking VLAN tags off a frame before XDP sees it. */
   keepVlanTags(port: string): Promise<void>;
+}
+
+/** What keeping programs attached needs besides. */
+export interface KeepDeps extends AttachDeps {
+  /** Takes an XDP program that is not ours off a port. */
+  clearXdp(port: NumberedPort, mode: XdpMode): Promise<void>;
 }
 
 /**
@@ -43,10 +53,14 @@ export async function attachAll(
 ): Promise<ModeReason> {
   dropOldLinks(ports, deps.pins);
   for (const ifindex of gone) detachTcProgram(ifindex);
-  for (const port of ports) attachTcProgram(dataplane, port);
+  for (const port of ports) {
+    attachFilter(dataplane, port, 'tc_wall');
+    attachTcx(dataplane, port, 'tcx', deps.pins);
+    attachGate(dataplane, port, deps.pins);
+  }
   const first = firstMode(wish, ports);
   if (first.mode === 'tc') {
-    for (const port of ports) dropLink(port.number, deps.pins);
+    for (const port of ports) dropLink(port.number, 'xdp', deps.pins);
     return first;
   }
   for (const port of ports) await deps.keepVlanTags(port.name);
@@ -64,11 +78,36 @@ export async function attachAll(
           },
         );
       }
-      for (const other of ports) dropLink(other.number, deps.pins);
+      for (const other of ports) dropLink(other.number, 'xdp', deps.pins);
       return tcInstead(ports, port, words);
     }
   }
   return first;
+}
+
+/**
+ * Puts back what somebody took off a port. Resolves with what was missing, none when all is there.
+ * @throws DataplaneError, BpfError, NetlinkError
+ */
+export async function keepAttached(
+  dataplane: Dataplane,
+  port: NumberedPort,
+  mode: AttachMode,
+  deps: KeepDeps,
+): Promise<('tc' | LinkHook)[]> {
+  const missing: ('tc' | LinkHook)[] = [];
+  if (attachGate(dataplane, port, deps.pins)) missing.push('gate');
+  // It judges by itself, and what XDP judged needs it.
+  if (attachTcx(dataplane, port, 'tcx', deps.pins) === 'attached') missing.push('tcx');
+  if (attachFilter(dataplane, port, 'tc_wall')) missing.push('tc');
+  if (mode === 'tc' || attachedMode(dataplane, port.ifindex) === mode) return missing;
+  await deps.keepVlanTags(port.name);
+  dropLink(port.number, 'xdp', deps.pins);
+  const there = queryXdp(port.ifindex);
+  if (there.mode !== 'none') await deps.clearXdp(port, there.mode);
+  attachXdp(dataplane, port, mode === 'xdp' ? 'native' : 'generic', deps.pins);
+  missing.push('xdp');
+  return missing;
 }
 
 /** The mode that a port is in now, by what the kernel says; undefined: no program of ours. */
@@ -81,9 +120,24 @@ export function attachedMode(dataplane: Dataplane, ifindex: number): AttachMode 
   return tc?.programId === dataplane.program('tc_wall').info.id ? 'tc' : undefined;
 }
 
-/** Takes the tc program off a port; true when there was one. */
+/** Takes the filters off a port; true when it was one of a wall. */
 export function detachTcProgram(ifindex: number): boolean {
-  return queryTc({ ifindex, ...TC }) !== undefined && detachTc({ ifindex, ...TC });
+  for (const place of [GATE, TC]) {
+    if (queryTc({ ifindex, ...place }) === undefined) continue;
+    const off = detachTc({ ifindex, ...place });
+    if (place === TC) return off;
+  }
+  return false;
+}
+
+/** Takes every program off a device that is to be a port no more; it may have gone. */
+export function detachPort(port: Pick<NumberedPort, 'ifindex' | 'number'>, pins: PinSet): void {
+  for (const hook of LINK_HOOKS) dropLink(port.number, hook, pins);
+  try {
+    detachTcProgram(port.ifindex);
+  } catch (error) {
+    if (!(error instanceof BpfError)) throw error;
+  }
 }
 
 /** Id of the program that stands where the tc program of a wall stands; undefined: none does. */
@@ -99,47 +153,91 @@ export function pinnedTcProgram(pins: PinSet): number | undefined {
   return program.info.id;
 }
 
-/** Detaches every XDP link that is pinned, and removes the pins. */
+/** Detaches every link that is pinned, and removes the pins. */
 export function detachLinks(pins: PinSet): void {
-  for (const number of pins.links()) dropLink(number, pins);
+  for (const hook of LINK_HOOKS) {
+    for (const number of pins.links(hook)) dropLink(number, hook, pins);
+  }
 }
 
-function attachTcProgram(dataplane: Dataplane, port: NumberedPort): void {
-  const program = dataplane.program('tc_wall');
-  const there = queryTc({ ifindex: port.ifindex, ...TC });
-  if (there?.programId === program.info.id) return;
+/** True when the filter was missing and is there now. */
+function attachFilter(
+  dataplane: Dataplane,
+  port: NumberedPort,
+  name: 'tc_wall' | 'gate_wall',
+): boolean {
+  const program = dataplane.program(name);
+  const place = { ifindex: port.ifindex, ...(name === 'tc_wall' ? TC : GATE) };
+  const there = queryTc(place);
+  if (there?.programId === program.info.id) return false;
   try {
-    program.attachTc({ ifindex: port.ifindex, ...TC, replace: there !== undefined });
+    program.attachTc({ ...place, replace: there !== undefined });
+    return true;
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
-    throw new DataplaneError('attach', `${port.name}: cannot attach the tc program: ${words}`, {
+    throw new DataplaneError('attach', `${port.name}: cannot attach ${name} in tc: ${words}`, {
       cause: error,
     });
   }
 }
 
+/** True when the gate was missing and is there now. */
+function attachGate(dataplane: Dataplane, port: NumberedPort, pins: PinSet): boolean {
+  const done = attachTcx(dataplane, port, 'gate', pins);
+  return done === 'unsupported' ? attachFilter(dataplane, port, 'gate_wall') : done === 'attached';
+}
+
 function attachXdp(dataplane: Dataplane, port: NumberedPort, mode: XdpMode, pins: PinSet): void {
   const program = dataplane.program('xdp_wall');
-  const path = pins.link(port.number);
+  const path = pins.link(port.number, 'xdp');
   if (existsSync(path)) {
     const now = queryXdp(port.ifindex);
     using link = BpfLink.adopt(path);
     const ours = link.info.ifindex === port.ifindex && link.info.programId === program.info.id;
     if (ours && now.programId === program.info.id && now.mode === mode) return;
-    dropLink(port.number, pins);
+    dropLink(port.number, 'xdp', pins);
   }
   using link = program.attachXdp(port.ifindex, mode);
   link.pin(path);
 }
 
+/** A link before all qdiscs; an older kernel than 6.6 has no such place. */
+function attachTcx(
+  dataplane: Dataplane,
+  port: NumberedPort,
+  hook: 'tcx' | 'gate',
+  pins: PinSet,
+): 'there' | 'attached' | 'unsupported' {
+  const program = dataplane.program(hook === 'tcx' ? 'tc_wall' : 'gate_wall');
+  const path = pins.link(port.number, hook);
+  if (existsSync(path)) {
+    using link = BpfLink.adopt(path);
+    const { ifindex, programId } = link.info;
+    if (ifindex === port.ifindex && programId === program.info.id) return 'there';
+    dropLink(port.number, hook, pins);
+  }
+  try {
+    using link = program.attachTcx(port.ifindex, hook === 'tcx' ? 'ingress' : 'egress');
+    link.pin(path);
+    return 'attached';
+  } catch (error) {
+    if (error instanceof BpfError && error.code === 'EINVAL') return 'unsupported';
+    throw error;
+  }
+}
+
 /** Links of numbers that no port has any more. */
 function dropOldLinks(ports: readonly NumberedPort[], pins: PinSet): void {
   const living = new Set(ports.map((port) => port.number));
-  for (const number of pins.links()) if (!living.has(number)) dropLink(number, pins);
+  for (const hook of LINK_HOOKS) {
+    for (const number of pins.links(hook)) {
+      if (!living.has(number)) dropLink(number, hook, pins);
+    }
+  }
 }
 
-function dropLink(number: number, pins: PinSet): void {
-  const path = pins.link(number);
+function dropLink(number: number, hook: LinkHook, pins: PinSet): void {
+  const path = pins.link(number, hook);
   if (!existsSync(path)) return;
   using link = BpfLink.adopt(path);
   try {

@@ -2,7 +2,10 @@ export {
   attachAll,
   attachedMode,
   detachLinks,
+  detachPort,
   detachTcProgram,
+  type KeepDeps,
+  keepAttached,
   pinnedTcProgram,
   tcProgramId,
 } from './attach.js';
@@ -25,7 +28,15 @@ export type { AttachMode, AttachWish, ModeReason } from './mode.js';
 export { NO_POLICY_NUMBERS, type Numbering } from './numbering.js';
 export { Dataplane } from './object.js';
 export { PinSet } from './pins.js';
-export { type NumberedPort, type PortDevice, writeNode, writePorts } from './ports.js';
+export {
+  type NodeSettings,
+  type NumberedPort,
+  type PortDevice,
+  withdrawPort,
+  writeNode,
+  writePort,
+  writePorts,
+} from './ports.js';
 export type { Reasons, ReasonText } from './reasons.js';
 export { checkKernel, checkPins, mountPins } from './requirements.js';
 export { Serial } from './serial.js';

@@ -50,6 +50,7 @@ const MAP_NAMES = [
 const PROGRAM_NAMES = [
   'xdp_wall',
   'tc_wall',
+  'gate_wall',
   'explain_wall',
   'sweep_states',
   'sweep_fdb',

@@ -8,6 +8,10 @@ import { join } from 'node:path';
 
 const COMPLETE = 'complete-';
 
+/** Hooks of a port that a pinned link holds a program at. */
+export const LINK_HOOKS = ['xdp', 'tcx', 'gate'] as const;
+export type LinkHook = (typeof LINK_HOOKS)[number];
+
 /** A name as bpffs takes it: it refuses dots. */
 function pinName(name: string): string {
   return name.replaceAll('%', '%25').replaceAll('.', '%2e');
@@ -29,9 +33,9 @@ export class PinSet {
     return join(this.directory, 'progs', pinName(name));
   }
 
-  /** Link of an XDP program, by port number. */
-  link(number: number): string {
-    return join(this.directory, 'links', `xdp-${number}`);
+  /** Link of a program at a port, by the port's number. */
+  link(number: number, hook: LinkHook): string {
+    return join(this.directory, 'links', `${hook}-${number}`);
   }
 
   /** Tag of the object that a complete set came from; undefined: there is no complete set. */
@@ -42,9 +46,11 @@ export class PinSet {
       ?.slice(COMPLETE.length);
   }
 
-  /** Numbers of the ports whose link is pinned. */
-  links(): number[] {
-    return this.#names('links').map((name) => Number(name.replace('xdp-', '')));
+  /** Numbers of the ports that have a link pinned at this hook. */
+  links(hook: LinkHook): number[] {
+    const start = `${hook}-`;
+    const names = this.#names('links').filter((name) => name.startsWith(start));
+    return names.map((name) => Number(name.slice(start.length)));
   }
 
   /** Makes the empty directories. */

@@ -84,28 +84,39 @@ export function writePorts(
   const ports = numberPorts(devices, held, Limits.MAX_PORTS);
   const living = new Set(ports.map((port) => port.ifindex));
   const gone = before.filter((port) => !living.has(port.ifindex));
-  for (const port of gone) {
-    dataplane.map('ports').delete(index(port.ifindex));
-    dataplane.map('tx_ports').delete(index(port.number));
-    dataplane.map('port_list').update(index(port.number), Buffer.alloc(layouts.port.size));
-  }
+  for (const port of gone) withdrawPort(dataplane, port);
   // What was learned behind a port that left would send frames to whoever gets its number next.
   if (gone.length > 0) forgetAddresses(dataplane);
   for (const port of ports) {
     if (!held.has(port.ifindex)) clearCounters(dataplane, port.number);
-    const value = layouts.port.encode({
-      ifindex: port.ifindex,
-      number: port.number,
-      side: port.side === 'uplink' ? Side.UPLINK : Side.INSIDE,
-      flags: 0,
-      mac: macBytes(port.mac),
-      pad: new Uint8Array(2),
-    });
-    dataplane.map('tx_ports').update(index(port.number), index(port.ifindex));
-    dataplane.map('port_list').update(index(port.number), value);
-    dataplane.map('ports').update(index(port.ifindex), value);
+    writePort(dataplane, port);
   }
   return { ports, gone: gone.map((port) => port.ifindex) };
+}
+
+/** Makes a device the port of its number; its counters and what was learned behind it stay. */
+export function writePort(dataplane: Dataplane, port: NumberedPort): void {
+  const value = layouts.port.encode({
+    ifindex: port.ifindex,
+    number: port.number,
+    side: port.side === 'uplink' ? Side.UPLINK : Side.INSIDE,
+    flags: 0,
+    mac: macBytes(port.mac),
+    pad: new Uint8Array(2),
+  });
+  dataplane.map('tx_ports').update(index(port.number), index(port.ifindex));
+  dataplane.map('port_list').update(index(port.number), value);
+  dataplane.map('ports').update(index(port.ifindex), value);
+}
+
+/** A port that is none any more: nothing is accepted from its device, nothing goes there. */
+export function withdrawPort(
+  dataplane: Dataplane,
+  port: Pick<NumberedPort, 'ifindex' | 'number'>,
+): void {
+  dataplane.map('ports').delete(index(port.ifindex));
+  dataplane.map('tx_ports').delete(index(port.number));
+  dataplane.map('port_list').update(index(port.number), Buffer.alloc(layouts.port.size));
 }
 
 function clearCounters(dataplane: Dataplane, number: number): void {

@@ -1,5 +1,6 @@
 /** Puts the wall's tables into the kernel, through the `nft` of the distribution. */
 import { spawn } from 'node:child_process';
+import { Ruleset } from './ruleset.js';
 import {
   type CountedBefore,
   CounterName,
@@ -8,6 +9,9 @@ import {
   type TableSpec,
   tableName,
 } from './table.js';
+
+/** Transactions of others that may come between loading the tables and reading them back. */
+const LOAD_ATTEMPTS = 10;
 
 /** `missing`: there is no nft. `not-permitted`: it takes root. `refused`: nft or the kernel said no. */
 export type NftErrorCode = 'missing' | 'not-permitted' | 'refused';
@@ -38,18 +42,26 @@ const FAMILIES = ['netdev', 'bridge'] as const;
 
 /** The tables of a node as this process loaded them, in its own network namespace. */
 export class WallTable {
-  readonly spec: TableSpec;
+  readonly node: string;
+  #spec: TableSpec;
   #listing = '';
+  #number = 0;
   /** What was counted when it was last asked for: tables that somebody removed took theirs along. */
   #counted: CountedBefore = { netdev: {}, bridge: {} };
 
   private constructor(spec: TableSpec) {
-    this.spec = spec;
+    this.node = spec.node;
+    this.#spec = spec;
+  }
+
+  /** Number of the ruleset in which the tables were last loaded. */
+  get number(): number {
+    return this.#number;
   }
 
   /**
    * Loads the tables in one transaction, in place of those that may be there: no frame slips through
-   * in between, and the counters go on. The ports must exist. Throws NftError.
+   * in between, and the counters go on. Throws NftError, NetlinkError.
    */
   static async load(spec: TableSpec): Promise<WallTable> {
     const table = new WallTable(spec);
@@ -64,14 +76,27 @@ export class WallTable {
 
   /** Whether the tables are what they were when they were loaded, on the same ports. Throws NftError. */
   async isIntact(): Promise<boolean> {
-    return (await listing(this.spec.node)) === this.#listing;
+    return (await listing(this.node)) === this.#listing;
   }
 
-  /** Loads the tables anew, in one transaction. Throws NftError. */
-  async restore(): Promise<void> {
+  /**
+   * Loads the tables anew, in one transaction. `present`: the ports that exist by now. Throws
+   * NftError, NetlinkError.
+   */
+  async restore(present?: readonly string[]): Promise<void> {
+    if (present !== undefined) this.#spec = { ...this.#spec, present };
     await this.#count();
-    await nft(['-f', '-'], renderTable(this.spec, this.#counted));
-    this.#listing = await listing(this.spec.node);
+    using ruleset = new Ruleset();
+    for (let attempt = 0; attempt < LOAD_ATTEMPTS; attempt++) {
+      const before = await ruleset.number();
+      await nft(['-f', '-'], renderTable(this.#spec, this.#counted));
+      const listed = await listing(this.node);
+      this.#number = await ruleset.number();
+      this.#listing = listed;
+      // Else what was read back may be what somebody else had made of it.
+      if (this.#number === before + 1) return;
+    }
+    throw new NftError('refused', 'nft: others change the rules all the time');
   }
 
   /** Frames stopped since the tables were first loaded. Throws NftError. */
@@ -89,7 +114,7 @@ export class WallTable {
   async #count(): Promise<void> {
     const counted = { ...this.#counted };
     for (const family of FAMILIES) {
-      const args = ['-j', 'list', 'counters', 'table', family, tableName(this.spec.node)];
+      const args = ['-j', 'list', 'counters', 'table', family, tableName(this.node)];
       const text = await nftIfThere(args);
       if (text !== undefined) counted[family] = Object.fromEntries(parseCounters(text));
     }

@@ -15,6 +15,8 @@ export interface TableSpec {
   readonly node: string;
   /** Names of the bridge's ports. */
   readonly ports: readonly string[];
+  /** Those of them that exist, for a rule at a port takes its device; default: all. */
+  readonly present?: readonly string[];
   /** NFLOG group. */
   readonly group: number;
 }
@@ -88,10 +90,13 @@ export function renderRemoval(node: string): string {
 }
 
 function renderIngress(spec: TableSpec, before: Readonly<Record<string, number>>): string {
+  // A chain without a device is refused.
+  const { present = spec.ports } = spec;
+  if (present.length === 0) return '';
   return `table netdev ${tableName(spec.node)} {
 ${counter(CounterName.UNJUDGED, before)}
 \tchain ingress {
-\t\ttype filter hook ingress devices = { ${quoted(spec.ports)} } priority ${INGRESS_PRIORITY}; policy drop;
+\t\ttype filter hook ingress devices = { ${quoted(present)} } priority ${INGRESS_PRIORITY}; policy drop;
 \t\tmeta mark and ${hex(Mark.KIND)} { ${hex(Mark.ACCEPT)}, ${hex(Mark.ACCEPT_LOG)}, ${hex(Mark.DROP_LOG)}, ${hex(Mark.SENT_LOG)} } accept
 \t\tcounter name ${CounterName.UNJUDGED} drop
 \t}

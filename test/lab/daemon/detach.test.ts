@@ -67,16 +67,4 @@ describe('a wall that is taken down', () => {
     // Both ends have long given up on each other's MAC and ask anew in their own time.
     await expect.poll(() => bench.pings(SERVER.v4), { timeout: 20_000 }).toBe(2);
   });
-
-  it('says so when a program is missing', async () => {
-    await bench.start();
-    rmSync(join(bench.pins, 'fw-1', 'links', 'xdp-0'));
-    bench.wall.exec('tc', 'qdisc', 'delete', 'dev', 'up0', 'clsact');
-    const [up, down] = (await bench.api.status()).attach;
-    expect(up).toMatchObject({
-      mode: 'none',
-      why: expect.stringContaining('the kernel has nothing'),
-    });
-    expect(down).toMatchObject({ mode: 'xdp' });
-  });
 });

@@ -31,6 +31,7 @@ function link(name: string, ifindex: number, more: Partial<Link> = {}): Link {
     hardware: 1,
     flags: 1,
     vlanFiltering: false,
+    tuned: true,
     ...more,
   };
 }

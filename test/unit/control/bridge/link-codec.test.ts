@@ -24,7 +24,7 @@ describe('a link message', () => {
         info
           .text(1, 'veth')
           .text(4, 'bridge')
-          .nest(5, (port) => port.u8(1, 3)),
+          .nest(5, (port) => port.u8(1, 3).u8(8, 1)),
       );
     expect(decodeLink(Buffer.concat([linkHeader(0, 7, 0x1043), attributes.finish()]))).toEqual({
       name: 'p1',
@@ -40,6 +40,7 @@ describe('a link message', () => {
       hardware: 0,
       flags: 0x1043,
       vlanFiltering: false,
+      tuned: false,
     });
   });
 
