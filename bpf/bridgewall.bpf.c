@@ -40,6 +40,7 @@ struct layouts_exported {
 	enum service_code service_code;
 	enum direction direction;
 	enum any_peer any_peer;
+	enum cell_flags cell_flags;
 	enum matrix_flags matrix_flags;
 	enum generation_flags generation_flags;
 	enum tag_bits tag_bits;

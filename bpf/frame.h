@@ -68,6 +68,8 @@ struct walk {
 	__u32 may_open;		/* the frame is of a kind that opens a connection */
 	__u32 reopens;		/* a SYN over a closed connection that still has its slot */
 	__u32 kind;		/* enum walk_kind */
+	__u32 tentative;	/* the generation may yet be taken back: refuse frames, cut no state */
+	__u32 pad;
 };
 
 /* A test run is no softirq on every kernel: packets may come in the middle of it. */

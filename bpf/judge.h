@@ -93,8 +93,9 @@ static __always_inline int judge_ip(struct walk *w)
 }
 
 /*
- * The generation that judges this packet: the cell is read once, as one word. Returns its flags, 0:
- * no policy.
+ * The generation that judges this packet: the cell is read once, as one word. One that was not
+ * confirmed in time gives way to its fallback, under an epoch of its own. Returns its flags, 0: no
+ * policy.
  */
 static __always_inline __u32 enter_generation(struct walk *w)
 {
@@ -105,10 +106,17 @@ static __always_inline __u32 enter_generation(struct walk *w)
 	if (!word)
 		return 0;
 	value = *(volatile __u64 *)word;
-	slot = (__u32)value;
+	slot = (__u16)value;
 	w->epoch = value >> 32;
-	w->flow.slot = slot;
+	w->tentative = (__u16)(value >> 16) & CELL_UNCONFIRMED;
 	g = bpf_map_lookup_elem(&generations, &slot);
+	if (g && w->tentative && w->now >= g->deadline) {
+		w->tentative = 0;
+		w->epoch++;
+		slot = g->fallback;
+		g = bpf_map_lookup_elem(&generations, &slot);
+	}
+	w->flow.slot = slot;
 	if (!g)
 		return 0;
 	w->verdict.generation = g->number;

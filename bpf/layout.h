@@ -73,13 +73,19 @@ struct mac_key {
 
 /* ---- policy --------------------------------------------------------------------------------- */
 
+enum cell_flags {
+	CELL_UNCONFIRMED = 1,	/* the generation judges until its deadline, then its fallback does */
+};
+
 /*
  * Map `cell`, one element, written as one aligned 64-bit word: the only thing that a switch of
- * policy writes. `epoch` moves with every switch and with every change of a dynamic group that deny
- * uses; a state judged under another epoch is judged again.
+ * policy, or its confirmation, writes. `epoch` moves with every switch and with every change of a
+ * dynamic group that deny uses; a state judged under another epoch is judged again. It moves by
+ * two: epoch + 1 is that of the fallback.
  */
 struct cell {
-	__u32 slot;
+	__u16 slot;
+	__u16 flags;		/* enum cell_flags */
 	__u32 epoch;
 };
 
@@ -158,8 +164,8 @@ enum generation_flags {
 struct generation {
 	__u32 number;
 	__u32 flags;
-	__u64 deadline;			/* unconfirmed until then; 0: confirmed */
-	__u32 fallback;			/* slot to judge by once the deadline has passed */
+	__u64 deadline;			/* of the cell that is unconfirmed */
+	__u32 fallback;			/* slot of the generation before: judges after the deadline */
 	__u32 deny_dynamic;		/* dynamic groups that deny lines use */
 	struct address_class v4;	/* of an address that no prefix holds */
 	struct address_class v6;

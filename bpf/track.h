@@ -128,6 +128,8 @@ static __always_inline int rejudge_established(struct walk *w, struct state *s)
 	reason = rejudge(w, &w->state);
 	if (reason == REASON_SPOOFED || w->frame.flags & FRAME_DRY)
 		return reason;
+	if (reason && w->tentative)
+		return reason;
 	if (reason) {
 		state_kill(s, w->now);
 		event_emit(w, EVENT_STATE_CUT, reason);
@@ -191,7 +193,8 @@ static __always_inline int hit_pending(struct walk *w, struct state *found)
 	w->verdict.phase = phase_of(s->word);
 	if (s->epoch != w->epoch) {
 		reason = rejudge(w, s);
-		if (reason && reason != REASON_SPOOFED && !(w->frame.flags & FRAME_DRY)) {
+		if (reason && reason != REASON_SPOOFED && !w->tentative &&
+		    !(w->frame.flags & FRAME_DRY)) {
 			bpf_map_delete_elem(&pending, &w->key);
 			event_emit(w, EVENT_STATE_CUT, reason);
 		}

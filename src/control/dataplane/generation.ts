@@ -99,7 +99,7 @@ export function generationValue(
   plan: Plan,
   numbering: Numbering,
   number: number,
-  fallback: number,
+  { fallback, deadline = 0n }: { fallback: number; deadline?: bigint },
 ): layouts.Generation {
   const dynamicFrom = new Array<bigint>(Limits.MAX_DYNAMIC_GROUPS).fill(0n);
   const dynamicTo = new Array<bigint>(Limits.MAX_DYNAMIC_GROUPS).fill(0n);
@@ -126,7 +126,7 @@ export function generationValue(
   return {
     number,
     flags,
-    deadline: 0n,
+    deadline,
     fallback,
     denyDynamic: denyDynamic >>> 0,
     v4: classValue(plan.defaultV4),

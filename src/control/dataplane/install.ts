@@ -26,11 +26,20 @@ const BATCH = 65536;
 
 type Inner = Record<(typeof OUTER)[number], BpfMap>;
 
-/** What judges now. Generation 0: no policy. */
+/** What the cell names. Generation 0: no policy. */
 export interface Current {
   readonly slot: number;
   readonly epoch: number;
   readonly generation: number;
+  /** Null: it is confirmed. */
+  readonly trial: Trial | null;
+}
+
+/** A generation that may be taken back. */
+export interface Trial {
+  /** Jiffies: from then on the fallback judges. */
+  readonly deadline: bigint;
+  readonly fallback: { readonly slot: number; readonly generation: number };
 }
 
 /** A plan with its numbers, ready to be staged. */
@@ -51,28 +60,61 @@ export class Installer {
     this.cell = new Cell(dataplane.map('cell'));
   }
 
+  /** What the cell names: not what judges, when its time is over. */
   current(): Current {
-    const { slot, epoch } = this.cell.read();
-    return { slot, epoch, generation: this.#generation(slot).number };
+    const { slot, epoch, unconfirmed } = this.cell.read();
+    const { number, deadline, fallback } = this.#generation(slot);
+    const before = { slot: fallback, generation: this.#generation(fallback).number };
+    const trial = unconfirmed ? { deadline, fallback: before } : null;
+    return { slot, epoch, generation: number, trial };
+  }
+
+  /** What judges, by the clock of the packet path. */
+  judging(): { readonly slot: number; readonly generation: number } {
+    const { slot, generation, trial } = this.current();
+    return trial !== null && this.#isOver(trial) ? trial.fallback : { slot, generation };
+  }
+
+  /** Seconds until the fallback judges; 0: it does. */
+  secondsLeft({ deadline }: Trial): number {
+    const { clock } = this.#dataplane;
+    return clock.seconds(clock.now(), deadline);
+  }
+
+  /** Keeps the generation that is on trial. False: too late, the fallback judges. */
+  confirm(): boolean {
+    const { trial } = this.current();
+    if (trial === null) return true;
+    if (this.#isOver(trial)) return false;
+    this.cell.confirm();
+    return true;
+  }
+
+  #isOver(trial: Trial): boolean {
+    return this.#dataplane.clock.now() >= trial.deadline;
   }
 
   /** Dynamic groups whose members deny lines of the current generation ask for, as a bit mask. */
   denyGroups(): number {
-    return this.#generation(this.cell.read().slot).denyDynamic;
+    const { slot, trial } = this.current();
+    const now = this.#generation(slot).denyDynamic;
+    return trial === null ? now : now | this.#generation(trial.fallback.slot).denyDynamic;
   }
 
   /**
-   * Gives rules and dynamic groups their numbers; changes nothing.
+   * Gives rules and dynamic groups their numbers; changes nothing. With `reserve`, numbers of
+   * `held` stay with their names, used or not.
    * @throws DataplaneError `too-large`
+   * @throws SlotsExhaustedError
    */
-  prepare(plan: Plan, generation: number, held: Numbering): Prepared {
+  prepare(plan: Plan, generation: number, held: Numbering, reserve = false): Prepared {
     const counters = this.#dataplane.map('rule_counters').info.maxEntries;
     checkSize(plan, counters);
     const ids = plan.rules.map((rule) => rule.id);
-    const rules = assignSlots(ids, held.ruleSlots, { first: 1, count: counters - 1 });
+    const rules = assignSlots(ids, held.ruleSlots, { first: 1, count: counters - 1 }, reserve);
     const names = plan.dynamicGroups.map((group) => group.name);
     const range = { first: 0, count: Limits.MAX_DYNAMIC_GROUPS };
-    const groups = assignSlots(names, held.groupBits, range);
+    const groups = assignSlots(names, held.groupBits, range, reserve);
     return {
       plan,
       generation,
@@ -84,18 +126,23 @@ export class Installer {
   }
 
   /**
-   * Stages and switches. Members of bits that are fresh must have been cleared by the caller.
+   * Stages and switches. Members of bits that are fresh must have been cleared by the caller. With
+   * `trialSeconds` the generation before judges again after that time, unless `confirm` comes.
    * @throws DataplaneError `install`, with nothing changed
    */
-  install(prepared: Prepared): void {
+  install(prepared: Prepared, trialSeconds: number | null = null): void {
     const before = this.current();
+    const judging = this.judging();
     this.retire(before.slot);
     const slot = this.#freeSlot(before.slot);
     let inner: Partial<Inner> = {};
     try {
       this.#clearCounters(prepared.freshRules);
       inner = this.#stage(slot, prepared);
-      const value = generationValue(prepared.plan, prepared, prepared.generation, before.slot);
+      const value = generationValue(prepared.plan, prepared, prepared.generation, {
+        fallback: judging.slot,
+        ...(trialSeconds === null ? {} : { deadline: this.#deadline(trialSeconds) }),
+      });
       this.#dataplane.map('generations').update(index(slot), layouts.generation.encode(value));
     } catch (error) {
       this.#empty(slot);
@@ -107,8 +154,14 @@ export class Installer {
       // The outer maps hold them from here on.
       for (const map of Object.values(inner)) map.close();
     }
-    this.cell.switchTo(slot);
-    this.retire(slot);
+    this.cell.switchTo(slot, trialSeconds !== null);
+    // Both generations of a trial may have packets under way; the next install empties them.
+    if (before.trial === null) this.retire(slot);
+  }
+
+  #deadline(seconds: number): bigint {
+    const { clock } = this.#dataplane;
+    return clock.now() + clock.jiffies(seconds);
   }
 
   /** Empties every slot but `current` and its fallback: what an install left behind, or broke off. */

@@ -72,6 +72,15 @@ export class Sets {
     });
   }
 
+  /** Whether an address is a member that has not expired. */
+  has(bit: number, address: Uint8Array): boolean {
+    const key = layouts.memberKey.encode({ address: { byte: address }, group: bit });
+    const found = this.#dataplane.map('members').lookup(key);
+    if (found === undefined) return false;
+    const { expires } = layouts.member.decode(found);
+    return expires === 0n || expires > this.#dataplane.clock.now();
+  }
+
   /** Members that have not expired. */
   async members(bit: number): Promise<Member[]> {
     const now = this.#dataplane.clock.now();

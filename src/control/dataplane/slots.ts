@@ -24,14 +24,15 @@ export interface SlotAssignment {
 
 /**
  * Numbers for `names`: the ones they have in `held`, free ones of `range` for the rest. Numbers that
- * `held` gave to names no longer wanted are taken last: packets of the generation before may still
- * count there.
+ * `held` gave to names no longer wanted are taken last, for packets of the generation before may
+ * still count there; with `reserve` they are not taken at all, for that generation may come back.
  * @throws SlotsExhaustedError
  */
 export function assignSlots(
   names: Iterable<string>,
   held: ReadonlyMap<string, number>,
   range: SlotRange,
+  reserve = false,
 ): SlotAssignment {
   const slots = new Map<string, number>();
   const homeless: string[] = [];
@@ -43,7 +44,8 @@ export function assignSlots(
   if (slots.size + homeless.length > range.count) throw new SlotsExhaustedError(range.count);
   const living = new Set(slots.values());
   const leaving = [...held.values()].filter((slot) => !living.has(slot));
-  const free = freeNumbers(range, new Set([...living, ...leaving]), leaving);
+  const last = reserve ? [] : leaving;
+  const free = freeNumbers(range, new Set([...living, ...leaving]), last);
   const fresh: number[] = [];
   for (const name of homeless) {
     const { value, done } = free.next();

@@ -1,6 +1,7 @@
 /** Live states, as people read them. */
 import * as layouts from '../../generated/layouts.js';
 import { formatAddress } from '../policy/address.js';
+import { serviceCode } from '../policy/codes.js';
 import type { StateEntry } from '../service.js';
 import type { Clock } from './clock.js';
 import { Protocol } from './frame.js';
@@ -67,22 +68,52 @@ export function describeState(
   };
 }
 
+/** A connection as the packet that opened it asked for it. */
+export interface Flow {
+  /** 16 bytes each. */
+  readonly source: Uint8Array;
+  readonly destination: Uint8Array;
+  /** Service code. */
+  readonly code: number;
+}
+
+/** What a state's flow is judged by when the policy has changed. */
+export function flowOf({ key, state }: layouts.StateRecord): Flow {
+  const fromHigh = (state.word & StateBits.ORIG_HIGH) !== 0;
+  const icmp = key.proto === (key.family === 4 ? Protocol.ICMP : Protocol.ICMP6);
+  const port = icmp ? key.highPort & 0xff : fromHigh ? key.lowPort : key.highPort;
+  const [source, destination] = fromHigh
+    ? [key.high.byte, key.low.byte]
+    : [key.low.byte, key.high.byte];
+  return { source, destination, code: serviceCode(key.family === 4 ? 4 : 6, key.proto, port) };
+}
+
 /** Batches of all live states, established ones first. */
 export async function* liveStates(
   dataplane: Dataplane,
   ruleId: RuleIdOf,
 ): AsyncGenerator<StateEntry[]> {
+  for await (const batch of liveRecords(dataplane)) {
+    const now = dataplane.clock.now();
+    yield batch.map((record) => describeState(record, now, dataplane.clock, ruleId));
+  }
+}
+
+/** Batches of the flows of all live states. */
+export async function* liveFlows(dataplane: Dataplane): AsyncGenerator<Flow[]> {
+  for await (const batch of liveRecords(dataplane)) yield batch.map(flowOf);
+}
+
+async function* liveRecords(dataplane: Dataplane): AsyncGenerator<layouts.StateRecord[]> {
   const size = layouts.stateRecord.size;
   for (const table of ['established', 'pending'] as const) {
     const dump = slices(dataplane.program('dump_states'), dataplane.map(table), SLICE);
     for await (const batch of records(dump, size)) {
-      const now = dataplane.clock.now();
-      const states: StateEntry[] = [];
+      const decoded: layouts.StateRecord[] = [];
       for (let at = 0; at < batch.length; at += size) {
-        const record = layouts.stateRecord.decode(batch, at);
-        states.push(describeState(record, now, dataplane.clock, ruleId));
+        decoded.push(layouts.stateRecord.decode(batch, at));
       }
-      yield states;
+      yield decoded;
     }
   }
 }

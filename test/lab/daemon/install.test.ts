@@ -39,7 +39,7 @@ describe('installing a plan', () => {
       const before = installer.current();
       installer.install(installer.prepare(planOf(policy([generation])), generation, none));
       const now = installer.current();
-      expect(now).toMatchObject({ generation, epoch: before.epoch + 1 });
+      expect(now).toMatchObject({ generation, epoch: before.epoch + 2 });
       const kept = generation === 1 ? [now.slot] : [before.slot, now.slot];
       expect(filledSlots()).toEqual(kept.sort());
     }

@@ -28,6 +28,17 @@ describe('assignSlots', () => {
     expect(assignSlots(['kept', 'x', 'y', 'z'], held, range).fresh).toEqual([3, 4, 1]);
   });
 
+  it('never takes the number of a name that may come back', () => {
+    const held = new Map([
+      ['old', 1],
+      ['kept', 2],
+    ]);
+    expect(assignSlots(['kept', 'x', 'y'], held, range, true).fresh).toEqual([3, 4]);
+    expect(() => assignSlots(['kept', 'x', 'y', 'z'], held, range, true)).toThrow(
+      SlotsExhaustedError,
+    );
+  });
+
   it('says when there are more names than numbers', () => {
     expect(() => assignSlots(['a', 'b', 'c', 'd', 'e'], new Map(), range)).toThrow(
       SlotsExhaustedError,
