@@ -122,6 +122,23 @@ export function parseDuration(text: string): number {
   return seconds;
 }
 
+/** Number of a generation; `least` is 0 where "none yet" is meant, too. */
+export function parseGeneration(text: string, least = 1): number {
+  const generation = parseNumber(text, 0xffffffff);
+  if (generation === null || generation < least) {
+    throw usage(`"${text}" is no generation; bwctl history shows their numbers`);
+  }
+  return generation;
+}
+
+/** Seconds in which to confirm: a number, or a duration. */
+export function parseConfirm(text: string): number {
+  const seconds = parseNumber(text, 86_400);
+  if (seconds !== null && seconds > 0) return seconds;
+  if (/^\d+$/.test(text)) throw usage(`"${text}": confirm within 1 to 86400 seconds`);
+  return parseDuration(text);
+}
+
 const FILTER_FIELDS = ['proto', 'address', 'port', 'host', 'phase'] as const;
 
 /** `proto=tcp host=aquilante port=25 phase=established address=10.0.0.1`, in any order. */

@@ -3,6 +3,7 @@
  * at once.
  */
 import { Command, CommanderError, Option } from 'commander';
+import type { ApplyWords } from './commands/policy.js';
 import { findSocket } from './node-socket.js';
 import { Output } from './output.js';
 import type { Session } from './session.js';
@@ -75,6 +76,7 @@ function describe(start: Run): Command {
     .exitOverride();
   const options = (): GlobalOptions => program.opts<GlobalOptions>();
   describePolicy(program, (work) => start(options(), work));
+  describeHistory(program, (work) => start(options(), work));
   describeQuestions(program, (work) => start(options(), work));
   describeSets(program, (work) => start(options(), work));
   return program;
@@ -88,8 +90,11 @@ function describePolicy(program: Command, start: Start): void {
     .description('install a policy')
     .argument('<file>', 'the policy; - reads standard input')
     .option('-m, --message <why>', 'why, for the history')
-    .action((file: string, { message = '' }: { message?: string }) =>
-      start(async (s) => (await import('./commands/policy.js')).apply(s, file, message)),
+    .option('--confirm <seconds>', 'go back after that time unless confirm comes')
+    .option('--dry-run', 'install nothing; status 2 when it would change anything')
+    .option('--if-generation <n>', 'refuse when another generation is installed')
+    .action((file: string, words: ApplyWords) =>
+      start(async (s) => (await import('./commands/policy.js')).apply(s, file, words)),
     );
   program
     .command('plan')
@@ -97,6 +102,40 @@ function describePolicy(program: Command, start: Start): void {
     .argument('<file>', 'the policy; - reads standard input')
     .action((file: string) =>
       start(async (s) => (await import('./commands/policy.js')).plan(s, file)),
+    );
+  program
+    .command('confirm')
+    .description('keep the policy that was applied with --confirm')
+    .action(() => start(async (s) => (await import('./commands/policy.js')).confirm(s)));
+  program
+    .command('rollback')
+    .description('install the policy of an earlier generation again')
+    .argument('[generation]', 'its number (default: the one before)')
+    .option('-m, --message <why>', 'why, for the history')
+    .action((generation: string | undefined, { message = '' }: { message?: string }) =>
+      start(async (s) => (await import('./commands/policy.js')).rollback(s, generation, message)),
+    );
+}
+
+function describeHistory(program: Command, start: Start): void {
+  program
+    .command('history')
+    .description('the generations: who installed what, when and why')
+    .action(() => start(async (s) => (await import('./commands/history.js')).history(s)));
+  program
+    .command('policy')
+    .description('the text of a generation')
+    .argument('[generation]', 'its number (default: the installed one)')
+    .action((generation?: string) =>
+      start(async (s) => (await import('./commands/history.js')).policy(s, generation)),
+    );
+  program
+    .command('diff')
+    .description('what differs between two generations; status 2 when anything does')
+    .argument('<a>', 'number of a generation')
+    .argument('<b>', 'number of another')
+    .action((a: string, b: string) =>
+      start(async (s) => (await import('./commands/history.js')).diff(s, a, b)),
     );
 }
 
@@ -149,12 +188,15 @@ function describeQuestions(program: Command, start: Start): void {
     .command('ports')
     .description('the ports of the bridge')
     .action(() => start(async (s) => (await import('./commands/show.js')).ports(s)));
-  program
-    .command('watch')
-    .description('follow what happens')
+  const watch = program.command('watch').description('follow what happens');
+  watch
     .command('drops')
     .description('show dropped and logged frames as they come')
     .action(() => start(async (s) => (await import('./commands/watch.js')).watchDrops(s)));
+  watch
+    .command('events')
+    .description('show what happens to the node')
+    .action(() => start(async (s) => (await import('./commands/watch.js')).watchEvents(s)));
 }
 
 function describeSets(program: Command, start: Start): void {

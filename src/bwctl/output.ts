@@ -26,6 +26,11 @@ export class Output {
     if (lines.length > 0) await this.#write(`${lines.join('\n')}\n`);
   }
 
+  /** Text as it is. */
+  async text(text: string): Promise<void> {
+    if (text !== '') await this.#write(text);
+  }
+
   /** One JSON document. */
   async document(value: object): Promise<void> {
     await this.#write(`${JSON.stringify(value, null, 2)}\n`);

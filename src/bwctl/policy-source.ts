@@ -1,6 +1,5 @@
-/** The policy that is sent, and who sends it. */
+/** The policy that is sent. */
 import { readFile } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { buffer } from 'node:stream/consumers';
 import type { PolicySource } from '../control/service.js';
 import { CommandError } from './errors.js';
@@ -29,21 +28,5 @@ export async function readPolicy(file: string): Promise<PolicySource> {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), file: name };
   } catch {
     throw new CommandError('EFILE', `${name}: not a text in UTF-8`);
-  }
-}
-
-/** Who runs this command, for the history: `alice (uid 0)`. */
-export function caller(env: NodeJS.ProcessEnv): string {
-  const uid = process.getuid?.() ?? -1;
-  const name = env.SUDO_USER ?? accountName() ?? 'unknown';
-  return `${name} (uid ${uid})`;
-}
-
-/** A user id without an account has no name. */
-function accountName(): string | undefined {
-  try {
-    return userInfo().username;
-  } catch {
-    return undefined;
   }
 }

@@ -2,7 +2,7 @@
 import type { ApplyResult, PlanResult, RuleChange, RuleRef } from '../../control/service.js';
 import type { Paint } from './paint.js';
 import { visible } from './table.js';
-import { count, rulePlace, ruleText } from './words.js';
+import { count, duration, rulePlace, ruleText } from './words.js';
 
 const SIGNS = { added: '+', removed: '-', changed: '~' } as const;
 const COLOURS = { added: 'good', removed: 'bad', changed: 'warn' } as const;
@@ -12,8 +12,19 @@ export function formatPlan(plan: PlanResult, paint: Paint): string[] {
   return [
     ...plan.changes.flatMap((change) => changeLines(change, paint)),
     ...warningLines(plan, paint),
-    plan.differs ? summary(plan) : 'no differences',
+    ...(plan.differs ? [changeSummary(plan.changes), ...cutLines(plan, 'would end', paint)] : []),
+    ...(plan.differs ? [] : ['no differences']),
   ];
+}
+
+/** Lines of an apply that installs nothing. */
+export function formatDryRun(applied: ApplyResult, paint: Paint): string[] {
+  return [...formatPlan(applied, paint), `generation ${applied.generation} stays: a dry run`];
+}
+
+function cutLines({ statesCut }: PlanResult, verb: string, paint: Paint): string[] {
+  if (statesCut === 0) return [];
+  return [paint('warn', `${count(statesCut, 'live connection')} ${verb}`)];
 }
 
 /** An apply shows this many changes; `plan` shows them all. */
@@ -29,10 +40,23 @@ export function formatApply(applied: ApplyResult, paint: Paint): string[] {
   if (!installed) return [...lines, `generation ${generation} stays: this policy is installed`];
   const size = `${count(applied.rules, 'rule')}, ${count(applied.hosts, 'host')}`;
   const what = paint('strong', `generation ${generation} installed`);
-  return [...lines, `${what}: ${summary(applied)} (${size} in all)`];
+  return [
+    ...lines,
+    `${what}: ${changeSummary(changes)} (${size} in all)`,
+    ...cutLines(applied, `${applied.statesCut === 1 ? 'ends' : 'end'}`, paint),
+    ...confirmLines(applied, paint),
+  ];
 }
 
-function changeLines({ kind, before, after }: RuleChange, paint: Paint): string[] {
+function confirmLines({ confirm }: ApplyResult, paint: Paint): string[] {
+  if (confirm === null) return [];
+  const { deadline, fallback } = confirm;
+  const what = `generation ${fallback} comes back in ${duration(deadline)} unless you run`;
+  return [`${paint('warn', what)} bwctl confirm`];
+}
+
+/** A change of a rule: one line, or what it was and what it is. */
+export function changeLines({ kind, before, after }: RuleChange, paint: Paint): string[] {
   const show = (sign: string, rule: RuleRef): string => {
     const text = paint(COLOURS[kind], `${sign} ${ruleText(rule)}`);
     return visible(`${text}  ${paint('dim', rulePlace(rule))}`);
@@ -51,7 +75,8 @@ function warningLines({ warnings }: PlanResult, paint: Paint): string[] {
   );
 }
 
-function summary({ changes }: PlanResult): string {
+/** `2 rules added, 0 removed, 1 changed`. */
+export function changeSummary(changes: readonly RuleChange[]): string {
   const of = (kind: RuleChange['kind']): number => changes.filter((c) => c.kind === kind).length;
   const total = changes.length;
   if (total === 0) return 'no rule changed';

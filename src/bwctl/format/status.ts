@@ -3,7 +3,7 @@ import type { PortInfo, StatusResult } from '../../control/service.js';
 import { formatDropped, TOTALS_COLUMNS, totalsRow } from './counters.js';
 import type { Paint } from './paint.js';
 import { table, visible } from './table.js';
-import { count } from './words.js';
+import { count, duration } from './words.js';
 
 /** Lines of a status. */
 export function formatStatus(status: StatusResult, paint: Paint): string[] {
@@ -13,6 +13,7 @@ export function formatStatus(status: StatusResult, paint: Paint): string[] {
   const lines = [
     visible(`node:    ${paint('strong', node)}, ${roleText}, ${modeText}`),
     visible(`policy:  ${policyText(generation, policy, paint)}`),
+    ...confirmLines(status, paint),
     `states:  ${states.established} established of ${states.max}, ${states.pending} pending`,
     visible(`sync:    ${syncText(sync, paint)}`),
     '',
@@ -32,6 +33,13 @@ function policyText(generation: number, policy: StatusResult['policy'], paint: P
   if (policy === null) return paint('warn', 'none was ever applied: everything is dropped');
   const size = `${count(policy.rules, 'rule')}, ${count(policy.hosts, 'host')}`;
   return `generation ${generation}, ${size}, digest ${policy.digest.slice(0, 12)}`;
+}
+
+function confirmLines({ confirm }: StatusResult, paint: Paint): string[] {
+  if (confirm === null) return [];
+  const { deadline, fallback } = confirm;
+  const what = `generation ${fallback} comes back in ${duration(deadline)} unless you run`;
+  return [`confirm: ${paint('warn', what)} bwctl confirm`];
 }
 
 function syncText(sync: StatusResult['sync'], paint: Paint): string {

@@ -1,7 +1,14 @@
 /** The other end of the API, in the node's own shapes: what `bwctl` and the labs speak. */
 import { resolve as absolute } from 'node:path';
-import type { ServiceError as CallError, CallOptions, StatusObject } from '@grpc/grpc-js';
+import type {
+  ServiceError as CallError,
+  CallOptions,
+  ClientReadableStream,
+  StatusObject,
+} from '@grpc/grpc-js';
 import { credentials, status } from '@grpc/grpc-js';
+import type { ConfirmResponse__Output } from '../../generated/proto/bridgewall/v1/ConfirmResponse.js';
+import type { HistoryResponse__Output } from '../../generated/proto/bridgewall/v1/HistoryResponse.js';
 import type { NodeClient as GrpcClient } from '../../generated/proto/bridgewall/v1/Node.js';
 import type { PortsResponse__Output } from '../../generated/proto/bridgewall/v1/PortsResponse.js';
 import type { SetAddResponse__Output } from '../../generated/proto/bridgewall/v1/SetAddResponse.js';
@@ -10,15 +17,22 @@ import type { SetMembersResponse__Output } from '../../generated/proto/bridgewal
 import type { SetsResponse__Output } from '../../generated/proto/bridgewall/v1/SetsResponse.js';
 import type { StatesResponse__Output } from '../../generated/proto/bridgewall/v1/StatesResponse.js';
 import type { WatchDropsResponse__Output } from '../../generated/proto/bridgewall/v1/WatchDropsResponse.js';
+import type { WatchEventsResponse__Output } from '../../generated/proto/bridgewall/v1/WatchEventsResponse.js';
+import type { NodeEvent } from '../events.js';
 import type {
+  ApplyOptions,
   ApplyResult,
+  Caller,
   CountersResult,
   ExplainQuery,
   ExplainResult,
+  HistoryEntry,
   LogRecord,
   MatrixResult,
   PlanResult,
+  PolicyDifference,
   PolicySource,
+  PolicyText,
   PortInfo,
   SetInfo,
   SetMember,
@@ -29,6 +43,9 @@ import type {
 import {
   decodeApply,
   decodeCounters,
+  decodeDifference,
+  decodeEntry,
+  decodeEvent,
   decodeExplain,
   decodeMatrix,
   decodeMember,
@@ -37,9 +54,10 @@ import {
   decodeRecord,
   decodeState,
   decodeStatus,
+  decodeText,
 } from './decode.js';
 import { apiDefinition } from './definition.js';
-import { encodeFilter } from './encode.js';
+import { encodeCaller, encodeFilter } from './encode.js';
 import { errorOf } from './errors.js';
 import { whyUnreachable } from './socket.js';
 
@@ -53,6 +71,15 @@ export interface DropBatch {
   ts: string;
   records: LogRecord[];
   /** Records this client has lost since the batch before, because it read too slowly. */
+  lost: number;
+}
+
+/** Events that were told together. */
+export interface EventBatch {
+  /** ISO 8601. */
+  ts: string;
+  events: NodeEvent[];
+  /** Events this client has lost since the batch before, because it read too slowly. */
   lost: number;
 }
 
@@ -79,11 +106,61 @@ export class NodeClient implements Disposable {
     });
   }
 
-  /** Installs a policy. `by` and `why` go into the history. */
-  async apply(source: PolicySource, by: string, why = ''): Promise<ApplyResult> {
-    const request = { source, by, why };
+  /** Installs a policy. `by` and `options.why` go into the history. */
+  async apply(
+    source: PolicySource,
+    by: Caller | string,
+    { why = '', dryRun = false, confirmSeconds, ifGeneration }: ApplyOptions = {},
+  ): Promise<ApplyResult> {
+    const request = {
+      source,
+      who: encodeCaller(callerOf(by)),
+      why,
+      dryRun,
+      ...(confirmSeconds == null ? {} : { confirmSeconds }),
+      ...(ifGeneration == null ? {} : { ifGeneration }),
+    };
     return decodeApply(
       await this.#call((o, done) => this.#grpc.apply(request, o, done), APPLY_DEADLINE_MS),
+    );
+  }
+
+  /** Keeps the generation that waits for it; resolves to its number. */
+  async confirm(by: Caller | string): Promise<number> {
+    const request = { who: encodeCaller(callerOf(by)) };
+    const reply = await this.#call<ConfirmResponse__Output>((o, done) =>
+      this.#grpc.confirm(request, o, done),
+    );
+    return reply.generation;
+  }
+
+  /** Installs the policy of an earlier generation again; null: the one before. */
+  async rollback(generation: number | null, by: Caller | string, why = ''): Promise<ApplyResult> {
+    const request = { generation: generation ?? 0, who: encodeCaller(callerOf(by)), why };
+    return decodeApply(
+      await this.#call((o, done) => this.#grpc.rollback(request, o, done), APPLY_DEADLINE_MS),
+    );
+  }
+
+  /** The generations that are kept, the latest first. */
+  async history(): Promise<HistoryEntry[]> {
+    const reply = await this.#call<HistoryResponse__Output>((o, done) =>
+      this.#grpc.history({}, o, done),
+    );
+    return reply.entries.map(decodeEntry);
+  }
+
+  /** The text of a generation; null: the installed one. */
+  async policyText(generation: number | null): Promise<PolicyText> {
+    const request = { generation: generation ?? 0 };
+    return decodeText(await this.#call((o, done) => this.#grpc.policy(request, o, done)));
+  }
+
+  /** What differs between two generations. */
+  async diff(from: number, to: number): Promise<PolicyDifference> {
+    const request = { from, to };
+    return decodeDifference(
+      await this.#call((o, done) => this.#grpc.diff(request, o, done), APPLY_DEADLINE_MS),
     );
   }
 
@@ -177,15 +254,33 @@ export class NodeClient implements Disposable {
    */
   async *watchDrops(signal: AbortSignal, onReady?: () => void): AsyncGenerator<DropBatch> {
     const call = this.#grpc.watchDrops({});
+    for await (const message of this.#follow(call, signal, onReady)) {
+      const { ts, records, lost } = message as WatchDropsResponse__Output;
+      yield { ts, records: records.map(decodeRecord), lost };
+    }
+  }
+
+  /** Events as they happen, on the same terms. */
+  async *watchEvents(signal: AbortSignal, onReady?: () => void): AsyncGenerator<EventBatch> {
+    const call = this.#grpc.watchEvents({});
+    for await (const message of this.#follow(call, signal, onReady)) {
+      const { ts, events, lost } = message as WatchEventsResponse__Output;
+      yield { ts, events: events.map(decodeEvent), lost };
+    }
+  }
+
+  /** Messages of a stream until `signal` aborts or the stream ends. */
+  async *#follow(
+    call: ClientReadableStream<unknown>,
+    signal: AbortSignal,
+    onReady: (() => void) | undefined,
+  ): AsyncGenerator<unknown> {
     const cancel = () => call.cancel();
     signal.addEventListener('abort', cancel, { once: true });
     if (signal.aborted) cancel();
     if (onReady) call.once('metadata', onReady);
     try {
-      for await (const message of call) {
-        const { ts, records, lost } = message as WatchDropsResponse__Output;
-        yield { ts, records: records.map(decodeRecord), lost };
-      }
+      yield* call;
     } catch (error) {
       if (!signal.aborted) throw await this.#errorOf(error);
     } finally {
@@ -228,6 +323,10 @@ export class NodeClient implements Disposable {
       error.code === status.UNAVAILABLE ? await whyUnreachable(this.#socket) : null;
     return unreachable ?? errorOf(error, this.#socket);
   }
+}
+
+function callerOf(by: Caller | string): Caller {
+  return typeof by === 'string' ? { user: by, uid: null } : by;
 }
 
 function isStatus(error: unknown): error is StatusObject & Error {

@@ -3,15 +3,22 @@
  * names and the order of its fields come from.
  */
 import type { ApplyResponse__Output } from '../../generated/proto/bridgewall/v1/ApplyResponse.js';
+import type { Caller__Output } from '../../generated/proto/bridgewall/v1/Caller.js';
+import type { Confirmation__Output } from '../../generated/proto/bridgewall/v1/Confirmation.js';
 import type { CountersResponse__Output } from '../../generated/proto/bridgewall/v1/CountersResponse.js';
 import type { CounterTotals__Output } from '../../generated/proto/bridgewall/v1/CounterTotals.js';
+import type { DiffResponse__Output } from '../../generated/proto/bridgewall/v1/DiffResponse.js';
+import type { Event__Output } from '../../generated/proto/bridgewall/v1/Event.js';
 import type { ExplainResponse__Output } from '../../generated/proto/bridgewall/v1/ExplainResponse.js';
+import type { HistoryEntry__Output } from '../../generated/proto/bridgewall/v1/HistoryEntry.js';
 import type { LogRecord__Output } from '../../generated/proto/bridgewall/v1/LogRecord.js';
 import type { MatrixResponse__Output } from '../../generated/proto/bridgewall/v1/MatrixResponse.js';
 import type { PlanResponse__Output } from '../../generated/proto/bridgewall/v1/PlanResponse.js';
+import type { PolicyResponse__Output } from '../../generated/proto/bridgewall/v1/PolicyResponse.js';
 import type { PortInfo__Output } from '../../generated/proto/bridgewall/v1/PortInfo.js';
 import type { PortStatus__Output } from '../../generated/proto/bridgewall/v1/PortStatus.js';
 import type { Position__Output } from '../../generated/proto/bridgewall/v1/Position.js';
+import type { RuleChange__Output } from '../../generated/proto/bridgewall/v1/RuleChange.js';
 import type { RuleRef__Output } from '../../generated/proto/bridgewall/v1/RuleRef.js';
 import type { SetMember__Output } from '../../generated/proto/bridgewall/v1/SetMember.js';
 import type { Side__Output } from '../../generated/proto/bridgewall/v1/Side.js';
@@ -19,15 +26,21 @@ import type { StateEntry__Output } from '../../generated/proto/bridgewall/v1/Sta
 import type { StatesRequest__Output } from '../../generated/proto/bridgewall/v1/StatesRequest.js';
 import type { StatusResponse__Output } from '../../generated/proto/bridgewall/v1/StatusResponse.js';
 import type { Verdict__Output } from '../../generated/proto/bridgewall/v1/Verdict.js';
+import type { EventValue, NodeEvent } from '../events.js';
 import type { Position } from '../policy/plan.js';
 import type {
   ApplyResult,
+  Caller,
+  Confirmation,
   CountersResult,
   CounterTotals,
   ExplainResult,
+  HistoryEntry,
   LogRecord,
   MatrixResult,
   PlanResult,
+  PolicyDifference,
+  PolicyText,
   PortInfo,
   PortStatus,
   RuleChange,
@@ -67,25 +80,82 @@ function decodePosition(position: Position__Output | null): Position {
 export function decodePlan(plan: PlanResponse__Output): PlanResult {
   return {
     differs: plan.differs,
-    changes: plan.changes.map(({ kind, before, after }) => ({
-      kind: KIND[kind],
-      before: decodeOptionalRule(before),
-      after: decodeOptionalRule(after),
-    })),
+    changes: plan.changes.map(decodeChange),
     warnings: plan.warnings.map(({ message, position }) => ({
       message,
       position: decodePosition(position),
     })),
     rules: plan.rules,
     hosts: plan.hosts,
+    statesCut: plan.statesCut,
   };
+}
+
+function decodeChange({ kind, before, after }: RuleChange__Output): RuleChange {
+  return {
+    kind: KIND[kind],
+    before: decodeOptionalRule(before),
+    after: decodeOptionalRule(after),
+  };
+}
+
+/** Who asks; `name` stands for clients that give no more than that. */
+export function decodeCaller(caller: Caller__Output | null, name = ''): Caller {
+  return { user: caller?.user ?? name, uid: caller?.uid ?? null };
+}
+
+function decodeConfirmation(confirm: Confirmation__Output | null): Confirmation | null {
+  return confirm === null ? null : { deadline: confirm.deadline, fallback: confirm.fallback };
+}
+
+/** A generation of the history. */
+export function decodeEntry(entry: HistoryEntry__Output): HistoryEntry {
+  const { generation, at, who, why, digest, rules, file, current, confirmed } = entry;
+  const caller = decodeCaller(who);
+  return { generation, at, who: caller, why, digest, rules, file, current, confirmed };
+}
+
+/** The text of a generation. */
+export function decodeText(reply: PolicyResponse__Output | null): PolicyText {
+  return {
+    generation: reply?.generation ?? 0,
+    file: reply?.source?.file ?? '',
+    digest: reply?.digest ?? '',
+    text: reply?.source?.text ?? '',
+  };
+}
+
+/** What differs between two generations. */
+export function decodeDifference(reply: DiffResponse__Output): PolicyDifference {
+  const { from, to, differs, changes } = reply;
+  return {
+    from: decodeText(from),
+    to: decodeText(to),
+    differs,
+    changes: changes.map(decodeChange),
+  };
+}
+
+/** Something that happened. */
+export function decodeEvent({ ts, event, fields }: Event__Output): NodeEvent {
+  const values = Object.entries(fields).map(([name, { text, number, truth }]) => {
+    const value: EventValue = text ?? number ?? truth ?? '';
+    return [name, value] as const;
+  });
+  return { ts, event, ...Object.fromEntries(values) };
 }
 
 /** Outcome of an apply. */
 export function decodeApply(applied: ApplyResponse__Output): ApplyResult {
-  const { generation, digest, installed, plan } = applied;
-  const empty = { differs: false, changes: [], warnings: [], rules: 0, hosts: 0 };
-  return { generation, digest, installed, ...(plan === null ? empty : decodePlan(plan)) };
+  const { generation, digest, installed, plan, confirm } = applied;
+  const empty = { differs: false, changes: [], warnings: [], rules: 0, hosts: 0, statesCut: 0 };
+  return {
+    generation,
+    digest,
+    installed,
+    ...(plan === null ? empty : decodePlan(plan)),
+    confirm: decodeConfirmation(confirm),
+  };
 }
 
 function decodeVerdict(verdict: Verdict__Output): 'accept' | 'drop' {
@@ -159,6 +229,7 @@ export function decodeStatus(status: StatusResponse__Output): StatusResult {
             lagMs: sync.lagMs,
             digestsMatch: sync.digestsMatch,
           },
+    confirm: decodeConfirmation(status.confirm),
   };
 }
 

@@ -3,10 +3,16 @@
  * here are enums and the values that may be missing.
  */
 import type { ApplyResponse } from '../../generated/proto/bridgewall/v1/ApplyResponse.js';
+import type { Caller as CallerMessage } from '../../generated/proto/bridgewall/v1/Caller.js';
 import type { CountersResponse } from '../../generated/proto/bridgewall/v1/CountersResponse.js';
+import type { DiffResponse } from '../../generated/proto/bridgewall/v1/DiffResponse.js';
+import type { Event as EventMessage } from '../../generated/proto/bridgewall/v1/Event.js';
+import type { EventValue as EventValueMessage } from '../../generated/proto/bridgewall/v1/EventValue.js';
 import type { ExplainResponse } from '../../generated/proto/bridgewall/v1/ExplainResponse.js';
+import type { HistoryEntry as HistoryEntryMessage } from '../../generated/proto/bridgewall/v1/HistoryEntry.js';
 import type { LogRecord as LogRecordMessage } from '../../generated/proto/bridgewall/v1/LogRecord.js';
 import type { PlanResponse } from '../../generated/proto/bridgewall/v1/PlanResponse.js';
+import type { PolicyResponse } from '../../generated/proto/bridgewall/v1/PolicyResponse.js';
 import type { PortInfo as PortInfoMessage } from '../../generated/proto/bridgewall/v1/PortInfo.js';
 import type { RuleCounters as RuleCountersMessage } from '../../generated/proto/bridgewall/v1/RuleCounters.js';
 import type { SetMember as SetMemberMessage } from '../../generated/proto/bridgewall/v1/SetMember.js';
@@ -14,13 +20,19 @@ import type { StateEntry as StateEntryMessage } from '../../generated/proto/brid
 import type { StateRules } from '../../generated/proto/bridgewall/v1/StateRules.js';
 import type { StatesRequest } from '../../generated/proto/bridgewall/v1/StatesRequest.js';
 import type { StatusResponse } from '../../generated/proto/bridgewall/v1/StatusResponse.js';
+import type { EventValue, NodeEvent } from '../events.js';
 import type {
   ApplyResult,
+  Caller,
   CountersResult,
   ExplainResult,
+  HistoryEntry,
   LogRecord,
   PlanResult,
+  PolicyDifference,
+  PolicyText,
   PortInfo,
+  RuleChange,
   RuleCounters,
   SetMember,
   StateEntry,
@@ -38,15 +50,67 @@ const VERDICT = { accept: 'VERDICT_ACCEPT', drop: 'VERDICT_DROP' } as const;
 
 /** A plan, or the plan part of an apply. */
 export function encodePlan(plan: PlanResult): PlanResponse {
-  const changes = plan.changes.map((change) => ({ ...change, kind: KIND[change.kind] }));
-  const { differs, warnings, rules, hosts } = plan;
-  return { differs, changes, warnings: [...warnings], rules, hosts };
+  const { differs, warnings, rules, hosts, statesCut } = plan;
+  const changes = plan.changes.map(encodeChange);
+  return { differs, changes, warnings: [...warnings], rules, hosts, statesCut };
+}
+
+function encodeChange(change: RuleChange) {
+  return { ...change, kind: KIND[change.kind] };
+}
+
+/** Who asks. */
+export function encodeCaller({ user, uid }: Caller): CallerMessage {
+  return uid === null ? { user } : { user, uid };
 }
 
 /** Outcome of an apply. */
 export function encodeApply(applied: ApplyResult): ApplyResponse {
-  const { generation, digest, installed } = applied;
-  return { generation, digest, installed, plan: encodePlan(applied) };
+  const { generation, digest, installed, confirm } = applied;
+  return {
+    generation,
+    digest,
+    installed,
+    plan: encodePlan(applied),
+    confirm,
+  };
+}
+
+/** A generation of the history. */
+export function encodeEntry(entry: HistoryEntry): HistoryEntryMessage {
+  return { ...entry, who: encodeCaller(entry.who) };
+}
+
+/** The text of a generation. */
+export function encodeText({ generation, text, file, digest }: PolicyText): PolicyResponse {
+  return { generation, source: { text, file }, digest };
+}
+
+/** What differs between two generations. */
+export function encodeDifference({ from, to, differs, changes }: PolicyDifference): DiffResponse {
+  return {
+    from: encodeText(from),
+    to: encodeText(to),
+    differs,
+    changes: changes.map(encodeChange),
+  };
+}
+
+/** Something that happened. */
+export function encodeEvent({ ts, event, ...fields }: NodeEvent): EventMessage {
+  const values = Object.entries(fields).map(([name, value]) => [name, encodeValue(value)] as const);
+  return { ts, event, fields: Object.fromEntries(values) };
+}
+
+function encodeValue(value: EventValue): EventValueMessage {
+  switch (typeof value) {
+    case 'string':
+      return { text: value };
+    case 'number':
+      return { number: value };
+    default:
+      return { truth: value };
+  }
 }
 
 /** A verdict with its rules. */

@@ -1,20 +1,25 @@
 /** The service's methods on top of a `NodeService`: decode, ask, encode. */
 import type { handleUnaryCall } from '@grpc/grpc-js';
+import type { ApplyRequest__Output } from '../../generated/proto/bridgewall/v1/ApplyRequest.js';
 import type { NodeHandlers } from '../../generated/proto/bridgewall/v1/Node.js';
 import type { PolicySource__Output } from '../../generated/proto/bridgewall/v1/PolicySource.js';
-import type { NodeService, PolicySource } from '../service.js';
+import type { ApplyOptions, NodeService, PolicySource } from '../service.js';
 import { ServiceError } from '../service.js';
+import { decodeCaller } from './decode.js';
 import {
   encodeApply,
   encodeCounters,
+  encodeDifference,
+  encodeEntry,
   encodeExplain,
   encodeMember,
   encodePlan,
   encodePort,
   encodeStatus,
+  encodeText,
 } from './encode.js';
 import { statusOf } from './errors.js';
-import { failStream, streamDrops, streamStates } from './streams.js';
+import { failStream, streamDrops, streamEvents, streamStates } from './streams.js';
 
 /** What the handlers need besides the node. */
 export interface HandlerOptions {
@@ -51,9 +56,23 @@ export function nodeHandlers(service: NodeService, options: HandlerOptions): Nod
   }
 
   return {
-    Apply: unary('Apply', async ({ source, by, why }) =>
-      encodeApply(await service.apply(sourceOf(source), by, why)),
+    Apply: unary('Apply', async (request) => {
+      const by = decodeCaller(request.who, request.by);
+      return encodeApply(await service.apply(sourceOf(request.source), by, optionsOf(request)));
+    }),
+    Confirm: unary('Confirm', async ({ who }) => ({
+      generation: await service.confirm(decodeCaller(who)),
+    })),
+    Rollback: unary('Rollback', async ({ generation, who, why }) =>
+      encodeApply(await service.rollback(generation || null, decodeCaller(who), why)),
     ),
+    History: unary('History', async () => ({
+      entries: (await service.history()).map(encodeEntry),
+    })),
+    Policy: unary('Policy', async ({ generation }) =>
+      encodeText(await service.policyText(generation || null)),
+    ),
+    Diff: unary('Diff', async ({ from, to }) => encodeDifference(await service.diff(from, to))),
     Plan: unary('Plan', async ({ source }) => encodePlan(await service.plan(sourceOf(source)))),
     Explain: unary('Explain', async (query) => encodeExplain(await service.explain({ ...query }))),
     Status: unary('Status', async () => encodeStatus(await service.status())),
@@ -88,12 +107,37 @@ export function nodeHandlers(service: NodeService, options: HandlerOptions): Nod
         failStream(call, error);
       });
     },
+    WatchEvents: (call) => {
+      streamEvents(call, service, options.watchQueue, options.stopping).catch((error: unknown) => {
+        report('WatchEvents', error);
+        failStream(call, error);
+      });
+    },
   };
 }
 
 function sourceOf(source: PolicySource__Output | null): PolicySource {
   if (source === null) throw new ServiceError('invalid', 'the request carries no policy');
   return { text: source.text, file: source.file === '' ? 'policy.yaml' : source.file };
+}
+
+/** A day: who needs longer to make sure has other worries. */
+const LONGEST_CONFIRM_SECONDS = 86_400;
+
+function optionsOf(request: ApplyRequest__Output): ApplyOptions {
+  const { why, confirmSeconds, ifGeneration, dryRun } = request;
+  if (confirmSeconds !== undefined && !(confirmSeconds > 0)) {
+    throw new ServiceError('invalid', `confirm in ${confirmSeconds}: must be more than 0 seconds`);
+  }
+  if (confirmSeconds !== undefined && confirmSeconds > LONGEST_CONFIRM_SECONDS) {
+    throw new ServiceError('invalid', `confirm in ${confirmSeconds} seconds: a day is the most`);
+  }
+  return {
+    why,
+    dryRun,
+    confirmSeconds: confirmSeconds ?? null,
+    ifGeneration: ifGeneration ?? null,
+  };
 }
 
 function timeToLive(ttl: number | undefined): number | null {

@@ -1,14 +1,17 @@
 /** Server streams: what a reader that is slower than the node costs, and whom. */
 import { once } from 'node:events';
 import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
+import type { Event as EventMessage } from '../../generated/proto/bridgewall/v1/Event.js';
 import type { LogRecord as LogRecordMessage } from '../../generated/proto/bridgewall/v1/LogRecord.js';
 import type { StatesRequest__Output } from '../../generated/proto/bridgewall/v1/StatesRequest.js';
 import type { StatesResponse } from '../../generated/proto/bridgewall/v1/StatesResponse.js';
 import type { WatchDropsRequest__Output } from '../../generated/proto/bridgewall/v1/WatchDropsRequest.js';
 import type { WatchDropsResponse } from '../../generated/proto/bridgewall/v1/WatchDropsResponse.js';
+import type { WatchEventsRequest__Output } from '../../generated/proto/bridgewall/v1/WatchEventsRequest.js';
+import type { WatchEventsResponse } from '../../generated/proto/bridgewall/v1/WatchEventsResponse.js';
 import type { NodeService } from '../service.js';
 import { decodeFilter } from './decode.js';
-import { encodeRecord, encodeState } from './encode.js';
+import { encodeEvent, encodeRecord, encodeState } from './encode.js';
 import { ApiError, statusOf } from './errors.js';
 
 /** Entries of one message: some 100 KiB, far below the 4 MiB that gRPC clients take by default. */
@@ -17,6 +20,8 @@ const RECORDS_PER_MESSAGE = 256;
 
 /** A call of `WatchDrops`. */
 export type WatchCall = ServerWritableStream<WatchDropsRequest__Output, WatchDropsResponse>;
+/** A call of `WatchEvents`. */
+export type EventsCall = ServerWritableStream<WatchEventsRequest__Output, WatchEventsResponse>;
 /** A call of `States`. */
 export type StatesCall = ServerWritableStream<StatesRequest__Output, StatesResponse>;
 
@@ -51,37 +56,73 @@ export class BoundedQueue<T> {
   }
 }
 
-/**
- * Sends log records until the client goes or `stopping` aborts. The node's callback never waits: at
- * most `limit` records do, the others are counted and told.
- */
+/** Sends log records until the client goes or `stopping` aborts. */
 export async function streamDrops(
   call: WatchCall,
   service: NodeService,
   limit: number,
   stopping: AbortSignal,
 ): Promise<void> {
+  await streamWatch<LogRecordMessage, WatchDropsResponse>(call, limit, stopping, {
+    watch: (push, done) =>
+      service.watchDrops((record) => {
+        push(encodeRecord(record));
+      }, done),
+    message: (records, lost, ts) => ({ records, lost, ts }),
+  });
+}
+
+/** Sends events until the client goes or `stopping` aborts. */
+export async function streamEvents(
+  call: EventsCall,
+  service: NodeService,
+  limit: number,
+  stopping: AbortSignal,
+): Promise<void> {
+  await streamWatch<EventMessage, WatchEventsResponse>(call, limit, stopping, {
+    watch: (push, done) =>
+      service.watchEvents((event) => {
+        push(encodeEvent(event));
+      }, done),
+    message: (events, lost, ts) => ({ events, lost, ts }),
+  });
+}
+
+/** Where the items of a watch come from, and the messages they go out in. */
+interface WatchShape<Item, Message> {
+  watch(push: (item: Item) => void, done: AbortSignal): void;
+  message(items: Item[], lost: number, ts: string): Message;
+}
+
+/**
+ * Whoever pushes never waits: at most `limit` items do, the others are counted and told.
+ */
+async function streamWatch<Item, Message>(
+  call: ServerWritableStream<unknown, Message>,
+  limit: number,
+  stopping: AbortSignal,
+  shape: WatchShape<Item, Message>,
+): Promise<void> {
   const gone = untilGone(call);
   const done = AbortSignal.any([gone, stopping]);
-  const queue = new BoundedQueue<LogRecordMessage>(limit);
+  const queue = new BoundedQueue<Item>(limit);
   const waiter = new Waiter(done);
-  service.watchDrops((record) => {
-    queue.push(encodeRecord(record));
+  const next = (): Message => {
+    const { items, lost } = queue.take(RECORDS_PER_MESSAGE);
+    return shape.message(items, lost, new Date().toISOString());
+  };
+  shape.watch((item) => {
+    queue.push(item);
     waiter.wake();
   }, done);
   call.sendMetadata(new Metadata());
   while (!done.aborted) {
     if (queue.empty) await waiter.wait();
-    else if (!call.write(nextMessage(queue))) await drained(call, done);
+    else if (!call.write(next())) await drained(call, done);
   }
   if (gone.aborted) return;
-  while (!queue.empty) call.write(nextMessage(queue));
+  while (!queue.empty) call.write(next());
   call.end();
-}
-
-function nextMessage(queue: BoundedQueue<LogRecordMessage>): WatchDropsResponse {
-  const { items, lost } = queue.take(RECORDS_PER_MESSAGE);
-  return { records: items, lost, ts: new Date().toISOString() };
 }
 
 /** Sends the states that match, as fast as the client reads. */
@@ -104,13 +145,17 @@ export async function streamStates(
   call.end();
 }
 
+/** What all these calls have in common. */
+type AnyCall = Pick<ServerWritableStream<unknown, unknown>, 'cancelled' | 'emit' | 'on'> &
+  NodeJS.EventEmitter;
+
 /** Ends a stream with the status that tells about `error`. */
-export function failStream(call: WatchCall | StatesCall, error: unknown): void {
+export function failStream(call: AnyCall, error: unknown): void {
   if (!call.cancelled) call.emit('error', statusOf(error));
 }
 
 /** Aborts when the client has cancelled or its connection is gone. */
-function untilGone(call: WatchCall | StatesCall): AbortSignal {
+function untilGone(call: AnyCall): AbortSignal {
   const controller = new AbortController();
   const abort = () => controller.abort();
   if (call.cancelled) abort();
@@ -120,7 +165,7 @@ function untilGone(call: WatchCall | StatesCall): AbortSignal {
 }
 
 /** Resolves once the call takes more, or `done` aborts. */
-async function drained(call: WatchCall | StatesCall, done: AbortSignal): Promise<void> {
+async function drained(call: AnyCall, done: AbortSignal): Promise<void> {
   try {
     await once(call, 'drain', { signal: done });
   } catch (error) {

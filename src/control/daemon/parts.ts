@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Links } from '../bridge/index.js';
 import type { NodeConfig } from '../config/index.js';
 import type { Dataplane, ModeReason, NumberedPort, Sets, Sweeper } from '../dataplane/index.js';
+import type { EventBus } from './event-bus.js';
 import type { LogFeed } from './log-feed.js';
 import type { Policies } from './policies.js';
 
@@ -17,4 +18,5 @@ export interface WallParts {
   readonly sets: Sets;
   readonly sweeper: Sweeper;
   readonly logFeed: LogFeed;
+  readonly events: EventBus;
 }

@@ -1,16 +1,9 @@
 /**
- * The installed policy of a node: what judges in the kernel, the text it came from, and the way from
- * a new text to a new generation. Everything that changes it goes through here, one at a time.
+ * The way from a text to a new generation, from a generation back to an earlier one, and what would
+ * change on the way. Everything that changes what is installed goes through here, one at a time.
  */
-import {
-  DataplaneError,
-  type Installer,
-  NO_POLICY_NUMBERS,
-  type Numbering,
-  type Prepared,
-  Serial,
-  type Sets,
-} from '../dataplane/index.js';
+import type { Installer, Numbering, Sets } from '../dataplane/index.js';
+import { Serial } from '../dataplane/index.js';
 import {
   compile,
   diffRules,
@@ -18,39 +11,37 @@ import {
   PolicyError,
   parsePolicy,
   type ResolvedNames,
-  type RuleDifference,
 } from '../policy/index.js';
 import {
+  type ApplyOptions,
   type ApplyResult,
+  type Caller,
+  type Confirmation,
+  type HistoryEntry,
   type PlanResult,
+  type PolicyDifference,
   type PolicySource,
-  type RuleChange,
+  type PolicyText,
   ServiceError,
 } from '../service.js';
-import { type GenerationRecord, type GenerationStore, StoreError } from '../store/index.js';
+import type { GenerationRecord, GenerationStore } from '../store/index.js';
+import { type EventSink, SILENT } from './event-bus.js';
+import { History } from './history.js';
+import { Installation, type Restoration } from './installation.js';
 import { type Resolve, resolveNames } from './names.js';
-import { RuleIndex, ruleRef } from './rules.js';
-
-/** What is installed. */
-export interface ActivePolicy {
-  readonly generation: number;
-  readonly text: string;
-  readonly plan: Plan;
-  readonly numbering: Numbering;
-}
-
-/** How the policy came to be the installed one when the daemon started. */
-export type Restoration =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'adopted'; readonly generation: number }
-  | { readonly kind: 'reinstalled'; readonly generation: number; readonly why: string }
-  | { readonly kind: 'unknown'; readonly generation: number; readonly why: string };
+import { type ActivePolicy, recompile, resolvedRecord, ruleChange, whoFields } from './records.js';
+import type { RuleIndex } from './rules.js';
 
 export interface PolicyDeps {
   readonly installer: Installer;
   readonly sets: Sets;
   readonly store: GenerationStore<GenerationRecord>;
   readonly resolve?: Resolve;
+  readonly events?: EventSink;
+  /** Live states that a plan would cut. */
+  readonly countCut: (plan: Plan, installed: Numbering) => Promise<number>;
+  /** Whether the running dataplane knows of deadlines. */
+  readonly trials: boolean;
   /** Told about what went wrong after a switch, when it no longer changes the outcome. */
   readonly warn: (message: string) => void;
 }
@@ -63,87 +54,167 @@ interface Compiled {
 export class Policies {
   readonly #deps: PolicyDeps;
   readonly #serial = new Serial();
-  #active: ActivePolicy | null = null;
-  #index = new RuleIndex(null);
+  readonly #history: History;
+  readonly #events: EventSink;
+  readonly #installation: Installation;
 
   constructor(deps: PolicyDeps) {
+    const { installer, sets, store, events = SILENT, warn } = deps;
     this.#deps = deps;
+    this.#events = events;
+    this.#history = new History(store, warn);
+    const onTrialOver = () => this.#serial.run(() => this.#installation.settle());
+    this.#installation = new Installation({ installer, sets, store, events, warn, onTrialOver });
   }
 
   get active(): ActivePolicy | null {
-    return this.#active;
+    return this.#installation.active;
   }
 
   get index(): RuleIndex {
-    return this.#index;
+    return this.#installation.index;
   }
 
   /** Generation that judges, by what the kernel says; 0: none. */
   get generation(): number {
-    return this.#deps.installer.current().generation;
+    return this.#installation.generation;
   }
 
-  /**
-   * At start: knows again what judges in the kernel, or installs the last policy of the store as a
-   * new generation when nothing does or when it cannot be told what does.
-   */
+  /** Null: the installed policy stays. */
+  get confirmation(): Confirmation | null {
+    return this.#installation.confirmation;
+  }
+
+  /** At start: knows again what judges, or sees to it that something does. */
   restore(): Promise<Restoration> {
-    return this.#serial.run(async () => {
-      const running = this.#deps.installer.current();
-      this.#deps.installer.retire(running.slot);
-      if (running.generation === 0) return await this.#reinstall('nothing was loaded');
-      try {
-        const record = await this.#deps.store.read(running.generation);
-        this.#adopt(record);
-        await this.#deps.store.setCurrent(running.generation);
-        return { kind: 'adopted', generation: running.generation };
-      } catch (error) {
-        if (!(error instanceof StoreError || error instanceof PolicyError)) throw error;
-        return await this.#reinstall(error.message);
-      }
-    });
+    return this.#serial.run(() => this.#installation.restore());
   }
 
   /** What `source` would change. @throws ServiceError */
   plan(source: PolicySource): Promise<PlanResult> {
-    return this.#serial.run(async () => this.#compare(await this.#compile(source)));
+    return this.#serial.run(async () => this.#compare((await this.#compile(source)).plan));
   }
 
   /** Installs `source` as the next generation, or leaves everything as it is. @throws ServiceError */
-  apply(source: PolicySource, by: string, why: string): Promise<ApplyResult> {
+  apply(source: PolicySource, by: Caller, options: ApplyOptions = {}): Promise<ApplyResult> {
+    const { why = '', confirmSeconds = null, ifGeneration = null, dryRun = false } = options;
     return this.#serial.run(async () => {
-      const compiled = await this.#compile(source);
-      const result = this.#compare(compiled);
-      const { digest } = compiled.plan;
-      const same = this.#active !== null && this.#active.text === source.text && !result.differs;
-      if (same) {
-        return { ...result, generation: this.#active!.generation, digest, installed: false };
-      }
-      const generation = await this.#next();
-      const prepared = this.#prepare(compiled.plan, generation, this.#held());
-      await this.#install(prepared, {
-        generation,
-        text: source.text,
-        file: source.file,
-        by,
-        why,
-        at: new Date().toISOString(),
-        digest,
-        ruleSlots: Object.fromEntries(prepared.ruleSlots),
-        dynamicGroups: Object.fromEntries(prepared.groupBits),
-        resolved: resolvedRecord(compiled.resolved),
-      });
-      return { ...result, generation, digest, installed: true };
+      await this.#installation.settle();
+      this.#expect(ifGeneration);
+      const { plan, resolved } = await this.#compile(source);
+      const result = await this.#compare(plan);
+      const same = this.active?.text === source.text && !result.differs;
+      if (same || dryRun) return this.#applied(result, plan, false);
+      const trial = this.#trialOf(confirmSeconds);
+      const occasion = { by: by.user, uid: by.uid, why, trial };
+      const origin = { ...source, resolved: resolvedRecord(resolved) };
+      const { held } = this.#installation;
+      const { generation, digest } = await this.#installation.install(plan, origin, held, occasion);
+      const confirm = confirmSeconds ?? 0;
+      this.#events.emit('applied', { generation, digest, ...whoFields(by), why, confirm });
+      return this.#applied(result, plan, true);
     });
   }
 
-  #held(): Numbering {
-    return this.#active?.numbering ?? NO_POLICY_NUMBERS;
+  /** Keeps the generation that is on trial. @throws ServiceError `precondition` */
+  confirm(by: Caller): Promise<number> {
+    return this.#serial.run(async () => {
+      const { active, fallback } = this.#installation;
+      if (active === null || fallback === null) {
+        throw new ServiceError('precondition', 'no generation waits to be confirmed');
+      }
+      const { generation } = active;
+      if (!(await this.#installation.confirm(active))) {
+        await this.#installation.settle();
+        const now = `generation ${this.generation} judges`;
+        throw new ServiceError('precondition', `too late for generation ${generation}: ${now}`);
+      }
+      this.#events.emit('confirmed', { generation, ...whoFields(by) });
+      return generation;
+    });
   }
 
-  async #next(): Promise<number> {
-    const stored = (await this.#deps.store.current().catch(() => undefined))?.generation ?? 0;
-    return Math.max(stored, this.generation) + 1;
+  /** Installs the policy of an earlier generation again. @throws ServiceError */
+  rollback(wanted: number | null, by: Caller, why = ''): Promise<ApplyResult> {
+    return this.#serial.run(async () => {
+      await this.#installation.settle();
+      const target = await this.#rollbackTarget(wanted);
+      const plan = planOf(target);
+      const result = await this.#compare(plan);
+      const [from, to] = [this.generation, target.generation];
+      const words = `rollback of ${from} to ${to}`;
+      const occasion = { by: by.user, uid: by.uid, why: why === '' ? words : `${words}: ${why}` };
+      const held = this.#installation.fallback?.numbering ?? this.#installation.held;
+      const { generation } = await this.#installation.install(plan, target, held, occasion);
+      this.#events.emit('rolled-back', { generation, from, to, ...whoFields(by), why });
+      return this.#applied(result, plan, true);
+    });
+  }
+
+  history(): Promise<HistoryEntry[]> {
+    return this.#history.list(this.generation);
+  }
+
+  /** @throws ServiceError `not-found` */
+  async text(generation: number | null): Promise<PolicyText> {
+    const wanted = generation ?? this.generation;
+    if (wanted === 0) throw new ServiceError('not-found', 'no policy was ever applied');
+    return await this.#history.text(wanted);
+  }
+
+  /** @throws ServiceError `not-found` */
+  diff(from: number, to: number): Promise<PolicyDifference> {
+    return this.#history.diff(from, to);
+  }
+
+  close(): void {
+    this.#installation.close();
+  }
+
+  #expect(generation: number | null): void {
+    const now = this.generation;
+    if (generation === null || generation === now) return;
+    const what = `generation ${now} is installed, not ${generation}`;
+    throw new ServiceError('precondition', `${what}: nothing was changed`);
+  }
+
+  /** What goes into the record of a generation that has to be confirmed, if it can be done now. */
+  #trialOf(seconds: number | null): GenerationRecord['trial'] {
+    if (this.#installation.fallback !== null) {
+      const what = `generation ${this.generation} waits to be confirmed`;
+      throw new ServiceError('precondition', `${what}: confirm it or roll it back first`);
+    }
+    if (seconds === null) return null;
+    if (!this.#deps.trials) {
+      const what = 'the running dataplane is of another version';
+      throw new ServiceError('precondition', `${what}, which knows no deadline`);
+    }
+    if (this.active === null) {
+      const what = 'there is no policy to go back to';
+      throw new ServiceError('precondition', `${what}: leave out the confirmation`);
+    }
+    return { seconds, fallback: this.active.generation };
+  }
+
+  async #rollbackTarget(wanted: number | null): Promise<GenerationRecord> {
+    const { active, fallback } = this.#installation;
+    if (fallback !== null) {
+      if (wanted === null || wanted === fallback.generation) return fallback.record;
+      const what = `generation ${this.generation} waits to be confirmed`;
+      throw new ServiceError('precondition', `${what}: there is only the one before to go back to`);
+    }
+    if (wanted === this.generation) {
+      throw new ServiceError('precondition', `generation ${wanted} is the installed one`);
+    }
+    if (wanted !== null) return await this.#history.record(wanted);
+    if (active !== null) return await this.#history.before(active.record);
+    const what = 'the installed policy is not known';
+    throw new ServiceError('precondition', `${what}: say which generation to go back to`);
+  }
+
+  #applied(result: PlanResult, { digest }: Plan, installed: boolean): ApplyResult {
+    const { generation, confirmation: confirm } = this;
+    return { ...result, generation, digest, installed, confirm };
   }
 
   async #compile(source: PolicySource): Promise<Compiled> {
@@ -152,108 +223,36 @@ export class Policies {
       const resolved = await resolveNames(policy.names, this.#deps.resolve);
       return { resolved, plan: compile(policy, { names: resolved }) };
     } catch (error) {
-      if (!(error instanceof PolicyError)) throw error;
-      throw new ServiceError('invalid', error.message, error.position);
+      throw refused(error);
     }
   }
 
-  #compare({ plan }: Compiled): PlanResult {
-    const before = this.#active?.plan ?? null;
+  async #compare(plan: Plan): Promise<PlanResult> {
+    const before = this.active?.plan ?? null;
     const changes = diffRules(before, plan).map(ruleChange);
+    const judgesAnew = before?.digest !== plan.digest;
+    const { held } = this.#installation;
     return {
-      differs: before === null || before.digest !== plan.digest || changes.length > 0,
+      differs: judgesAnew || changes.length > 0,
       changes,
       warnings: [...plan.warnings],
       rules: plan.rules.length,
       hosts: plan.hosts.length,
+      statesCut: judgesAnew ? await this.#deps.countCut(plan, held) : 0,
     };
   }
+}
 
-  #prepare(plan: Plan, generation: number, held: Numbering): Prepared {
-    try {
-      return this.#deps.installer.prepare(plan, generation, held);
-    } catch (error) {
-      if (!(error instanceof DataplaneError)) throw error;
-      throw new ServiceError('invalid', error.message);
-    }
-  }
-
-  /** On disk first, then the switch, then the word that it is current: see GenerationStore.write. */
-  async #install(prepared: Prepared, record: GenerationRecord): Promise<void> {
-    await this.#deps.store.write(record);
-    await this.#deps.sets.clear(prepared.freshBits);
-    this.#deps.installer.install(prepared);
-    this.#activate(record, prepared.plan, prepared);
-    try {
-      await this.#deps.store.setCurrent(record.generation);
-      await this.#deps.store.prune();
-    } catch (error) {
-      this.#deps.warn(`generation ${record.generation} is installed, but: ${String(error)}`);
-    }
-  }
-
-  #activate(record: GenerationRecord, plan: Plan, { ruleSlots, groupBits }: Numbering): void {
-    const numbering = { ruleSlots, groupBits };
-    this.#active = { generation: record.generation, text: record.text, plan, numbering };
-    this.#index = new RuleIndex(plan, numbering);
-  }
-
-  #adopt(record: GenerationRecord): void {
-    const plan = recompile(record);
-    if (plan.digest !== record.digest) {
-      throw new StoreError(
-        'corrupt',
-        `generation ${record.generation}`,
-        'its text compiles to something else than what was installed',
-      );
-    }
-    this.#activate(record, plan, numberingOf(record));
-  }
-
-  async #reinstall(why: string): Promise<Restoration> {
-    const generation = this.generation;
-    let record: GenerationRecord | undefined;
-    try {
-      record = await this.#deps.store.current();
-      if (record === undefined) {
-        return generation === 0 ? { kind: 'none' } : { kind: 'unknown', generation, why };
-      }
-      const plan = recompile(record);
-      const next = Math.max(record.generation, generation) + 1;
-      const prepared = this.#prepare(plan, next, numberingOf(record));
-      await this.#install(prepared, {
-        ...record,
-        generation: next,
-        digest: plan.digest,
-        ruleSlots: Object.fromEntries(prepared.ruleSlots),
-        dynamicGroups: Object.fromEntries(prepared.groupBits),
-      });
-      return { kind: 'reinstalled', generation: next, why };
-    } catch (error) {
-      const known = [StoreError, PolicyError, ServiceError, DataplaneError];
-      if (!known.some((kind) => error instanceof kind)) throw error;
-      return { kind: 'unknown', generation, why: (error as Error).message };
-    }
+function planOf(record: GenerationRecord): Plan {
+  try {
+    return recompile(record);
+  } catch (error) {
+    throw refused(error);
   }
 }
 
-/** A stored policy, with the addresses that its names stood for when it was applied. */
-function recompile(record: GenerationRecord): Plan {
-  const names = new Map(Object.entries(record.resolved));
-  return compile(parsePolicy(record.text, record.file), { names });
-}
-
-function ruleChange({ kind, before, after }: RuleDifference): RuleChange {
-  return { kind, before: before && ruleRef(before), after: after && ruleRef(after) };
-}
-
-function numberingOf(record: GenerationRecord): Numbering {
-  return {
-    ruleSlots: new Map(Object.entries(record.ruleSlots)),
-    groupBits: new Map(Object.entries(record.dynamicGroups)),
-  };
-}
-
-function resolvedRecord(resolved: ResolvedNames): Record<string, string[]> {
-  return Object.fromEntries([...resolved].map(([name, addresses]) => [name, [...addresses]]));
+function refused(error: unknown): unknown {
+  return error instanceof PolicyError
+    ? new ServiceError('invalid', error.message, error.position)
+    : error;
 }

@@ -16,19 +16,25 @@ export function ruleRef(rule: Rule): RuleRef {
   };
 }
 
-/** Finds the rules of one generation. */
+/** Finds the rules of one generation, and of the one that judges in its place should it fail its trial. */
 export class RuleIndex {
   readonly #plan: Plan | null;
   readonly #bySlot = new Map<number, Rule>();
-  readonly #slotOf: ReadonlyMap<string, number>;
 
-  constructor(plan: Plan | null, numbering: Numbering = NO_POLICY_NUMBERS) {
+  /** @param before of the generation before, when that may judge again: no slot means two rules */
+  constructor(
+    plan: Plan | null,
+    numbering: Numbering = NO_POLICY_NUMBERS,
+    before: RuleIndex | null = null,
+  ) {
     this.#plan = plan;
-    this.#slotOf = numbering.ruleSlots;
     for (const rule of plan?.rules ?? []) {
       const slot = numbering.ruleSlots.get(rule.id);
       // Lines that say the same thing share an id; the first of them speaks for all.
       if (slot !== undefined && !this.#bySlot.has(slot)) this.#bySlot.set(slot, rule);
+    }
+    for (const [slot, rule] of before?.rules ?? []) {
+      if (!this.#bySlot.has(slot)) this.#bySlot.set(slot, rule);
     }
   }
 
@@ -39,7 +45,7 @@ export class RuleIndex {
   /** The highest slot in use; 0: none is. */
   get highestSlot(): number {
     let highest = 0;
-    for (const slot of this.#slotOf.values()) if (slot > highest) highest = slot;
+    for (const slot of this.#bySlot.keys()) if (slot > highest) highest = slot;
     return highest;
   }
 

@@ -37,12 +37,16 @@ import {
 import { WallTable } from '../netfilter/index.js';
 import { type GenerationRecord, GenerationStore, generationRecord } from '../store/index.js';
 import { dismantle } from './detach.js';
+import { EventBus } from './event-bus.js';
 import { logEvents, lossTeller } from './event-log.js';
+import { relayEvents, relayLoss } from './event-relay.js';
 import { Guardian } from './guard/guardian.js';
 import { PortTable } from './guard/port-table.js';
+import type { Restoration } from './installation.js';
 import { lockNode } from './lock.js';
 import { LogFeed } from './log-feed.js';
-import { Policies, type Restoration } from './policies.js';
+import { Policies } from './policies.js';
+import { countCut } from './states-cut.js';
 import { Wall } from './wall.js';
 
 export interface StartOptions {
@@ -131,8 +135,15 @@ async function start(
   const installer = new Installer(dataplane);
   const sets = await Sets.open(dataplane);
   const warn = (message: string) => log.warn(message);
-  const policies = new Policies({ installer, sets, store: store!, warn });
-  logRestoration(log, await policies.restore());
+  const bus = new EventBus((error) => log.error({ error: String(error) }, 'a watch failed'));
+  const policies = new Policies({
+    ...{ installer, sets, store: store!, events: bus, warn },
+    countCut: (plan, installed) => countCut(dataplane, sets, plan, installed),
+    trials: dataplane.tag === dataplane.builtTag,
+  });
+  leases.add(() => policies.close());
+  const restored = await policies.restore();
+  logRestoration(log, restored);
 
   logFeed.describeWith({
     get rules() {
@@ -141,14 +152,24 @@ async function start(
     reason: (number) => dataplane.reasons.get(number),
     portName: (ifindex) => portTable.nameOf(ifindex),
   });
-  const events = readEvents(dataplane, logEvents(log, ports));
+  const numbers = new Map(ports.map((port) => [port.number, port.name]));
+  const relay = relayEvents(bus, (number) => numbers.get(number) ?? String(number));
+  const logged = logEvents(log, ports);
+  const events = readEvents(dataplane, (slab, lost) => {
+    logged(slab, lost);
+    relay(slab, lost);
+  });
   leases.add(() => events.close());
-  const tellLostEvents = lossTeller(log, () => lostEvents(dataplane));
+  const tellLosses = [
+    lossTeller(log, () => lostEvents(dataplane)),
+    relayLoss(bus, 'events-lost', () => lostEvents(dataplane)),
+    relayLoss(bus, 'log-lost', () => logFeed.lost),
+  ];
   const sweeper = new Sweeper(
     dataplane,
     (error) => log.error({ error: String(error) }, 'sweeping failed'),
     async () => {
-      tellLostEvents();
+      for (const tell of tellLosses) tell();
       await sets.sweep();
     },
   );
@@ -165,7 +186,7 @@ async function start(
   leases.add(() => guardian.close());
 
   const parts = {
-    ...{ config, log, links, dataplane, mode, policies, sets, sweeper, logFeed },
+    ...{ config, log, links, dataplane, mode, policies, sets, sweeper, logFeed, events: bus },
     get ports() {
       return portTable.all;
     },
@@ -178,6 +199,11 @@ async function start(
   });
   leases.add(() => api.close());
   await api.listen();
+  bus.emit('daemon-started', {
+    node: config.node,
+    generation: policies.generation,
+    policy: restored.kind,
+  });
   log.info({ node: config.node, mode: mode.mode, socket: config.api.socket }, 'the wall stands');
   return { wall, stop: () => leases.release() };
 }
@@ -264,6 +290,7 @@ function logRestoration(log: Logger, restored: Restoration): void {
   }
   const { kind, ...fields } = restored;
   if (kind === 'adopted') log.info(fields, 'adopted the installed policy');
+  else if (kind === 'reverted') log.warn(fields, 'took back a policy that was not confirmed');
   else if (kind === 'reinstalled') log.warn(fields, 'installed the last policy of the store anew');
   else log.error(fields, 'what judges is not known from the store; it stays as it is');
 }

@@ -13,18 +13,24 @@ import {
   ruleCounts,
   sumCounts,
 } from '../dataplane/index.js';
+import type { NodeEvent } from '../events.js';
 import { addressKey } from '../policy/index.js';
 import type {
+  ApplyOptions,
   ApplyResult,
+  Caller,
   CountersResult,
   CounterTotals,
   ExplainQuery,
   ExplainResult,
+  HistoryEntry,
   LogRecord,
   MatrixResult,
   NodeService,
   PlanResult,
+  PolicyDifference,
   PolicySource,
+  PolicyText,
   PortInfo,
   PortStatus,
   RuleCounters,
@@ -52,13 +58,34 @@ export class Wall implements NodeService {
     this.#sets = new SetService({ sets, policies, installer, clock: dataplane.clock });
   }
 
-  async apply(source: PolicySource, by: string, why = ''): Promise<ApplyResult> {
-    const result = await this.#parts.policies.apply(source, by, why);
-    if (result.installed) {
-      const { generation, digest, rules, hosts } = result;
-      this.#parts.log.info({ generation, digest, rules, hosts, by, why }, 'policy installed');
-    }
+  async apply(source: PolicySource, by: Caller, options: ApplyOptions = {}): Promise<ApplyResult> {
+    const result = await this.#parts.policies.apply(source, by, options);
+    this.#tellInstalled(result, by, options.why ?? '');
     return result;
+  }
+
+  async confirm(by: Caller): Promise<number> {
+    const generation = await this.#parts.policies.confirm(by);
+    this.#parts.log.info({ generation, by }, 'policy confirmed');
+    return generation;
+  }
+
+  async rollback(generation: number | null, by: Caller, why = ''): Promise<ApplyResult> {
+    const result = await this.#parts.policies.rollback(generation, by, why);
+    this.#tellInstalled(result, by, why);
+    return result;
+  }
+
+  history(): Promise<HistoryEntry[]> {
+    return this.#parts.policies.history();
+  }
+
+  policyText(generation: number | null): Promise<PolicyText> {
+    return this.#parts.policies.text(generation);
+  }
+
+  diff(from: number, to: number): Promise<PolicyDifference> {
+    return this.#parts.policies.diff(from, to);
   }
 
   plan(source: PolicySource): Promise<PlanResult> {
@@ -110,6 +137,7 @@ export class Wall implements NodeService {
       },
       counters: this.#total(this.#portCounts().values()),
       sync: null,
+      confirm: policies.confirmation,
     };
   }
 
@@ -186,8 +214,19 @@ export class Wall implements NodeService {
     this.#parts.logFeed.watch(onRecord, signal);
   }
 
+  watchEvents(onEvent: (event: NodeEvent) => void, signal: AbortSignal): void {
+    this.#parts.events.watch(onEvent, signal);
+  }
+
   close(): void {
     this.#sets.close();
+  }
+
+  #tellInstalled(result: ApplyResult, by: Caller, why: string): void {
+    if (!result.installed) return;
+    const { generation, digest, rules, hosts, confirm } = result;
+    const fields = { generation, digest, rules, hosts, by, why, confirm };
+    this.#parts.log.info(fields, 'policy installed');
   }
 
   #isScreened(address: Uint8Array): boolean {

@@ -6,14 +6,24 @@ export const generationRecord = z.strictObject({
   /** Text of the policy as it was applied, and the name its positions carry. */
   text: z.string(),
   file: z.string(),
-  /** Who applied it. */
+  /** Who applied it: login name, and the user id of the process that asked. */
   by: z.string(),
+  uid: z.int().min(0).nullable().default(null),
   /** The operator's words about it, or ''. */
   why: z.string(),
   /** When, ISO 8601 in UTC. */
   at: z.iso.datetime(),
   /** Digest of the compiled plan. */
   digest: z.string(),
+  /** Lines of the policy that are rules. */
+  rules: z.int().min(0).optional(),
+  /** The time in which it had to be confirmed, and what judges if that does not come; null: none. */
+  trial: z
+    .strictObject({ seconds: z.number().positive(), fallback: z.int().min(1) })
+    .nullable()
+    .default(null),
+  /** False: it is on trial, or did not survive it. Never what a node comes back to. */
+  confirmed: z.boolean().default(true),
   /** Slot in the counters of every rule, by rule id; from 1. */
   ruleSlots: z.record(z.string(), z.int().min(1)),
   /** Bit of every dynamic group, by name. */

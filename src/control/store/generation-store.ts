@@ -40,11 +40,15 @@ export class GenerationStore<T extends { readonly generation: number }> {
 
   /** The installed generation, or undefined when none ever was. Throws StoreError. */
   async current(): Promise<T | undefined> {
+    const generation = await this.currentNumber();
+    return generation === 0 ? undefined : await this.read(generation);
+  }
+
+  /** Number of the installed generation; 0: none. Throws StoreError. */
+  async currentNumber(): Promise<number> {
     const path = this.#currentFile();
     const text = await readIfThere(path);
-    if (text === undefined) return undefined;
-    const { generation } = unwrap(path, text, currentContent);
-    return generation === 0 ? undefined : await this.read(generation);
+    return text === undefined ? 0 : unwrap(path, text, currentContent).generation;
   }
 
   /** One generation. Throws StoreError `missing` or `corrupt`. */
@@ -91,14 +95,17 @@ export class GenerationStore<T extends { readonly generation: number }> {
 
   /** Removes all but the last `keep` generations; never the current one. Returns what it removed. */
   async prune(keep: number = KEPT_GENERATIONS): Promise<number[]> {
-    const text = await readIfThere(this.#currentFile());
-    const current =
-      text === undefined ? 0 : unwrap(this.#currentFile(), text, currentContent).generation;
+    const current = await this.currentNumber();
     const others = (await this.list()).filter((generation) => generation !== current);
     const room = Math.max(0, keep - (current === 0 ? 0 : 1));
     const old = others.slice(0, Math.max(0, others.length - room));
     for (const generation of old) await remove(this.#file(generation));
     return old;
+  }
+
+  /** Removes a generation that never came to judge. */
+  async discard(generation: number): Promise<void> {
+    await remove(this.#file(generation));
   }
 
   #generations(): string {

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ApiServer } from '../../../src/control/api/server.js';
 import { bwctl, type Outcome, start } from './bwctl.js';
-import { FakeNode, MANY, RULE, record, STATE, TOTALS } from './fake-node.js';
+import { FakeNode, HISTORY, MANY, RULE, record, STATE, TOTALS } from './fake-node.js';
 
 let directory: string;
 let socket: string;
@@ -28,6 +28,7 @@ beforeEach(() => {
   node.asked.length = 0;
   node.installed = '';
   node.generation = 0;
+  node.trial = null;
   node.members.clear();
 });
 
@@ -57,14 +58,15 @@ describe('apply and plan', () => {
         '+ aquilante in mailin from any  policy.yaml:21',
         `${file}:7:3: warning: group lonely is empty`,
         'generation 1 installed: 1 rule added, 0 removed, 0 changed (42 rules, 6 hosts in all)',
+        '1234 live connections end',
         '',
       ].join('\n'),
     );
     expect(node.asked).toEqual([
       {
         apply: { text: 'hosts: {}', file },
-        by: expect.stringMatching(/^\S+ \(uid \d+\)$/),
-        why: 'ticket 4711',
+        by: { user: expect.stringMatching(/^\S+$/), uid: process.getuid!() },
+        options: { why: 'ticket 4711', dryRun: false, confirmSeconds: null, ifGeneration: null },
       },
     ]);
   });
@@ -80,6 +82,8 @@ describe('apply and plan', () => {
       warnings: [{ message: 'group lonely is empty', position: { file, line: 7, column: 3 } }],
       rules: 42,
       hosts: 6,
+      statesCut: 1234,
+      confirm: null,
     });
   });
 
@@ -99,6 +103,51 @@ describe('apply and plan', () => {
     expect((await ask('plan', file)).stdout).toMatch(/no differences\n$/);
     expect(await json('plan', file)).toMatchObject({ differs: false, changes: [] });
     expect((await ask('apply', file)).stdout).toMatch(/generation 1 stays/);
+  });
+
+  test('a dry run installs nothing and exits with 2 while there are differences', async () => {
+    const file = await policyFile('hosts: {}');
+    const { code, stdout } = await ask('apply', file, '--dry-run');
+    expect({ code, generation: node.generation }).toEqual({ code: 2, generation: 0 });
+    expect(stdout).toMatch(/1234 live connections would end\ngeneration 0 stays: a dry run\n$/);
+    expect(await ask('apply', file, '--dry-run', '-o', 'json')).toMatchObject({ code: 2 });
+    await ask('apply', file);
+    expect(await json('apply', file, '--dry-run')).toMatchObject({ installed: false });
+  });
+
+  test('apply --confirm says when it ends, status counts, confirm keeps it', async () => {
+    const file = await policyFile('hosts: {}');
+    const { stdout } = await ask('apply', file, '--confirm', '90', '--if-generation', '0');
+    expect(stdout).toMatch(/generation 0 comes back in 1m30s unless you run bwctl confirm\n$/);
+    expect(node.asked).toMatchObject([{ options: { confirmSeconds: 90, ifGeneration: 0 } }]);
+    expect(await json('status')).toMatchObject({ confirm: { deadline: 90, fallback: 0 } });
+    expect((await ask('status')).stdout).toContain('confirm: generation 0 comes back in 1m30s');
+    expect(await ask('confirm')).toMatchObject({
+      code: 0,
+      stdout: 'generation 1 confirmed: it stays\n',
+    });
+    expect(await json('status')).toMatchObject({ confirm: null });
+    expect(await ask('confirm')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'bwctl: no generation waits to be confirmed\n',
+    });
+  });
+
+  test('times and generations that are none', async () => {
+    const file = await policyFile('hosts: {}');
+    for (const words of [
+      ['--confirm', '0'],
+      ['--confirm', '100000'],
+      ['--confirm', 'soon'],
+      ['--if-generation', '-1'],
+      ['--if-generation', 'x'],
+    ]) {
+      const { code, stdout, stderr } = await ask('apply', file, ...words);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(/^bwctl: [^\n]+\n$/);
+    }
+    expect(node.asked).toEqual([]);
   });
 
   test('a wrong policy is one line that begins with its position', async () => {
@@ -182,7 +231,7 @@ describe('questions', () => {
     const status = (await json('status')) as Record<string, unknown>;
     expect(status).toEqual(await node.status());
     expect(Object.keys(status)).toEqual(
-      'node role mode generation policy attach states counters sync'.split(' '),
+      'node role mode generation policy attach states counters sync confirm'.split(' '),
     );
     const { stdout } = await ask('status');
     expect(stdout).toContain('node:    fw1, active, enforce');
@@ -265,6 +314,71 @@ describe('set', () => {
   });
 });
 
+describe('history', () => {
+  test('the list', async () => {
+    expect(await json('history')).toEqual(HISTORY);
+    expect((await ask('history')).stdout).toMatch(/^GENERATION .*\n +3 +current .*\n +2 +not conf/);
+  });
+
+  test('policy prints the text to the byte', async () => {
+    expect(await ask('policy', '2')).toMatchObject({ code: 0, stdout: '# policy 2\nhosts: {}' });
+    expect((await ask('policy')).stdout).toBe('# policy now\nhosts: {}');
+    expect(await json('policy', '2')).toEqual(await node.policyText(2));
+    expect(await ask('policy', '9')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'bwctl: generation 9 is not kept\n',
+    });
+  });
+
+  test('diff exits with 2 when there is a difference', async () => {
+    const { code, stdout } = await ask('diff', '1', '2');
+    expect({ code, stdout }).toEqual({
+      code: 2,
+      stdout: [
+        '- aquilante in mailin from any  policy.yaml:21',
+        '0 rules added, 1 removed, 0 changed',
+        '',
+      ].join('\n'),
+    });
+    const { code: jsonCode, stdout: text } = await ask('diff', '1', '2', '-o', 'json');
+    expect([jsonCode, JSON.parse(text)]).toEqual([2, await node.diff(1, 2)]);
+    expect(await ask('diff', '2', '2')).toMatchObject({ code: 0, stdout: 'no differences\n' });
+  });
+
+  test('rollback, to the one before or to any', async () => {
+    node.generation = 4;
+    expect((await ask('rollback')).stdout).toContain('generation 5 installed');
+    expect(await json('rollback', '2', '-m', 'too strict')).toMatchObject({ generation: 6 });
+    expect(node.asked).toMatchObject([
+      { rollback: null, by: { uid: process.getuid!() }, why: '' },
+      { rollback: 2, why: 'too strict' },
+    ]);
+    expect(await ask('rollback', '0')).toMatchObject({ code: 1, stdout: '' });
+  });
+});
+
+describe('watch events', () => {
+  test('JSON Lines with ts, until interrupted', async () => {
+    const child = start(['watch', 'events', '-o', 'json'], { BWCTL_SOCKET: socket });
+    const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+    while (node.eventWatchers.size === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const event = {
+      ts: '2026-11-22T03:00:00.000Z',
+      event: 'reverted',
+      generation: 3,
+      from: 2,
+      to: 1,
+    };
+    node.tell(event);
+    expect(JSON.parse((await lines.next()).value!)).toEqual(event);
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGINT');
+    expect(await ended).toBe(0);
+    while (node.eventWatchers.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+});
+
 describe('watch drops', () => {
   test('prints JSON Lines as they come, ends with 0 on an interrupt', async () => {
     const child = start(['watch', 'drops', '-o', 'json'], { BWCTL_SOCKET: socket });
@@ -312,9 +426,8 @@ describe('finding the node', () => {
     }
   });
 
-  test('options of later releases are not there', async () => {
-    for (const option of ['--confirm', '--dry-run', '--if-generation']) {
-      expect((await ask('apply', 'x.yaml', option)).stderr).toContain(`unknown option '${option}'`);
-    }
+  test('an option of a later release is not there', async () => {
+    const { stderr } = await ask('apply', 'x.yaml', '--reject');
+    expect(stderr).toContain("unknown option '--reject'");
   });
 });

@@ -1,15 +1,22 @@
 /** A node without a dataplane: canned answers, and a record of what was asked. */
+import type { NodeEvent } from '../../../src/control/events.js';
 import type {
+  ApplyOptions,
   ApplyResult,
+  Caller,
+  Confirmation,
   CountersResult,
   CounterTotals,
   ExplainQuery,
   ExplainResult,
+  HistoryEntry,
   LogRecord,
   MatrixResult,
   NodeService,
   PlanResult,
+  PolicyDifference,
   PolicySource,
+  PolicyText,
   PortInfo,
   RuleRef,
   SetInfo,
@@ -57,6 +64,31 @@ export const STATE: StateEntry = {
   rules: { out: null, in: RULE.id, transit: null },
 };
 
+export const HISTORY: HistoryEntry[] = [
+  {
+    generation: 3,
+    at: '2026-11-22T03:00:00.000Z',
+    who: { user: 'bridgewalld', uid: null },
+    why: 'revert of 2 to 1: it was not confirmed',
+    digest: 'd1'.repeat(32),
+    rules: 42,
+    file: 'policy.yaml',
+    current: true,
+    confirmed: true,
+  },
+  {
+    generation: 2,
+    at: '2026-11-22T02:59:00.000Z',
+    who: { user: 'alice', uid: 0 },
+    why: '',
+    digest: 'd2'.repeat(32),
+    rules: 1,
+    file: 'policy.yaml',
+    current: false,
+    confirmed: false,
+  },
+];
+
 /** The `n`th of a row of log records. */
 export function record(n: number): LogRecord {
   return {
@@ -88,16 +120,66 @@ export class FakeNode implements NodeService {
   members = new Map<string, number | null>();
   /** Callbacks of the watches that are on. */
   readonly watchers = new Set<(record: LogRecord) => void>();
+  readonly eventWatchers = new Set<(event: NodeEvent) => void>();
+  /** Seconds that the installed policy waits to be confirmed; null: it stays. */
+  trial: number | null = null;
 
-  async apply(source: PolicySource, by: string, why?: string): Promise<ApplyResult> {
-    this.asked.push({ apply: source, by, why });
+  async apply(source: PolicySource, by: Caller, options: ApplyOptions = {}): Promise<ApplyResult> {
+    this.asked.push({ apply: source, by, options });
     const planned = await this.plan(source);
-    if (planned.differs) {
+    const installed = planned.differs && options.dryRun !== true;
+    if (installed) {
       this.installed = source.text;
       this.generation += 1;
+      this.trial = options.confirmSeconds ?? null;
     }
-    const { generation } = this;
-    return { ...planned, generation, digest: 'd1'.repeat(32), installed: planned.differs };
+    return { ...planned, ...this.#result(), installed };
+  }
+
+  async confirm(by: Caller): Promise<number> {
+    this.asked.push({ confirm: by });
+    if (this.trial === null) {
+      throw new ServiceError('precondition', 'no generation waits to be confirmed');
+    }
+    this.trial = null;
+    return this.generation;
+  }
+
+  async rollback(generation: number | null, by: Caller, why?: string): Promise<ApplyResult> {
+    this.asked.push({ rollback: generation, by, why });
+    const planned = await this.plan({ text: 'older', file: 'policy.yaml' });
+    this.generation += 1;
+    return { ...planned, ...this.#result(), installed: true };
+  }
+
+  async history(): Promise<HistoryEntry[]> {
+    return HISTORY;
+  }
+
+  async policyText(generation: number | null): Promise<PolicyText> {
+    if (generation === 9) throw new ServiceError('not-found', 'generation 9 is not kept');
+    const text = `# policy ${generation ?? 'now'}\nhosts: {}`;
+    return { generation: generation ?? 2, file: 'policy.yaml', digest: 'd1'.repeat(32), text };
+  }
+
+  async diff(from: number, to: number): Promise<PolicyDifference> {
+    const differs = from !== to;
+    const changes = differs ? [{ kind: 'removed' as const, before: RULE, after: null }] : [];
+    return {
+      from: await this.policyText(from),
+      to: await this.policyText(to),
+      differs,
+      changes,
+    };
+  }
+
+  get confirmation(): Confirmation | null {
+    return this.trial === null ? null : { deadline: this.trial, fallback: this.generation - 1 };
+  }
+
+  #result() {
+    const { generation, confirmation: confirm } = this;
+    return { generation, digest: 'd1'.repeat(32), confirm };
   }
 
   async plan(source: PolicySource): Promise<PlanResult> {
@@ -110,7 +192,7 @@ export class FakeNode implements NodeService {
     const changes = differs ? [{ kind: 'added' as const, before: null, after: RULE }] : [];
     const position = { file: source.file, line: 7, column: 3 };
     const warnings = [{ message: 'group lonely is empty', position }];
-    return { differs, changes, warnings, rules: 42, hosts: 6 };
+    return { differs, changes, warnings, rules: 42, hosts: 6, statesCut: differs ? 1234 : 0 };
   }
 
   async explain(query: ExplainQuery): Promise<ExplainResult> {
@@ -147,6 +229,7 @@ export class FakeNode implements NodeService {
       states: { pending: 2, established: 7, max: 262144 },
       counters: TOTALS,
       sync: null,
+      confirm: this.confirmation,
     };
   }
 
@@ -228,6 +311,16 @@ export class FakeNode implements NodeService {
   watchDrops(onRecord: (record: LogRecord) => void, signal: AbortSignal): void {
     this.watchers.add(onRecord);
     signal.addEventListener('abort', () => this.watchers.delete(onRecord), { once: true });
+  }
+
+  watchEvents(onEvent: (event: NodeEvent) => void, signal: AbortSignal): void {
+    this.eventWatchers.add(onEvent);
+    signal.addEventListener('abort', () => this.eventWatchers.delete(onEvent), { once: true });
+  }
+
+  /** Makes an event, for everybody who watches. */
+  tell(event: NodeEvent): void {
+    for (const watcher of this.eventWatchers) watcher(event);
   }
 
   /** Makes log records, for everybody who watches. */

@@ -147,6 +147,12 @@ export class Bench {
     }
   }
 
+  /** Ends the daemon that was started last, and starts it anew. */
+  async restart(signal: NodeJS.Signals = 'SIGTERM'): Promise<Daemon> {
+    await this.#daemons.at(-1)?.end(signal);
+    return await this.start();
+  }
+
   /** Runs the daemon where it is expected to end by itself. */
   run(...args: string[]): Promise<Ended> {
     return this.wall.run([DAEMON, '--config', this.config, ...args]);

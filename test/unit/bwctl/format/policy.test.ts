@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { plain } from '../../../../src/bwctl/format/paint.js';
-import { formatApply, formatPlan } from '../../../../src/bwctl/format/policy.js';
+import { formatApply, formatDryRun, formatPlan } from '../../../../src/bwctl/format/policy.js';
 import type { PlanResult, RuleChange, RuleRef } from '../../../../src/control/service.js';
 
 const RULE: RuleRef = {
@@ -13,8 +13,11 @@ const RULE: RuleRef = {
   line: 9,
 };
 
+const GENERATION = { generation: 4, digest: 'd', installed: true, confirm: null };
+
 function planOf(...changes: RuleChange[]): PlanResult {
-  return { differs: changes.length > 0, changes, warnings: [], rules: 2, hosts: 1 };
+  const differs = changes.length > 0;
+  return { differs, changes, warnings: [], rules: 2, hosts: 1, statesCut: 0 };
 }
 
 test('a plan shows every change with its sign and place', () => {
@@ -44,11 +47,35 @@ test('an apply of a large policy shows the first changes', () => {
     const after = { ...RULE, line: i + 1 };
     return { kind: 'added' as const, before: null, after };
   });
-  const applied = { ...planOf(...changes), generation: 4, digest: 'd', installed: true };
+  const applied = { ...planOf(...changes), ...GENERATION };
   const lines = formatApply(applied, plain);
   expect(lines).toHaveLength(42);
   expect(lines.slice(-2)).toEqual([
     '  and 10 changes more',
     'generation 4 installed: 50 rules added, 0 removed, 0 changed (2 rules, 1 host in all)',
+  ]);
+});
+
+test('live connections that end are told', () => {
+  expect(formatPlan({ ...planOf(), differs: true, statesCut: 1 }, plain)).toEqual([
+    'no rule changed',
+    '1 live connection would end',
+  ]);
+  const applied = { ...planOf(), ...GENERATION, statesCut: 2 };
+  expect(formatApply(applied, plain)).toEqual([
+    'generation 4 installed: no rule changed (2 rules, 1 host in all)',
+    '2 live connections end',
+  ]);
+});
+
+test('a policy on trial says when it ends, a dry run that nothing was installed', () => {
+  const confirm = { deadline: 90, fallback: 3 };
+  const applied = { ...planOf(), ...GENERATION, confirm };
+  expect(formatApply(applied, plain).at(-1)).toBe(
+    'generation 3 comes back in 1m30s unless you run bwctl confirm',
+  );
+  expect(formatDryRun({ ...planOf(), ...GENERATION, installed: false }, plain)).toEqual([
+    'no differences',
+    'generation 4 stays: a dry run',
   ]);
 });

@@ -3,6 +3,9 @@ import { expect, test } from 'vitest';
 import {
   decodeApply,
   decodeCounters,
+  decodeDifference,
+  decodeEntry,
+  decodeEvent,
   decodeExplain,
   decodeFilter,
   decodeMember,
@@ -15,6 +18,9 @@ import { apiDefinition } from '../../../../src/control/api/definition.js';
 import {
   encodeApply,
   encodeCounters,
+  encodeDifference,
+  encodeEntry,
+  encodeEvent,
   encodeExplain,
   encodeFilter,
   encodeMember,
@@ -23,6 +29,8 @@ import {
   encodeState,
   encodeStatus,
 } from '../../../../src/control/api/encode.js';
+
+import type { NodeEvent } from '../../../../src/control/events.js';
 
 const { v1 } = apiDefinition();
 
@@ -77,19 +85,21 @@ const totals = fc.record({
 });
 const attach = fc.record({ port: text, side, mode: text, why: text });
 
+const confirmation = fc.record({ deadline: seconds, fallback: u32 });
+const caller = fc.record({ user: text, uid: maybe(u32) });
+const change = fc.record({
+  kind: fc.constantFrom('added' as const, 'removed' as const, 'changed' as const),
+  before: maybe(rule),
+  after: maybe(rule),
+});
+
 test('apply', () => {
   const shapes = fc.record({
     generation: u32,
     digest: text,
     installed: fc.boolean(),
     differs: fc.boolean(),
-    changes: fc.array(
-      fc.record({
-        kind: fc.constantFrom('added' as const, 'removed' as const, 'changed' as const),
-        before: maybe(rule),
-        after: maybe(rule),
-      }),
-    ),
+    changes: fc.array(change),
     warnings: fc.array(
       fc.record({
         message: text,
@@ -98,6 +108,8 @@ test('apply', () => {
     ),
     rules: u32,
     hosts: u32,
+    statesCut: counter,
+    confirm: maybe(confirmation),
   });
   roundTrip(shapes, v1.ApplyResponse, encodeApply, decodeApply);
 });
@@ -137,8 +149,44 @@ test('status', () => {
         digestsMatch: fc.boolean(),
       }),
     ),
+    confirm: maybe(confirmation),
   });
   roundTrip(shapes, v1.StatusResponse, encodeStatus, decodeStatus);
+});
+
+test('history', () => {
+  const shapes = fc.record({
+    generation: u32,
+    at: text,
+    who: caller,
+    why: text,
+    digest: text,
+    rules: u32,
+    file: text,
+    current: fc.boolean(),
+    confirmed: fc.boolean(),
+  });
+  roundTrip(shapes, v1.HistoryEntry, encodeEntry, decodeEntry);
+});
+
+test('the difference of two generations', () => {
+  const policy = fc.record({ generation: u32, file: text, digest: text, text });
+  const shapes = fc.record({
+    from: policy,
+    to: policy,
+    differs: fc.boolean(),
+    changes: fc.array(change),
+  });
+  roundTrip(shapes, v1.DiffResponse, encodeDifference, decodeDifference);
+});
+
+test('events of any kind', () => {
+  const value = fc.oneof(text, fc.boolean(), fc.double({ noNaN: true }));
+  const field = name.filter((each) => each !== 'ts' && each !== 'event');
+  const shapes = fc
+    .tuple(text, text, fc.dictionary(field, value, { noNullPrototype: true }))
+    .map(([ts, event, fields]) => ({ ...fields, ts, event }) as NodeEvent);
+  roundTrip(shapes, v1.Event, encodeEvent, decodeEvent);
 });
 
 test('counters', () => {

@@ -1,0 +1,112 @@
+/** The generations of the store, as operators ask for them. */
+import { diffRules, PolicyError } from '../policy/index.js';
+import {
+  type HistoryEntry,
+  type PolicyDifference,
+  type PolicyText,
+  ServiceError,
+} from '../service.js';
+import { type GenerationRecord, type GenerationStore, StoreError } from '../store/index.js';
+import { recompile, ruleChange } from './records.js';
+
+type Summary = Omit<HistoryEntry, 'current'>;
+
+export class History {
+  readonly #store: GenerationStore<GenerationRecord>;
+  readonly #warn: (message: string) => void;
+  /** Records are large and do not change once they are confirmed. */
+  readonly #known = new Map<number, Summary>();
+
+  constructor(store: GenerationStore<GenerationRecord>, warn: (message: string) => void) {
+    this.#store = store;
+    this.#warn = warn;
+  }
+
+  /** The latest first; `judging` is the generation to mark. What cannot be read is left out. */
+  async list(judging: number): Promise<HistoryEntry[]> {
+    const entries: HistoryEntry[] = [];
+    for (const generation of (await this.#store.list()).reverse()) {
+      const summary = await this.#summary(generation);
+      if (summary !== null) entries.push({ ...summary, current: generation === judging });
+    }
+    return entries;
+  }
+
+  /** @throws ServiceError `not-found`, `internal` */
+  async text(generation: number): Promise<PolicyText> {
+    const { text, file, digest } = await this.record(generation);
+    return { generation, file, digest, text };
+  }
+
+  /** @throws ServiceError `not-found`, `internal` */
+  async diff(from: number, to: number): Promise<PolicyDifference> {
+    const [before, after] = [await this.record(from), await this.record(to)];
+    const changes = diffRules(this.#plan(before), this.#plan(after)).map(ruleChange);
+    return {
+      from: await this.text(from),
+      to: await this.text(to),
+      differs: changes.length > 0 || before.digest !== after.digest || before.text !== after.text,
+      changes,
+    };
+  }
+
+  /**
+   * The last confirmed generation before this one that had another policy.
+   * @throws ServiceError `precondition` when there is none
+   */
+  async before({ generation, text, digest }: GenerationRecord): Promise<GenerationRecord> {
+    for (const earlier of (await this.#store.list()).reverse()) {
+      if (earlier >= generation) continue;
+      const summary = await this.#summary(earlier);
+      if (summary === null || !summary.confirmed) continue;
+      const record = await this.record(earlier);
+      if (record.digest !== digest || record.text !== text) return record;
+    }
+    throw new ServiceError('precondition', 'there is no other policy before to go back to');
+  }
+
+  /** @throws ServiceError `not-found`, `internal` */
+  async record(generation: number): Promise<GenerationRecord> {
+    try {
+      return await this.#store.read(generation);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      if (error.code !== 'missing') throw new ServiceError('internal', error.message);
+      throw new ServiceError('not-found', `generation ${generation} is not kept`);
+    }
+  }
+
+  #plan(record: GenerationRecord) {
+    try {
+      return recompile(record);
+    } catch (error) {
+      if (!(error instanceof PolicyError)) throw error;
+      throw new ServiceError('internal', `generation ${record.generation}: ${error.message}`);
+    }
+  }
+
+  async #summary(generation: number): Promise<Summary | null> {
+    const known = this.#known.get(generation);
+    if (known !== undefined) return known;
+    try {
+      const record = await this.#store.read(generation);
+      const { at, by, uid, why, digest, rules, ruleSlots, file, confirmed } = record;
+      const summary: Summary = {
+        generation,
+        at,
+        who: { user: by, uid },
+        why,
+        digest,
+        rules: rules ?? Object.keys(ruleSlots).length,
+        file,
+        confirmed,
+      };
+      if (confirmed) this.#known.set(generation, summary);
+      return summary;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.#warn(error.message);
+      return null;
+    }
+  }
+}

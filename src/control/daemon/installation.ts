@@ -1,0 +1,285 @@
+/**
+ * What judges in the kernel and what is known of it here: the installed policy, and while that is on
+ * trial the one that comes back. Callers see to it that no two calls overlap.
+ */
+import {
+  DataplaneError,
+  type Installer,
+  NO_POLICY_NUMBERS,
+  type Numbering,
+  type Prepared,
+  type Sets,
+  SlotsExhaustedError,
+} from '../dataplane/index.js';
+import { type Plan, PolicyError } from '../policy/index.js';
+import { type Confirmation, ServiceError } from '../service.js';
+import { type GenerationRecord, type GenerationStore, StoreError } from '../store/index.js';
+import type { EventSink } from './event-bus.js';
+import {
+  type ActivePolicy,
+  activeOf,
+  ITSELF,
+  numberingOf,
+  recompile,
+  storedNumbers,
+} from './records.js';
+import { RuleIndex } from './rules.js';
+import { TrialTimer } from './trial-timer.js';
+
+/** How the policy came to be the installed one when the daemon started. */
+export type Restoration =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'adopted'; readonly generation: number }
+  | { readonly kind: 'reverted'; readonly generation: number; readonly why: string }
+  | { readonly kind: 'reinstalled'; readonly generation: number; readonly why: string }
+  | { readonly kind: 'unknown'; readonly generation: number; readonly why: string };
+
+export interface InstallationDeps {
+  readonly installer: Installer;
+  readonly sets: Sets;
+  readonly store: GenerationStore<GenerationRecord>;
+  readonly events: EventSink;
+  /** Told about what went wrong after a switch, when it no longer changes the outcome. */
+  readonly warn: (message: string) => void;
+  /** Called when a trial is over: `settle` is due. */
+  readonly onTrialOver: () => Promise<unknown>;
+}
+
+/** Where a policy comes from: what its record takes over. */
+export type Origin = Pick<GenerationRecord, 'text' | 'file' | 'resolved'>;
+
+/** What is new about a record of a policy that is installed. */
+export type Occasion = Pick<GenerationRecord, 'by' | 'uid' | 'why'> & {
+  readonly trial?: GenerationRecord['trial'];
+};
+
+export class Installation {
+  readonly #deps: InstallationDeps;
+  readonly #timer: TrialTimer;
+  #active: ActivePolicy | null = null;
+  #fallback: ActivePolicy | null = null;
+  #index = new RuleIndex(null);
+
+  constructor(deps: InstallationDeps) {
+    this.#deps = deps;
+    this.#timer = new TrialTimer(deps.onTrialOver, deps.warn);
+  }
+
+  get active(): ActivePolicy | null {
+    return this.#active;
+  }
+
+  /** What judges again if the active policy is not confirmed; null: that is not on trial. */
+  get fallback(): ActivePolicy | null {
+    return this.#fallback;
+  }
+
+  get index(): RuleIndex {
+    return this.#index;
+  }
+
+  /** Generation that judges, by what the kernel says; 0: none. */
+  get generation(): number {
+    return this.#deps.installer.judging().generation;
+  }
+
+  /** Null: the installed policy stays. */
+  get confirmation(): Confirmation | null {
+    const { trial } = this.#deps.installer.current();
+    if (trial === null || this.#fallback === null) return null;
+    const deadline = this.#deps.installer.secondsLeft(trial);
+    return { deadline, fallback: this.#fallback.generation };
+  }
+
+  /** Numbers that the installed policy has in the maps. */
+  get held(): Numbering {
+    return this.#active?.numbering ?? NO_POLICY_NUMBERS;
+  }
+
+  /**
+   * On disk first, then the switch, then the word that it is current: see GenerationStore.write.
+   * @throws ServiceError, with nothing changed
+   */
+  async install(
+    plan: Plan,
+    { text, file, resolved }: Origin,
+    held: Numbering,
+    { trial = null, ...occasion }: Occasion,
+  ): Promise<GenerationRecord> {
+    const generation = await this.#next();
+    const prepared = this.#prepare(plan, generation, held, trial !== null);
+    const record: GenerationRecord = {
+      generation,
+      text,
+      file,
+      resolved,
+      ...occasion,
+      at: new Date().toISOString(),
+      digest: plan.digest,
+      rules: plan.rules.length,
+      ...storedNumbers(prepared),
+      trial,
+      confirmed: trial === null,
+    };
+    await this.#deps.store.write(record);
+    await this.#deps.sets.clear(prepared.freshBits);
+    this.#deps.installer.install(prepared, trial?.seconds ?? null);
+    this.#activate(activeOf(record, plan), trial === null ? null : this.#active);
+    if (trial === null) await this.#afterSwitch(record);
+    return record;
+  }
+
+  /** Keeps the generation on trial. False: too late, `settle` is due. */
+  async confirm(active: ActivePolicy): Promise<boolean> {
+    if (!this.#deps.installer.confirm()) return false;
+    this.#activate(active);
+    await this.#afterSwitch(active.record);
+    return true;
+  }
+
+  /**
+   * Once the packet path has taken back the generation on trial: makes it formal, as the next
+   * generation. Returns whether it did.
+   */
+  async settle(): Promise<boolean> {
+    const [active, fallback] = [this.#active, this.#fallback];
+    if (active === null || fallback === null) return false;
+    const { trial } = this.#deps.installer.current();
+    const left = trial === null ? 0 : this.#deps.installer.secondsLeft(trial);
+    if (left > 0) {
+      this.#timer.start(left);
+      return false;
+    }
+    const [from, to] = [active.generation, fallback.generation];
+    const why = `revert of ${from} to ${to}: it was not confirmed`;
+    const { plan, record, numbering } = fallback;
+    const occasion = { by: ITSELF.user, uid: ITSELF.uid, why };
+    const { generation } = await this.install(plan, record, numbering, occasion);
+    this.#deps.events.emit('reverted', { generation, from, to });
+    this.#deps.warn(`generation ${generation}: ${why}`);
+    return true;
+  }
+
+  /**
+   * At start: knows again what judges in the kernel, or installs the last policy of the store as a
+   * new generation when nothing does or when it cannot be told what does.
+   */
+  async restore(): Promise<Restoration> {
+    const { installer, store } = this.#deps;
+    const running = installer.current();
+    installer.retire(running.slot);
+    if (running.generation === 0) return await this.#reinstall('nothing was loaded');
+    try {
+      await this.#discardAfter(running.generation);
+      const record = await store.read(running.generation);
+      if (running.trial !== null) {
+        return await this.#adoptTrial(record, running.trial.fallback.generation);
+      }
+      this.#activate(known(record));
+      await this.#keep(record);
+      return { kind: 'adopted', generation: running.generation };
+    } catch (error) {
+      if (!(error instanceof StoreError || error instanceof PolicyError)) throw error;
+      return await this.#reinstall(error.message);
+    }
+  }
+
+  close(): void {
+    this.#timer.stop();
+  }
+
+  /** More than any that was ever switched to, confirmed or not. */
+  async #next(): Promise<number> {
+    const { store, installer } = this.#deps;
+    const stored = (await store.list()).at(-1) ?? 0;
+    const current = await store.currentNumber().catch(() => 0);
+    return Math.max(stored, current, installer.current().generation) + 1;
+  }
+
+  #prepare(plan: Plan, generation: number, held: Numbering, reserve: boolean): Prepared {
+    try {
+      return this.#deps.installer.prepare(plan, generation, held, reserve);
+    } catch (error) {
+      if (error instanceof SlotsExhaustedError) {
+        const why = `both policies together have too many rules or groups (${error.message})`;
+        throw new ServiceError('invalid', why);
+      }
+      if (!(error instanceof DataplaneError)) throw error;
+      throw new ServiceError('invalid', error.message);
+    }
+  }
+
+  /** What is said on disk of a generation that stays. */
+  async #afterSwitch(record: GenerationRecord): Promise<void> {
+    try {
+      await this.#keep(record);
+      await this.#deps.store.prune();
+    } catch (error) {
+      this.#deps.warn(`generation ${record.generation} is installed, but: ${String(error)}`);
+    }
+  }
+
+  async #keep(record: GenerationRecord): Promise<void> {
+    const { store } = this.#deps;
+    if (!record.confirmed) await store.write({ ...record, confirmed: true });
+    await store.setCurrent(record.generation);
+  }
+
+  #activate(active: ActivePolicy, fallback: ActivePolicy | null = null): void {
+    this.#active = active;
+    this.#fallback = fallback;
+    const before = fallback && new RuleIndex(fallback.plan, fallback.numbering);
+    this.#index = new RuleIndex(active.plan, active.numbering, before);
+    const { trial } = this.#deps.installer.current();
+    if (fallback === null || trial === null) this.#timer.stop();
+    else this.#timer.start(this.#deps.installer.secondsLeft(trial));
+  }
+
+  async #adoptTrial(record: GenerationRecord, fallback: number): Promise<Restoration> {
+    const { generation } = record;
+    this.#activate(known(record), known(await this.#deps.store.read(fallback)));
+    if (!(await this.settle())) return { kind: 'adopted', generation };
+    const why = `generation ${generation} was not confirmed`;
+    return { kind: 'reverted', generation: this.generation, why };
+  }
+
+  /** What was put on disk and never switched to. */
+  async #discardAfter(generation: number): Promise<void> {
+    const { store } = this.#deps;
+    for (const later of await store.list()) {
+      if (later > generation) await store.discard(later);
+    }
+  }
+
+  async #reinstall(why: string): Promise<Restoration> {
+    const { generation } = this;
+    try {
+      const record = await this.#deps.store.current();
+      if (record === undefined) {
+        return generation === 0 ? { kind: 'none' } : { kind: 'unknown', generation, why };
+      }
+      const plan = recompile(record);
+      const words = `${record.generation} again: ${why}`;
+      const occasion = { by: ITSELF.user, uid: ITSELF.uid, why: words };
+      const next = await this.install(plan, record, numberingOf(record), occasion);
+      return { kind: 'reinstalled', generation: next.generation, why };
+    } catch (error) {
+      const expected = [StoreError, PolicyError, ServiceError, DataplaneError];
+      if (!expected.some((kind) => error instanceof kind)) throw error;
+      return { kind: 'unknown', generation, why: (error as Error).message };
+    }
+  }
+}
+
+/** @throws StoreError, PolicyError */
+function known(record: GenerationRecord): ActivePolicy {
+  const plan = recompile(record);
+  if (plan.digest !== record.digest) {
+    throw new StoreError(
+      'corrupt',
+      `generation ${record.generation}`,
+      'its text compiles to something else than what was installed',
+    );
+  }
+  return activeOf(record, plan);
+}

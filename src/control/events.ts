@@ -1,0 +1,45 @@
+/** What a node tells about itself: the vocabulary of `watch events`. Kinds and fields are only ever added. */
+
+/** Fields of every kind of event; a part that has something new to tell adds its kind here. */
+export interface EventFields {
+  /** A policy was installed. `confirm`: seconds in which it must be confirmed; 0: it stays. */
+  applied: {
+    generation: number;
+    digest: string;
+    user: string;
+    uid?: number;
+    why: string;
+    confirm: number;
+  };
+  confirmed: { generation: number; user: string; uid?: number };
+  /** `from` was not confirmed in time: the policy of `to` judges, as `generation`. */
+  reverted: { generation: number; from: number; to: number };
+  /** An operator went back to the policy of `to`. */
+  'rolled-back': {
+    generation: number;
+    from: number;
+    to: number;
+    user: string;
+    uid?: number;
+    why: string;
+  };
+  /** Connections found no room; `count` is how many of them this event stands for. */
+  'table-full': { port: string; count: number };
+  'mac-moved': { mac: string; fromPort: string; toPort: string; vlan: string };
+  /** A live connection ended because the policy no longer allows it. */
+  'state-cut': { proto: string; low: string; high: string; reason: string };
+  /** Log records that netfilter made and that nobody got. */
+  'log-lost': { count: number };
+  /** Events of the packet path that never got here. */
+  'events-lost': { count: number };
+  'daemon-started': { node: string; generation: number; policy: string };
+}
+
+export type EventKind = keyof EventFields;
+
+export type EventValue = string | number | boolean;
+
+/** One event, as it is shown: `ts` is ISO 8601, `event` its kind, the rest its fields. */
+export type NodeEvent = { readonly ts: string; readonly event: string } & Readonly<
+  Record<string, EventValue>
+>;
