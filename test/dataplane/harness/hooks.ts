@@ -141,6 +141,7 @@ export interface Explanation {
   readonly rules: Required<RuleIds>;
   readonly log: boolean;
   readonly phase: number;
+  readonly generation: number;
 }
 
 const ACTIONS: Record<number, ActionName> = {
@@ -179,6 +180,7 @@ export class Explainer {
         deny: this.#wall.ruleId(verdict.ruleDeny),
       },
       log: (verdict.flags & VerdictFlags.LOG) !== 0,
+      generation: verdict.generation,
       phase: verdict.phase,
     };
   }

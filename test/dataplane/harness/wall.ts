@@ -138,6 +138,28 @@ export class TestWall implements Disposable {
     this.#installer.install(prepared);
   }
 
+  /** Installs a plan that gives way to the one before after so many seconds of the wall's clock. */
+  installOnTrial(plan: Plan, seconds: number): void {
+    this.#plan = undefined;
+    const held = this.#numbering;
+    const prepared = this.#installer.prepare(plan, ++this.#generation, held, true);
+    this.#numbering = {
+      ruleSlots: new Map([...held.ruleSlots, ...prepared.ruleSlots]),
+      groupBits: new Map([...held.groupBits, ...prepared.groupBits]),
+    };
+    this.#installer.install(prepared, seconds);
+  }
+
+  /** Keeps the plan that is on trial; false when it is too late. */
+  confirm(): boolean {
+    return this.#installer.confirm();
+  }
+
+  /** Number of the generation that was installed last. */
+  get generation(): number {
+    return this.#generation;
+  }
+
   /** Adds a member of a dynamic group, with the second at which it expires, or removes it. */
   setMember(group: string, address: string, change: { expires?: number } | 'remove'): void {
     const bit = this.#numbering.groupBits.get(group);
