@@ -13,17 +13,19 @@ import {
 } from '../dataplane/index.js';
 import { WallTable } from '../netfilter/index.js';
 import { lockNode } from './lock.js';
+import { checkOwnership } from './ownership.js';
 
 /**
  * Takes the wall of a node down; it may be done again, and on a node that never ran. A daemon that
- * runs must be stopped first.
+ * runs must be stopped first, and ports of another node stay as they are.
  */
 export async function detachWall(config: NodeConfig): Promise<void> {
   checkKernel();
-  const release = await lockNode(config.node, config.pins);
+  const release = await lockNode(config);
   try {
-    await prepareSocket(config.api.socket);
     using links = new Links();
+    await checkOwnership(config, links);
+    await prepareSocket(config.api.socket);
     await dismantle(config, links);
     await rm(config.api.socket, { force: true });
   } finally {

@@ -45,6 +45,7 @@ import { PortTable } from './guard/port-table.js';
 import type { Restoration } from './installation.js';
 import { lockNode } from './lock.js';
 import { LogFeed } from './log-feed.js';
+import { checkOwnership } from './ownership.js';
 import { Policies } from './policies.js';
 import { countCut } from './states-cut.js';
 import { Wall } from './wall.js';
@@ -100,11 +101,12 @@ async function start(
   leases: Leases,
 ): Promise<RunningWall> {
   checkKernel();
-  leases.add(await lockNode(config.node, config.pins));
-  await prepareSocket(config.api.socket);
-  checkPins(config.pins);
+  leases.add(await lockNode(config));
   const links = new Links();
   leases.add(() => links.close());
+  await checkOwnership(config, links);
+  await prepareSocket(config.api.socket);
+  checkPins(config.pins);
 
   const pins = new PinSet(config.pins, config.node);
   const logFeed = new LogFeed();

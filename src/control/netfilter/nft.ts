@@ -132,8 +132,8 @@ export function parseCounters(json: string): [name: string, packets: number][] {
   });
 }
 
-/** Output of a listing, or undefined when there is no such table. */
-async function nftIfThere(args: readonly string[]): Promise<string | undefined> {
+/** Output of a listing, or undefined when there is no such table. Throws NftError. */
+export async function nftIfThere(args: readonly string[]): Promise<string | undefined> {
   try {
     return await nft(args);
   } catch (error) {
@@ -152,7 +152,8 @@ async function listing(node: string): Promise<string> {
   return parts.join('');
 }
 
-function nft(args: readonly string[], input = ''): Promise<string> {
+/** Output of one run of nft. Throws NftError. */
+export function nft(args: readonly string[], input = ''): Promise<string> {
   const env = { ...process.env, LC_ALL: 'C', PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
   return new Promise((resolve, reject) => {
     const child = spawn('nft', args, { env, stdio: 'pipe' });

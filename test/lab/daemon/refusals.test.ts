@@ -11,7 +11,8 @@ describe('what a daemon refuses, in one line and before it touches anything', ()
   function surroundings(): string {
     return [
       bench.wall.exec('nft', '-s', 'list', 'ruleset'),
-      bench.wall.ip('-o', 'link').replaceAll(/\\.*$/gm, ''),
+      // The kernel takes its time to find out that a bridge is up.
+      bench.wall.ip('-o', 'link').replaceAll(/\\.*$| state \S+/gm, ''),
       bench.wall.exec('tc', 'qdisc'),
       bench.wall.exec('find', bench.pins),
       bench.wall.exec('sh', '-c', 'cat /proc/sys/net/ipv6/conf/*/disable_ipv6'),
@@ -143,5 +144,40 @@ describe('what a daemon refuses, in one line and before it touches anything', ()
     expect(await bench.api.status()).toMatchObject({ node: 'fw-1' });
     expect(await daemon.end('SIGTERM')).toBe(0);
     expect((await bench.run('--detach')).status).toBe(0);
+  });
+
+  it('bridge or ports of another node, whether its daemon lives or has died', async () => {
+    const first = readFileSync(bench.config, 'utf8');
+    const daemon = await bench.start();
+    const second = bench.secondNode(6);
+    const own = readFileSync(second, 'utf8');
+    const trespasses = [
+      { text: own.replace('br9', 'br0'), busy: 'bridge br0', what: 'port (up0|dn0) of bridge br0' },
+      { text: own.replace('dn9', 'dn0'), busy: 'port dn0', what: 'port dn0' },
+      { text: first.replace('fw-1', 'fw-2'), busy: 'bridge br0', what: 'port up0' },
+    ];
+    const everyWay = async (line: (trespass: (typeof trespasses)[number]) => RegExp) => {
+      for (const trespass of trespasses) {
+        writeFileSync(second, trespass.text);
+        for (const more of [[], ['--force'], ['--detach']]) {
+          const before = surroundings();
+          const ended = await bench.wall.run([DAEMON, '--config', second, ...more]);
+          expect([ended.status, ended.stderr]).toEqual([1, expect.stringMatching(line(trespass))]);
+          expect(surroundings()).toBe(before);
+        }
+      }
+    };
+    await everyWay(
+      ({ busy }) => new RegExp(`^bridgewalld: ${busy} is held by node fw-1, [^\n]*\n$`),
+    );
+    await daemon.end('SIGKILL');
+    await everyWay(
+      ({ what }) =>
+        new RegExp(
+          `^bridgewalld: ${what} belongs to node fw-1; [^\n]*bridgewalld --detach[^\n]*\n$`,
+        ),
+    );
+    expect((await bench.run('--detach')).status).toBe(0);
+    bench.wall.ip('link', 'delete', 'up9');
   });
 });
