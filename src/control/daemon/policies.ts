@@ -201,7 +201,7 @@ export class Policies {
     if (fallback !== null) {
       if (wanted === null || wanted === fallback.generation) return fallback.record;
       const what = `generation ${this.generation} waits to be confirmed`;
-      throw new ServiceError('precondition', `${what}: there is only the one before to go back to`);
+      throw new ServiceError('precondition', `${what}: only the one before can be gone back to`);
     }
     if (wanted === this.generation) {
       throw new ServiceError('precondition', `generation ${wanted} is the installed one`);

@@ -147,6 +147,11 @@ export class Bench {
     }
   }
 
+  /** Kills the daemon that was started last, without a word. */
+  async kill(): Promise<void> {
+    await this.#daemons.at(-1)?.end('SIGKILL');
+  }
+
   /** Ends the daemon that was started last, and starts it anew. */
   async restart(signal: NodeJS.Signals = 'SIGTERM'): Promise<Daemon> {
     await this.#daemons.at(-1)?.end(signal);
