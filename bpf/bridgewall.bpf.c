@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The dataplane as one object. Entry points: xdp.h, tc.h, gate.h, sweep.h; the walk of a frame: judge.h;
+ * The dataplane as one object. Entry points: xdp.h, tc.h, gate.h, txfailed.h, sweep.h; the walk of a frame: judge.h;
  * what user space shares: layout.h and reasons.h.
  */
 #include <linux/bpf.h>
@@ -8,6 +8,7 @@
 #include "xdp.h"
 #include "tc.h"
 #include "gate.h"
+#include "txfailed.h"
 #include "sweep.h"
 
 struct reason_text {

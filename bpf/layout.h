@@ -292,6 +292,7 @@ enum outcome {
 	OUTCOME_FORWARDED,
 	OUTCOME_PASSED,
 	OUTCOME_ANSWERED,
+	OUTCOME_TX_FAILED,	/* forwarded to this port, and not sent */
 	OUTCOME_LOG_SUPPRESSED,	/* log records not made, over log_rate or with no way to carry them */
 	OUTCOME_DROP = 16,	/* + enum reason */
 };

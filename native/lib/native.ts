@@ -116,6 +116,7 @@ export interface NativeProgram {
     batchSize: number,
   ): { retval: number; data: Buffer; ctx: Buffer; durationNs: number };
   attachXdp(ifindex: number, generic: boolean): number;
+  attachTracing(): number;
   attachTcx(ifindex: number, egress: boolean): number;
   attachIter(mapFd: number): number;
   pin(path: string): void;

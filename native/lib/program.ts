@@ -104,6 +104,11 @@ export class BpfProgram implements Disposable {
     return BpfLink.own(this.#native.attachXdp(ifindex, mode === 'generic'));
   }
 
+  /** Attaches a program of section `tp_btf` to the tracepoint that its section names. */
+  attachTracing(): BpfLink {
+    return BpfLink.own(this.#native.attachTracing());
+  }
+
   /**
    * Attaches a tc program to an interface before all others there, without a qdisc: tcx, which Linux
    * has since 6.6. An older one refuses with `EINVAL`.

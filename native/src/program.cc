@@ -38,6 +38,7 @@ Napi::Function Program::Define(Napi::Env env) {
                          InstanceMethod<&Program::TestRun>("testRun"),
                          InstanceMethod<&Program::AttachXdp>("attachXdp"),
                          InstanceMethod<&Program::AttachTcx>("attachTcx"),
+                         InstanceMethod<&Program::AttachTracing>("attachTracing"),
                          InstanceMethod<&Program::AttachIter>("attachIter"),
                          InstanceMethod<&Program::Pin>("pin"),
                          InstanceMethod<&Program::Close>("close"),
@@ -162,6 +163,15 @@ Napi::Value Program::AttachTcx(const Napi::CallbackInfo& info) {
     ThrowErrno(env, What("attach tcx") + " to interface " + std::to_string(ifindex), error,
                log.text());
   }
+  return Napi::Number::New(env, link);
+}
+
+Napi::Value Program::AttachTracing(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  int fd = Open(env);
+  LogCapture log;
+  int link = bpf_raw_tracepoint_open(nullptr, fd);
+  if (link < 0) ThrowErrno(env, What("attach tracepoint"), -link, log.text());
   return Napi::Number::New(env, link);
 }
 

@@ -20,6 +20,8 @@ class Program : public Napi::ObjectWrap<Program> {
   // attachXdp(ifindex, generic), attachTcx(ifindex, egress) and attachIter(mapFd | -1) ->
   // descriptor of the link.
   Napi::Value AttachXdp(const Napi::CallbackInfo& info);
+  // attachTracing() -> descriptor of the link.
+  Napi::Value AttachTracing(const Napi::CallbackInfo& info);
   Napi::Value AttachTcx(const Napi::CallbackInfo& info);
   Napi::Value AttachIter(const Napi::CallbackInfo& info);
   void Pin(const Napi::CallbackInfo& info);

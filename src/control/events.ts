@@ -32,6 +32,10 @@ export interface EventFields {
   'log-lost': { count: number };
   /** Events of the packet path that never got here. */
   'events-lost': { count: number };
+  /** Something of the wall that somebody had changed is as it must be again; `by`: a process, where known. */
+  repaired: { thing: string; port: string; what: string; by: string };
+  /** The device of a port is gone; `repaired` tells of its return. */
+  'port-gone': { port: string };
   'daemon-started': { node: string; generation: number; policy: string };
 }
 

@@ -179,7 +179,7 @@ async function start(
   sweeper.start();
 
   const guardian = new Guardian({
-    ...{ config, log, links, dataplane, table, mode: mode.mode },
+    ...{ config, log, links, dataplane, table, mode: mode.mode, events: bus },
     ports: portTable,
     bridgeMac: prepared.bridge.mac,
     attach: { pins, keepVlanTags: vlanTagKeeper(log) },

@@ -24,6 +24,7 @@ import type { NumberedPort } from './ports.js';
 
 /** Where the tc program hangs on a port: fixed, so that it can be found again. */
 const TC = { direction: 'ingress', handle: 0xb1, priority: 1 } as const;
+const TRACING = ['redirect_failed', 'transmit_failed'] as const;
 const GATE = { ...TC, direction: 'egress' } as const;
 
 /** What attaching needs of the machine besides the dataplane. */
@@ -52,6 +53,7 @@ export async function attachAll(
   deps: AttachDeps,
 ): Promise<ModeReason> {
   dropOldLinks(ports, deps.pins);
+  attachTracing(dataplane, deps.pins);
   for (const ifindex of gone) detachTcProgram(ifindex);
   for (const port of ports) {
     attachFilter(dataplane, port, 'tc_wall');
@@ -199,6 +201,17 @@ function attachXdp(dataplane: Dataplane, port: NumberedPort, mode: XdpMode, pins
   }
   using link = program.attachXdp(port.ifindex, mode);
   link.pin(path);
+}
+
+/** What counts frames that were not sent. Returns the programs that were missing and are there now. */
+export function attachTracing(dataplane: Dataplane, pins: PinSet): string[] {
+  return TRACING.filter((name) => {
+    const path = pins.tracing(name);
+    if (existsSync(path)) return false;
+    using link = dataplane.program(name).attachTracing();
+    link.pin(path);
+    return true;
+  });
 }
 
 /** A link before all qdiscs; an older kernel than 6.6 has no such place. */

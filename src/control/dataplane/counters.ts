@@ -65,6 +65,7 @@ export function portCounts(dataplane: Dataplane, number: number): CounterTotals 
   counts.forwarded = read(Outcome.FORWARDED);
   counts.passed = read(Outcome.PASSED);
   counts.answered = read(Outcome.ANSWERED);
+  counts.txFailed = read(Outcome.TX_FAILED);
   counts.logSuppressed = read(Outcome.LOG_SUPPRESSED);
   for (let reason = 0; reason < dataplane.reasons.count; reason++) {
     const dropped = read(Outcome.DROP + reason);

@@ -1,6 +1,7 @@
 export {
   attachAll,
   attachedMode,
+  attachTracing,
   detachLinks,
   detachPort,
   detachTcProgram,

@@ -4,7 +4,7 @@
  * starting end in the same code.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -51,6 +51,8 @@ const PROGRAM_NAMES = [
   'xdp_wall',
   'tc_wall',
   'gate_wall',
+  'redirect_failed',
+  'transmit_failed',
   'explain_wall',
   'sweep_states',
   'sweep_fdb',
@@ -216,6 +218,7 @@ function loadAndPin(path: string, pins: PinSet, maxStates: number): void {
     object.setReadOnly({
       hz: jiffiesPerSecond(),
       test_clock: 0,
+      netns: statSync('/proc/self/ns/net').ino,
       meta_secret: randomBytes(4).readUInt32LE(0),
     });
     object.setMaxEntries('established', maxStates);

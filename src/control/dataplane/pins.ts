@@ -46,6 +46,11 @@ export class PinSet {
       ?.slice(COMPLETE.length);
   }
 
+  /** Link of a program that belongs to no port. */
+  tracing(program: string): string {
+    return join(this.directory, 'links', pinName(program));
+  }
+
   /** Numbers of the ports that have a link pinned at this hook. */
   links(hook: LinkHook): number[] {
     const start = `${hook}-`;

@@ -10,11 +10,13 @@ import { type Link, type Links, LinkWatch, mendBridge } from '../../bridge/index
 import type { NodeConfig } from '../../config/index.js';
 import {
   type AttachMode,
+  attachTracing,
   type Dataplane,
   type KeepDeps,
   keepAttached,
 } from '../../dataplane/index.js';
 import type { WallTable } from '../../netfilter/index.js';
+import type { EventSink } from '../event-bus.js';
 import { PortGuard, type PortGuardDeps } from './port-guard.js';
 import type { PortTable } from './port-table.js';
 import type { GuardedThing, Repair } from './repair.js';
@@ -33,8 +35,7 @@ export interface GuardianDeps {
   readonly bridgeMac: string;
   readonly attach: Pick<KeepDeps, 'pins' | 'keepVlanTags'>;
   readonly settings: PortGuardDeps['settings'];
-  /** Told of every repair, once it is done. */
-  readonly onRepair?: (repair: Repair) => void;
+  readonly events: EventSink;
 }
 
 export class Guardian {
@@ -65,7 +66,10 @@ export class Guardian {
         bridge: config.bridge.name,
         settings,
         tell,
-        onGone: (port) => deps.log.warn({ port }, 'the device of a port is gone'),
+        onGone: (port) => {
+          deps.log.warn({ port }, 'the device of a port is gone');
+          deps.events.emit('port-gone', { port });
+        },
       },
       deps.bridgeMac,
     );
@@ -146,6 +150,9 @@ export class Guardian {
   /** A port that cannot have its programs must not stand in the way of the others. */
   async #keepPrograms(present: readonly Link[]): Promise<{ covered: Link[]; failed: unknown }> {
     const { mode, dataplane, ports } = this.#deps;
+    for (const program of attachTracing(dataplane, this.#keep.pins)) {
+      this.#tell({ thing: 'program', port: '', what: `${program} was off`, by: '' });
+    }
     const covered: Link[] = [];
     let failed: unknown;
     for (const link of present) {
@@ -180,6 +187,6 @@ export class Guardian {
     this.#counts[repair.thing] += 1;
     const { thing, what, ...rest } = repair;
     this.#deps.log.warn({ repaired: thing, ...rest }, what);
-    this.#deps.onRepair?.(repair);
+    this.#deps.events.emit('repaired', { ...repair });
   }
 }
