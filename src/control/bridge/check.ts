@@ -14,6 +14,16 @@ export interface BridgeSurvey {
   readonly ports: readonly Link[];
   /** Ports of the bridge that the node file does not name. */
   readonly strangers: readonly Link[];
+  /** What would have been refused, had the wall not stood already. */
+  readonly overlooked: readonly BridgeProblem[];
+}
+
+/** Which links may have an address or carry the default route. */
+export interface Leniency {
+  /** All of them. */
+  readonly force: boolean;
+  /** The wall stands: those that are part of it already, for leaving them alone helps nobody. */
+  readonly standing?: boolean;
 }
 
 /** The facts that a judgement rests on. */
@@ -25,29 +35,30 @@ export interface LinkFacts {
 }
 
 /**
- * Looks at everything that the node file names. `force` admits links that have an address or carry
- * the default route. Throws BridgeError with every problem found, NetlinkError.
+ * Looks at everything that the node file names. Throws BridgeError with every problem found,
+ * NetlinkError.
  */
 export async function checkBridge(
   links: Links,
   config: NodeConfig,
-  options: { readonly force: boolean },
+  leniency: Leniency,
 ): Promise<BridgeSurvey> {
   const facts = {
     links: await links.list(),
     addresses: await links.addresses(),
     defaultRoutes: await links.defaultRoutes(),
   };
-  return surveyLinks(facts, config.bridge, options.force);
+  return surveyLinks(facts, config.bridge, leniency);
 }
 
 /** Judges the facts. Throws BridgeError. */
 export function surveyLinks(
   facts: LinkFacts,
   wanted: NodeConfig['bridge'],
-  force: boolean,
+  { force, standing = false }: Leniency,
 ): BridgeSurvey {
   const problems: BridgeProblem[] = [];
+  const overlooked: BridgeProblem[] = [];
   const report = (code: BridgeErrorCode, link: string, message: string) =>
     problems.push({ code, link, message });
   const byName = new Map(facts.links.map((link) => [link.name, link]));
@@ -78,10 +89,10 @@ export function surveyLinks(
       report('port-in-bridge', name, `port ${name} already belongs to ${master}`);
     }
   }
-  if (!force) {
-    for (const link of bridge === undefined ? ports : [bridge, ...ports]) {
-      problems.push(...inUse(facts, link));
-    }
+  for (const link of bridge === undefined ? ports : [bridge, ...ports]) {
+    const joined = link === bridge || link.master === bridge?.ifindex;
+    if (standing && joined) overlooked.push(...inUse(facts, link));
+    else if (!force) problems.push(...inUse(facts, link).map(withRemedy));
   }
   const [first, ...others] = problems;
   if (first !== undefined) throw new BridgeError([first, ...others]);
@@ -89,7 +100,7 @@ export function surveyLinks(
   const strangers = facts.links.filter(
     (link) => bridge !== undefined && link.master === bridge.ifindex && !chosen.has(link.ifindex),
   );
-  return { bridge, ports, strangers };
+  return { bridge, ports, strangers, overlooked };
 }
 
 function inUse(facts: LinkFacts, link: Link): BridgeProblem[] {
@@ -100,15 +111,19 @@ function inUse(facts: LinkFacts, link: Link): BridgeProblem[] {
     found.push({
       code: 'has-address',
       link: link.name,
-      message: `${link.name} has the address ${text} (--force takes it all the same)`,
+      message: `${link.name} has the address ${text}`,
     });
   }
   if (facts.defaultRoutes.has(link.ifindex)) {
     found.push({
       code: 'has-default-route',
       link: link.name,
-      message: `${link.name} carries the default route (--force takes it all the same)`,
+      message: `${link.name} carries the default route`,
     });
   }
   return found;
+}
+
+function withRemedy(problem: BridgeProblem): BridgeProblem {
+  return { ...problem, message: `${problem.message} (--force takes it all the same)` };
 }

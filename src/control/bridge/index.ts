@@ -6,4 +6,5 @@ export { type LinkListener, LinkWatch } from './link-watch.js';
 export { Links } from './links.js';
 export { type Mended, mendBridge } from './mend.js';
 export { joinPorts, type PreparedBridge, prepareBridge, releaseBridge } from './prepare.js';
+export { dropIdleClsact } from './qdisc.js';
 export { disableBridgeNetfilter, disableIpv6 } from './sysctl.js';

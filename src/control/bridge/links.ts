@@ -1,5 +1,5 @@
 /** Links of this network namespace: what there is, and what is to change. */
-import { AttributeWriter, Family, NetlinkConnection } from '../netlink/index.js';
+import { AttributeWriter, Family, NetlinkConnection, NetlinkError } from '../netlink/index.js';
 import {
   AddressFamily,
   addressHeader,
@@ -34,6 +34,12 @@ export type LinkName = Pick<Link, 'name' | 'ifindex'>;
  */
 export class Links implements Disposable {
   readonly #connection = new NetlinkConnection(Family.ROUTE);
+  readonly #onBridgeMade: (bridge: Link) => void;
+
+  /** @param onBridgeMade told of every bridge that `createBridge` has made */
+  constructor(onBridgeMade: (bridge: Link) => void = () => {}) {
+    this.#onBridgeMade = onBridgeMade;
+  }
 
   async list(): Promise<Link[]> {
     const header = linkHeader(AddressFamily.UNSPEC, 0);
@@ -71,7 +77,7 @@ export class Links implements Disposable {
   }
 
   /** A bridge that sends nothing of its own: no STP, no multicast snooping; still down. */
-  async createBridge(name: string): Promise<void> {
+  async createBridge(name: string): Promise<Link> {
     const body = new AttributeWriter().text(LinkAttribute.NAME, name);
     await this.#link(
       `creating bridge ${name}`,
@@ -79,6 +85,10 @@ export class Links implements Disposable {
       withBridgeData(body, quietBridge),
       CREATE | EXCLUSIVE,
     );
+    const bridge = await this.find(name);
+    if (bridge === undefined) throw new NetlinkError(`finding ${name}`, 'ENODEV');
+    this.#onBridgeMade(bridge);
+    return bridge;
   }
 
   /** Turns STP, multicast snooping and VLAN filtering of an existing bridge off. */

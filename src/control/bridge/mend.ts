@@ -1,6 +1,5 @@
 /** Puts right what somebody changed about a bridge that stands, and touches nothing else. */
 import type { NodeConfig } from '../config/index.js';
-import { NetlinkError } from '../netlink/index.js';
 import type { Link } from './link-codec.js';
 import type { Links } from './links.js';
 import { disableBridgeNetfilter, disableIpv6 } from './sysctl.js';
@@ -60,9 +59,7 @@ export async function mendBridge(
 
 /** The bridge of a wall, up; ports join it afterwards. */
 async function makeBridge(links: Links, name: string, ports: readonly Link[]): Promise<Link> {
-  await links.createBridge(name);
-  const bridge = await links.find(name);
-  if (bridge === undefined) throw new NetlinkError(`finding ${name}`, 'ENODEV');
+  const bridge = await links.createBridge(name);
   // Before it is up: IPv6 would send router solicitations and MLD reports at once.
   await disableIpv6(name);
   const mac = ports.map((port) => port.mac).sort()[0];

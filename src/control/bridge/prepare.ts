@@ -1,8 +1,7 @@
 /** Makes the bridge of a node, and takes it apart again. */
 import { setTimeout } from 'node:timers/promises';
 import type { NodeConfig } from '../config/index.js';
-import { NetlinkError } from '../netlink/index.js';
-import { type BridgeSurvey, checkBridge } from './check.js';
+import { type BridgeSurvey, checkBridge, type Leniency } from './check.js';
 import { BridgeError } from './errors.js';
 import type { Link } from './link-codec.js';
 import type { Links } from './links.js';
@@ -28,8 +27,7 @@ export interface PreparedBridge {
 export async function prepareBridge(
   links: Links,
   config: NodeConfig,
-  options: {
-    readonly force: boolean;
+  options: Leniency & {
     readonly beforeJoin: (survey: BridgeSurvey) => Promise<void>;
   },
 ): Promise<PreparedBridge> {
@@ -50,8 +48,7 @@ export async function joinPorts(
   const { name } = config.bridge;
   await disableBridgeNetfilter();
   for (const port of survey.ports) await disableIpv6(port.name);
-  if (survey.bridge === undefined) await links.createBridge(name);
-  const bridge = await existing(links, name);
+  const bridge = survey.bridge ?? (await links.createBridge(name));
   // Before it is up: IPv6 would send router solicitations and MLD reports at once.
   await disableIpv6(name);
   if (survey.bridge !== undefined) await links.quietBridge(bridge);
@@ -85,23 +82,24 @@ async function untilForwarding(links: Links, bridge: number): Promise<Map<number
 }
 
 /**
- * Takes every port out of the node's bridge, which stays, empty. Returns their names; none when
- * there is no such bridge. Throws BridgeError.
+ * Takes every port out of the node's bridge, and removes the bridge when it is one of `made`; else it
+ * stays, empty. Returns the names of the ports; none when there is no such bridge. Throws BridgeError.
+ *
+ * @param made ifindexes
  */
-export async function releaseBridge(links: Links, config: NodeConfig): Promise<string[]> {
+export async function releaseBridge(
+  links: Links,
+  config: NodeConfig,
+  made: readonly number[] = [],
+): Promise<string[]> {
   return await coded(async () => {
     const all = await links.list();
     const bridge = all.find((link) => link.name === config.bridge.name && link.kind === 'bridge');
     const ports = all.filter((link) => bridge !== undefined && link.master === bridge.ifindex);
     for (const port of ports) await links.setMaster(port, 0);
+    if (bridge !== undefined && made.includes(bridge.ifindex)) await links.remove(bridge);
     return ports.map((port) => port.name);
   });
-}
-
-async function existing(links: Links, name: string): Promise<Link> {
-  const link = await links.find(name);
-  if (link === undefined) throw new NetlinkError(`finding ${name}`, 'ENODEV');
-  return link;
 }
 
 /** Turns what the kernel refused into a BridgeError. */

@@ -1,7 +1,7 @@
 /** How a node goes away: ports out of the bridge, programs off, pins removed, the nft table last. */
 import { rm } from 'node:fs/promises';
 import { prepareSocket } from '../api/socket.js';
-import { Links, releaseBridge } from '../bridge/index.js';
+import { dropIdleClsact, Links, releaseBridge } from '../bridge/index.js';
 import type { NodeConfig } from '../config/index.js';
 import {
   checkKernel,
@@ -35,8 +35,8 @@ export async function detachWall(config: NodeConfig): Promise<void> {
 
 /** The steps themselves. Ports leave first: from then on no frame can cross, guarded or not. */
 export async function dismantle(config: NodeConfig, links: Links): Promise<void> {
-  const released = await releaseBridge(links, config);
   const pins = new PinSet(config.pins, config.node);
+  const released = await releaseBridge(links, config, pins.madeBridges());
   detachLinks(pins);
   const named = new Set([...released, ...config.bridge.ports.map((port) => port.name)]);
   const ours = pinnedTcProgram(pins);
@@ -45,6 +45,7 @@ export async function dismantle(config: NodeConfig, links: Links): Promise<void>
     const there = tcProgramId(link.ifindex);
     if (there !== undefined && (there === ours || named.has(link.name))) {
       detachTcProgram(link.ifindex);
+      await dropIdleClsact(link.ifindex);
     }
   }
   pins.remove();

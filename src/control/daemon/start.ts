@@ -9,6 +9,7 @@ import { prepareSocket } from '../api/socket.js';
 import {
   type BridgeSurvey,
   driverOf,
+  dropIdleClsact,
   keepVlanTags,
   type Link,
   Links,
@@ -102,20 +103,24 @@ async function start(
 ): Promise<RunningWall> {
   checkKernel();
   leases.add(await lockNode(config));
-  const links = new Links();
+  const pins = new PinSet(config.pins, config.node);
+  const links = new Links((bridge) => pins.noteBridge(bridge.ifindex));
   leases.add(() => links.close());
   await checkOwnership(config, links);
   await prepareSocket(config.api.socket);
   checkPins(config.pins);
 
-  const pins = new PinSet(config.pins, config.node);
   const logFeed = new LogFeed();
   leases.add(() => logFeed.close());
   let store: GenerationStore<GenerationRecord> | undefined;
   let raised: Raised | undefined;
   const prepared = await prepareBridge(links, config, {
     force,
+    standing: pins.completeTag() !== undefined,
     beforeJoin: async (survey) => {
+      for (const { message } of survey.overlooked) {
+        log.warn(`${message}; taken all the same, for the wall was up already`);
+      }
       // What may still refuse comes before what changes the wire.
       store = await GenerationStore.open(config.store, generationRecord);
       await logFeed.open(config.log.group);
@@ -234,6 +239,7 @@ async function raise(
       pins,
       keepVlanTags: vlanTagKeeper(log),
     });
+    for (const ifindex of gone) await dropIdleClsact(ifindex);
     for (const port of ports)
       log.info({ port: port.name, why: mode.why.get(port.name) }, 'attached');
     return { dataplane, ports, mode, table };

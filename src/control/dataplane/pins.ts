@@ -1,12 +1,14 @@
 /**
  * What is pinned for one node, under `<pins>/<node>/`: maps/, progs/, links/ and, made last, a
  * directory that says the set is complete and which object it came from. Without that directory the
- * rest is the remains of a first start that was killed: nothing of it was attached yet.
+ * rest is the remains of a first start that was killed: nothing of it was attached yet. Another
+ * directory, bridge-<ifindex>, says that the bridge of that number was made for this node.
  */
 import { existsSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 const COMPLETE = 'complete-';
+const BRIDGE = 'bridge-';
 
 /** Hooks of a port that a pinned link holds a program at. */
 export const LINK_HOOKS = ['xdp', 'tcx', 'gate'] as const;
@@ -70,11 +72,25 @@ export class PinSet {
     mkdirSync(join(this.directory, COMPLETE + tag));
   }
 
+  /** ifindexes of bridges that were made for this node. */
+  madeBridges(): number[] {
+    if (!existsSync(this.directory)) return [];
+    const names = readdirSync(this.directory).filter((name) => name.startsWith(BRIDGE));
+    return names.map((name) => Number(name.slice(BRIDGE.length)));
+  }
+
+  /** Remembers that a bridge was made for this node. */
+  noteBridge(ifindex: number): void {
+    mkdirSync(join(this.directory, BRIDGE + ifindex), { recursive: true });
+  }
+
   /** Removes every pin; the mark of completeness goes first. A missing set is no error. */
   remove(): void {
     if (!existsSync(this.directory)) return;
-    for (const name of readdirSync(this.directory)) {
-      if (name.startsWith(COMPLETE)) rmdirSync(join(this.directory, name));
+    for (const start of [COMPLETE, BRIDGE]) {
+      for (const name of readdirSync(this.directory)) {
+        if (name.startsWith(start)) rmdirSync(join(this.directory, name));
+      }
     }
     for (const kind of ['links', 'progs', 'maps']) {
       for (const name of this.#names(kind)) unlinkSync(join(this.directory, kind, name));

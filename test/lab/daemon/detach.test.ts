@@ -20,9 +20,40 @@ describe('a wall that is taken down', () => {
     expect(await bench.pings()).toBe(0);
     expect(bench.wall.exec('nft', 'list', 'ruleset')).toBe('');
     expect(bench.wall.ip('-d', 'link')).not.toMatch(/master|xdp/);
-    expect(bench.wall.exec('tc', 'filter', 'show', 'dev', 'up0', 'ingress')).toBe('');
+    expect(bench.wall.exec('tc', 'qdisc')).not.toContain('clsact');
+    expect(bench.wall.ip('link')).not.toContain('br0');
     expect(readdirSync(bench.pins).filter((name) => !name.endsWith('.debug'))).toEqual([]);
     expect(await bench.run('--detach')).toMatchObject({ status: 0, stdout: '', stderr: '' });
+  });
+
+  it('leaves a bridge that was there before, and qdiscs that others use', async () => {
+    expect((await bench.run('--detach')).status).toBe(0);
+    bench.wall.ip('link', 'add', 'br0', 'type', 'bridge');
+    await (await bench.start()).end('SIGTERM');
+    const program = join(bench.pins, 'fw-1', 'progs', 'tc_wall');
+    const mine = ['protocol', 'all', 'pref', '7', 'bpf', 'da', 'pinned', program];
+    bench.wall.exec('tc', 'filter', 'add', 'dev', 'up0', 'ingress', ...mine);
+    bench.wall.exec('tc', 'filter', 'add', 'dev', 'dn0', 'egress', ...mine);
+    expect((await bench.run('--detach')).status).toBe(0);
+    expect(bench.wall.ip('link')).toContain('br0');
+    expect(bench.wall.exec('tc', 'filter', 'show', 'dev', 'up0', 'ingress')).toContain('pref 7');
+    expect(bench.wall.exec('tc', 'filter', 'show', 'dev', 'dn0', 'egress')).toContain('pref 7');
+    bench.wall.exec('tc', 'filter', 'delete', 'dev', 'up0', 'ingress', 'pref', '7');
+    await (await bench.start()).end('SIGTERM');
+    expect((await bench.run('--detach')).status).toBe(0);
+    expect(bench.wall.exec('tc', 'qdisc', 'show', 'dev', 'up0')).not.toContain('clsact');
+    expect(bench.wall.exec('tc', 'qdisc', 'show', 'dev', 'dn0')).toContain('clsact');
+  });
+
+  it('removes the bridge that the guard had to make anew', async () => {
+    const daemon = await bench.start();
+    bench.wall.ip('link', 'delete', 'br0');
+    await expect
+      .poll(() => bench.wall.ip('link'), { timeout: 20_000 })
+      .toMatch(/up0[^\n]* master br0/);
+    await daemon.end('SIGTERM');
+    expect((await bench.run('--detach')).status).toBe(0);
+    expect(bench.wall.ip('link')).not.toContain('br0');
   });
 
   it('leaves another node of the same namespace alone', async () => {

@@ -82,6 +82,24 @@ describe('a daemon that goes and comes back', () => {
     expect(await bench.connects(80)).toBe(false);
   });
 
+  it('adopts a wall that was given an address or a route meanwhile, and says so', async () => {
+    const daemon = await bench.start();
+    await bench.apply(policy([80]));
+    await daemon.end('SIGKILL');
+    bench.wall.ip('address', 'add', '192.0.2.7/24', 'dev', 'dn0');
+    bench.wall.ip('address', 'add', '192.0.2.8/24', 'dev', 'br0');
+    bench.wall.ip('route', 'add', 'default', 'dev', 'br0');
+    const again = await bench.start();
+    expect(again.log).toContain('dn0 has the address 192.0.2.7/24');
+    expect(again.log).toContain('br0 has the address 192.0.2.8/24');
+    expect(again.log).toContain('br0 carries the default route');
+    expect(await bench.api.status()).toMatchObject({ generation: 1, policy: { rules: 3 } });
+    expect(await bench.connects(80)).toBe(true);
+    await again.end('SIGTERM');
+    expect((await bench.run('--detach')).status).toBe(0);
+    expect((await bench.run()).stderr).toMatch(/^bridgewalld: [^\n]*has the address[^\n]*\n$/);
+  });
+
   it('takes another attach mode without losing a connection', async () => {
     await (await bench.start()).end('SIGTERM');
     const daemon = await bench.start();

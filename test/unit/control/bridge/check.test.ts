@@ -45,7 +45,7 @@ const facts = (links: Link[], more: Partial<LinkFacts> = {}): LinkFacts => ({
 
 function refused(found: LinkFacts, force = false): [string, string][] {
   try {
-    surveyLinks(found, wanted, force);
+    surveyLinks(found, wanted, { force });
   } catch (error) {
     if (error instanceof BridgeError) {
       return error.problems.map((problem) => [problem.code, problem.link]);
@@ -57,7 +57,7 @@ function refused(found: LinkFacts, force = false): [string, string][] {
 
 describe('a survey', () => {
   it('finds ports in the order of the node file, and no bridge yet', () => {
-    const survey = surveyLinks(facts([link('dn0', 3), link('up0', 2)]), wanted, false);
+    const survey = surveyLinks(facts([link('dn0', 3), link('up0', 2)]), wanted, { force: false });
     expect(survey.ports.map((port) => port.name)).toEqual(['up0', 'dn0']);
     expect(survey).toMatchObject({ bridge: undefined, strangers: [] });
   });
@@ -71,7 +71,7 @@ describe('a survey', () => {
       link('y0', 5, { master: 8 }),
       link('z0', 6),
     ];
-    const survey = surveyLinks(facts(links), wanted, false);
+    const survey = surveyLinks(facts(links), wanted, { force: false });
     expect(survey.bridge?.name).toBe('br0');
     expect(survey.strangers.map((stranger) => stranger.name)).toEqual(['x0']);
   });
@@ -117,7 +117,39 @@ describe('a survey', () => {
       ['has-address', 'up0'],
       ['has-default-route', 'dn0'],
     ]);
-    expect(surveyLinks(facts(both, used), wanted, true).ports).toHaveLength(2);
+    expect(surveyLinks(facts(both, used), wanted, { force: true }).ports).toHaveLength(2);
     expect(refused(facts([link('up0', 2)], used), true)).toEqual([['port-missing', 'dn0']]);
+  });
+
+  it('overlooks addresses and routes of a wall that stands, where they are part of it', () => {
+    const address = {
+      family: 4,
+      address: '192.0.2.1',
+      prefixLength: 24,
+      linkLocal: false,
+    } as const;
+    const used = {
+      addresses: [2, 9].map((ifindex) => ({ ...address, ifindex })),
+      defaultRoutes: new Set([9]),
+    };
+    const bridge = link('br0', 9, { kind: 'bridge' });
+    const joined = [bridge, link('up0', 2, { master: 9 }), link('dn0', 3, { master: 9 })];
+    const standing = { force: false, standing: true };
+    expect(
+      surveyLinks(facts(joined, used), wanted, standing).overlooked.map(({ message }) => message),
+    ).toEqual([
+      'br0 has the address 192.0.2.1/24',
+      'br0 carries the default route',
+      'up0 has the address 192.0.2.1/24',
+    ]);
+    const outside = facts([bridge, link('up0', 2), link('dn0', 3, { master: 9 })], used);
+    expect(() => surveyLinks(outside, wanted, standing)).toThrow(
+      /^up0 has the address 192\.0\.2\.1\/24 \(--force takes it all the same\)$/,
+    );
+    expect(refused(facts(joined, used))).toEqual([
+      ['has-address', 'br0'],
+      ['has-default-route', 'br0'],
+      ['has-address', 'up0'],
+    ]);
   });
 });
