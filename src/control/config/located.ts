@@ -9,8 +9,8 @@ import {
   type Node,
   parseDocument,
 } from 'yaml';
+import { nearest } from '../policy/nearest.js';
 import { ConfigError, type ConfigErrorCode, type ConfigPosition } from './errors.js';
-import { nearest } from './nearest.js';
 
 interface Source {
   readonly file: string;
@@ -77,11 +77,11 @@ export class Located {
     const value = isScalar(this.#node) ? this.#node.value : undefined;
     const found = words.find((word) => word === value);
     if (found === undefined) {
-      const meant = typeof value === 'string' ? nearest(value, words) : undefined;
+      const meant = typeof value === 'string' ? nearest(value, words) : null;
       throw this.error(
         'invalid',
         `${this.name} must be one of ${words.join(', ')}`,
-        meant === undefined ? '' : `did you mean ${meant}?`,
+        meant === null ? '' : `did you mean ${meant}?`,
       );
     }
     return found;
@@ -118,7 +118,7 @@ export class Located {
           'unknown-key',
           at,
           `unknown key ${name}`,
-          meant === undefined ? `known here: ${known.join(', ')}` : `did you mean ${meant}?`,
+          meant === null ? `known here: ${known.join(', ')}` : `did you mean ${meant}?`,
         );
       }
       values.set(word, this.#child(pair.value as Node | null, name, at));
