@@ -1,24 +1,26 @@
-import { familyOf, maskAddress, prefixKey } from './address.js';
+import { isV4, maskAddress, prefixKey } from './address.js';
 import type { Judgement, Members, Opening } from './opening.js';
 import { type AddressClass, type MatrixEntry, PEER_ANY, type Plan } from './plan.js';
 
 /** Judges openings by the tables of a plan, lookup by lookup as the packet path does it. */
 export class PlanEvaluator {
   readonly #plan: Plan;
-  readonly #addresses = new Map<string, AddressClass>();
-  /** Prefix lengths that occur, longest first. */
-  readonly #lengths: { readonly 4: number[]; readonly 6: number[] } = { 4: [], 6: [] };
+  /** One table for each prefix length that occurs, longest first. IPv4 by its 32 bits: it is many. */
+  readonly #v4: { readonly length: number; readonly classes: Map<number, AddressClass> }[] = [];
+  readonly #v6: { readonly length: number; readonly classes: Map<string, AddressClass> }[] = [];
   readonly #matrix = new Map<string, MatrixEntry>();
 
   constructor(plan: Plan) {
     this.#plan = plan;
     for (const entry of plan.addresses) {
-      this.#addresses.set(prefixKey(entry.address, entry.length), entry);
-      const lengths = this.#lengths[familyOf(entry.address)];
-      if (!lengths.includes(entry.length)) lengths.push(entry.length);
+      if (isV4(entry.address)) {
+        tableOf(this.#v4, entry.length).set(bitsOf(entry.address, entry.length), entry);
+      } else {
+        tableOf(this.#v6, entry.length).set(prefixKey(entry.address, entry.length), entry);
+      }
     }
-    this.#lengths[4].sort((a, b) => b - a);
-    this.#lengths[6].sort((a, b) => b - a);
+    this.#v4.sort((a, b) => b.length - a.length);
+    this.#v6.sort((a, b) => b.length - a.length);
     for (const entry of plan.matrix) {
       const { direction, host, peer, serviceClass } = entry;
       this.#matrix.set(matrixKey(direction, host, peer, serviceClass), entry);
@@ -53,12 +55,18 @@ export class PlanEvaluator {
 
   /** The class of the longest prefix that holds an address. */
   #classify(address: Uint8Array): AddressClass {
-    const family = familyOf(address);
-    for (const length of this.#lengths[family]) {
-      const found = this.#addresses.get(prefixKey(maskAddress(address, length), length));
+    if (isV4(address)) {
+      for (const { length, classes } of this.#v4) {
+        const found = classes.get(bitsOf(address, length));
+        if (found !== undefined) return found;
+      }
+      return this.#plan.defaultV4;
+    }
+    for (const { length, classes } of this.#v6) {
+      const found = classes.get(prefixKey(maskAddress(address, length), length));
       if (found !== undefined) return found;
     }
-    return family === 4 ? this.#plan.defaultV4 : this.#plan.defaultV6;
+    return this.#plan.defaultV6;
   }
 
   #denied(
@@ -98,6 +106,24 @@ export class PlanEvaluator {
   #id(entry: MatrixEntry): string {
     return this.#plan.rules[entry.rule]!.id;
   }
+}
+
+function tableOf<K>(
+  tables: { readonly length: number; readonly classes: Map<K, AddressClass> }[],
+  length: number,
+): Map<K, AddressClass> {
+  const known = tables.find((table) => table.length === length);
+  if (known !== undefined) return known.classes;
+  const classes = new Map<K, AddressClass>();
+  tables.push({ length, classes });
+  return classes;
+}
+
+/** The IPv4 address in the last four of 16 bytes, with what is past `length` of 128 bits cleared. */
+function bitsOf(address: Uint8Array, length: number): number {
+  const bits = (address[12]! << 24) | (address[13]! << 16) | (address[14]! << 8) | address[15]!;
+  // Shifts count modulo 32: a whole word must not be shifted by none.
+  return length <= 96 ? 0 : bits & (-1 << (128 - length));
 }
 
 function matrixKey(direction: string, host: number, peer: number, serviceClass: number): string {
