@@ -1,6 +1,6 @@
 /** Dynamic groups by name: what may be in them, and what a change of theirs entails. */
 import { GroupFullError, type Installer, type Sets } from '../dataplane/index.js';
-import { type DynamicGroup, formatAddress, readAddress } from '../policy/index.js';
+import { type DynamicGroup, formatAddress, neverSource, readAddress } from '../policy/index.js';
 import { ServiceError, type SetInfo, type SetMember } from '../service.js';
 import { Coalesced } from './coalesced.js';
 import type { Policies } from './policies.js';
@@ -52,6 +52,7 @@ export class SetService {
       throw new ServiceError('invalid', 'a time to live is more than 0 seconds');
     }
     const addresses = texts.map(parseMember);
+    refuseNeverSources(addresses);
     if (!group.allowScreened) this.#refuseScreened(group, addresses);
     try {
       const added = await this.#deps.sets.add(this.#bit(name), addresses, ttlSeconds, group.max);
@@ -117,4 +118,12 @@ function parseMember(text: string): Uint8Array {
   const address = readAddress(text);
   if (address instanceof Uint8Array) return address;
   throw new ServiceError('invalid', `${address.problem}; ${address.hint}`);
+}
+
+/** A member that can never match would only look like protection. */
+function refuseNeverSources(addresses: readonly Uint8Array[]): void {
+  for (const address of addresses) {
+    const never = neverSource(address);
+    if (never !== null) throw new ServiceError('invalid', `${never.problem}; hint: ${never.hint}`);
+  }
 }

@@ -4,6 +4,7 @@ import type { HostAddress, HostLine, PolicyHost } from './ast.js';
 import { quote } from './errors.js';
 import { type LineContext, readHostLines } from './lines.js';
 import type { Entry, Reader } from './reader.js';
+import { neverSource } from './sources.js';
 
 const HOST_KEYS = ['addresses', 'note', 'in', 'out'];
 const LATER_KEYS = ['use', 'port', 'vlan', 'mac'];
@@ -64,7 +65,11 @@ function readHostAddress(
   const text = reader.text(node, where, `an address of ${what}`, hint);
   const address = readAddress(text);
   const position = reader.at(node);
-  if (address instanceof Uint8Array) return { address, text: formatAddress(address), position };
+  if (address instanceof Uint8Array) {
+    const never = neverSource(address);
+    if (never !== null) reader.fail('bad-address', position, never.problem, never.hint);
+    return { address, text: formatAddress(address), position };
+  }
   const wrong = text.includes('/') ? readPrefix(text) : address;
   if ('problem' in wrong && /[:.]/.test(text)) {
     return reader.fail('bad-address', position, wrong.problem, wrong.hint);

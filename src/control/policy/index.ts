@@ -28,3 +28,4 @@ export { type Judgement, type Members, NO_MEMBERS, type Opening } from './openin
 export { parsePolicy } from './parse.js';
 export type * from './plan.js';
 export { PEER_ANY } from './plan.js';
+export { neverSource } from './sources.js';

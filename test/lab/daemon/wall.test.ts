@@ -172,6 +172,9 @@ describe('a wall under a policy', () => {
       /10\.9\.0\.2 is the screened host server/,
     );
     await expect(bench.api.setAdd('badguys', ['010.0.0.1'], null)).rejects.toThrow(/leading zero/);
+    await expect(bench.api.setAdd('badguys', [CLIENT.v4, 'ff02::1'], null)).rejects.toThrow(
+      /^ff02::1 is a multicast address, which no host ever sends from; hint: /,
+    );
     const four = ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'];
     await expect(bench.api.setAdd('badguys', four, null)).rejects.toThrow(/holds 3 members/);
     expect(await bench.api.setDelete('badguys', four)).toBe(3);

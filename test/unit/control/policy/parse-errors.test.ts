@@ -163,6 +163,18 @@ const CASES: [name: string, text: string, code: string, message: string | RegExp
     '3:21: "10.0.0.0/8" is not a single address; hint: write a single address, as in 192.0.2.1 or "2001:db8::1"',
   ],
   [
+    'host at a loopback address',
+    after('hosts:\n  web: {addresses: [192.0.2.1, 127.0.0.1]}\n'),
+    'bad-address',
+    '3:32: 127.0.0.1 is a loopback address, which no host ever sends from; hint: write an address of a host, as in 192.0.2.1 or "2001:db8::1"',
+  ],
+  [
+    'host at the unspecified address',
+    after('hosts:\n  web: {addresses: "::"}\n'),
+    'bad-address',
+    /^3:20: :: is the unspecified address, which no host ever sends from; hint: /,
+  ],
+  [
     'host without address',
     after('hosts:\n  web: {in: {}}\n'),
     'missing-key',
