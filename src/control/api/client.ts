@@ -58,12 +58,18 @@ import {
 } from './decode.js';
 import { apiDefinition } from './definition.js';
 import { encodeCaller, encodeFilter } from './encode.js';
-import { errorOf } from './errors.js';
+import { errorOf, mute } from './errors.js';
 import { whyUnreachable } from './socket.js';
 
-/** An apply of a large policy takes its time. */
-const APPLY_DEADLINE_MS = 300_000;
-const DEADLINE_MS = 30_000;
+/** How long to wait for an answer, in milliseconds. */
+export interface Deadlines {
+  /** What only reads. */
+  readonly read: number;
+  /** What compiles a policy, which may be large, or waits until another such call is done. */
+  readonly work: number;
+}
+
+const DEADLINES: Deadlines = { read: 10_000, work: 120_000 };
 
 /** Log records that were made together. */
 export interface DropBatch {
@@ -90,10 +96,12 @@ export interface EventBatch {
 export class NodeClient implements Disposable {
   readonly #grpc: GrpcClient;
   readonly #socket: string;
+  readonly #deadlines: Deadlines;
 
   /** @param socket path of the node's unix socket */
-  constructor(socket: string) {
+  constructor(socket: string, deadlines: Deadlines = DEADLINES) {
     this.#socket = absolute(socket);
+    this.#deadlines = deadlines;
     const { Node } = apiDefinition().v1;
     this.#grpc = new Node(`unix:${this.#socket}`, credentials.createInsecure(), {
       'grpc.max_receive_message_length': -1,
@@ -121,15 +129,16 @@ export class NodeClient implements Disposable {
       ...(ifGeneration == null ? {} : { ifGeneration }),
     };
     return decodeApply(
-      await this.#call((o, done) => this.#grpc.apply(request, o, done), APPLY_DEADLINE_MS),
+      await this.#call((o, done) => this.#grpc.apply(request, o, done), this.#deadlines.work),
     );
   }
 
   /** Keeps the generation that waits for it; resolves to its number. */
   async confirm(by: Caller | string): Promise<number> {
     const request = { who: encodeCaller(callerOf(by)) };
-    const reply = await this.#call<ConfirmResponse__Output>((o, done) =>
-      this.#grpc.confirm(request, o, done),
+    const reply = await this.#call<ConfirmResponse__Output>(
+      (o, done) => this.#grpc.confirm(request, o, done),
+      this.#deadlines.work,
     );
     return reply.generation;
   }
@@ -138,7 +147,7 @@ export class NodeClient implements Disposable {
   async rollback(generation: number | null, by: Caller | string, why = ''): Promise<ApplyResult> {
     const request = { generation: generation ?? 0, who: encodeCaller(callerOf(by)), why };
     return decodeApply(
-      await this.#call((o, done) => this.#grpc.rollback(request, o, done), APPLY_DEADLINE_MS),
+      await this.#call((o, done) => this.#grpc.rollback(request, o, done), this.#deadlines.work),
     );
   }
 
@@ -160,14 +169,14 @@ export class NodeClient implements Disposable {
   async diff(from: number, to: number): Promise<PolicyDifference> {
     const request = { from, to };
     return decodeDifference(
-      await this.#call((o, done) => this.#grpc.diff(request, o, done), APPLY_DEADLINE_MS),
+      await this.#call((o, done) => this.#grpc.diff(request, o, done), this.#deadlines.work),
     );
   }
 
   /** What `apply` would change. */
   async plan(source: PolicySource): Promise<PlanResult> {
     return decodePlan(
-      await this.#call((o, done) => this.#grpc.plan({ source }, o, done), APPLY_DEADLINE_MS),
+      await this.#call((o, done) => this.#grpc.plan({ source }, o, done), this.#deadlines.work),
     );
   }
 
@@ -218,8 +227,9 @@ export class NodeClient implements Disposable {
   async setAdd(name: string, addresses: string[], ttlSeconds: number | null): Promise<number> {
     const request =
       ttlSeconds === null ? { name, addresses } : { name, addresses, ttl: ttlSeconds };
-    const reply = await this.#call<SetAddResponse__Output>((o, done) =>
-      this.#grpc.setAdd(request, o, done),
+    const reply = await this.#call<SetAddResponse__Output>(
+      (o, done) => this.#grpc.setAdd(request, o, done),
+      this.#deadlines.work,
     );
     return reply.added;
   }
@@ -227,14 +237,16 @@ export class NodeClient implements Disposable {
   /** Removes members; resolves to how many were there. */
   async setDelete(name: string, addresses: string[]): Promise<number> {
     const request = { name, addresses };
-    const reply = await this.#call<SetDeleteResponse__Output>((o, done) =>
-      this.#grpc.setDelete(request, o, done),
+    const reply = await this.#call<SetDeleteResponse__Output>(
+      (o, done) => this.#grpc.setDelete(request, o, done),
+      this.#deadlines.work,
     );
     return reply.deleted;
   }
 
   /** States that match, in batches. */
   async *states(filter: StateFilter = {}): AsyncGenerator<StateEntry[]> {
+    await this.#connected();
     const call = this.#grpc.states(encodeFilter(filter));
     try {
       for await (const message of call) {
@@ -253,6 +265,7 @@ export class NodeClient implements Disposable {
    * @param onReady called once the watch is on: later drops will be seen
    */
   async *watchDrops(signal: AbortSignal, onReady?: () => void): AsyncGenerator<DropBatch> {
+    await this.#connected();
     const call = this.#grpc.watchDrops({});
     for await (const message of this.#follow(call, signal, onReady)) {
       const { ts, records, lost } = message as WatchDropsResponse__Output;
@@ -262,6 +275,7 @@ export class NodeClient implements Disposable {
 
   /** Events as they happen, on the same terms. */
   async *watchEvents(signal: AbortSignal, onReady?: () => void): AsyncGenerator<EventBatch> {
+    await this.#connected();
     const call = this.#grpc.watchEvents({});
     for await (const message of this.#follow(call, signal, onReady)) {
       const { ts, events, lost } = message as WatchEventsResponse__Output;
@@ -298,12 +312,22 @@ export class NodeClient implements Disposable {
     this.close();
   }
 
+  /** A stream may last for ever, so it has no deadline of its own; finding a daemon has. */
+  async #connected(): Promise<void> {
+    const nobody = await whyUnreachable(this.#socket);
+    if (nobody !== null) throw nobody;
+    const late = await new Promise<Error | undefined>((resolve) => {
+      this.#grpc.waitForReady(Date.now() + this.#deadlines.read, resolve);
+    });
+    if (late !== undefined) throw mute(this.#socket);
+  }
+
   async #call<Response>(
     invoke: (
       options: CallOptions,
       done: (error: CallError | null, response?: Response) => void,
     ) => void,
-    deadlineMs = DEADLINE_MS,
+    deadlineMs = this.#deadlines.read,
   ): Promise<Response> {
     try {
       return await new Promise<Response>((resolve, reject) => {

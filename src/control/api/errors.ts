@@ -88,7 +88,7 @@ export function errorOf(reply: StatusObject, socket: string): ServiceError | Api
     case status.UNAVAILABLE:
       return new ApiError('EUNAVAILABLE', oneLine(`${socket}: ${details}`));
     case status.DEADLINE_EXCEEDED:
-      return new ApiError('ETIMEOUT', `the daemon at ${socket} does not answer in time`);
+      return mute(socket);
     case status.CANCELLED:
       return new ApiError('ECANCELLED', `the call to ${socket} was cancelled`);
     case status.UNIMPLEMENTED:
@@ -96,6 +96,11 @@ export function errorOf(reply: StatusObject, socket: string): ServiceError | Api
     default:
       return new ApiError('EPROTOCOL', oneLine(`${socket}: ${details}`));
   }
+}
+
+/** Somebody serves the socket and says nothing. */
+export function mute(socket: string): ApiError {
+  return new ApiError('ETIMEOUT', `the daemon at ${socket} does not answer in time`);
 }
 
 function positionOf(metadata: Metadata): Position | null {

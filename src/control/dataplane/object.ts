@@ -20,6 +20,7 @@ import { Clock } from './clock.js';
 import { DataplaneError } from './errors.js';
 import type { PinSet } from './pins.js';
 import { Reasons } from './reasons.js';
+import { cannotPin } from './requirements.js';
 
 const MAP_NAMES = [
   'ports',
@@ -212,6 +213,14 @@ function ringName(cpu: number): string {
   return `events_${cpu}`;
 }
 
+function preparePins(pins: PinSet): void {
+  try {
+    pins.prepare();
+  } catch (error) {
+    throw cannotPin(pins.directory, error);
+  }
+}
+
 function loadAndPin(path: string, pins: PinSet, maxStates: number): void {
   const object = BpfObject.open(path);
   try {
@@ -224,7 +233,7 @@ function loadAndPin(path: string, pins: PinSet, maxStates: number): void {
     object.setMaxEntries('established', maxStates);
     object.setMaxEntries('pending', Math.max(PENDING_LEAST, Math.floor(maxStates / 4)));
     object.load();
-    pins.prepare();
+    preparePins(pins);
     const events = object.map('events');
     for (let cpu = 0; cpu < Math.min(cpuCount(), events.info.maxEntries); cpu++) {
       using ring = BpfMap.create({

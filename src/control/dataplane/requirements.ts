@@ -89,6 +89,7 @@ function isBpffs(path: string): boolean {
  */
 export function checkPins(pins: string): void {
   const nearest = nearestExisting(pins);
+  if (!statSync(nearest).isDirectory()) throw cannotPin(pins, { code: 'ENOTDIR' });
   const ofFirst = readFileSync('/proc/1/mountinfo', 'utf8');
   if (isBpffs(nearest)) {
     const lasting = bpfDevices(ofFirst);
@@ -106,12 +107,26 @@ export function checkPins(pins: string): void {
   }
 }
 
+/** What to say when the kernel does not take a directory for pins. */
+export function cannotPin(path: string, error: unknown): DataplaneError {
+  const { code } = error as NodeJS.ErrnoException;
+  return new DataplaneError(
+    'no-bpffs',
+    `${path}: cannot be made a directory for pins (${code ?? String(error)}); write another in \`pins\`, as in pins: /run/bridgewall/bpf`,
+    { cause: error },
+  );
+}
+
 /**
  * Mounts a bpffs at `pins` unless one is there; call after checkPins.
  * @throws DataplaneError `no-bpffs`
  */
 export function mountPins(pins: string): void {
-  makeDirectories(pins);
+  try {
+    makeDirectories(pins);
+  } catch (error) {
+    throw cannotPin(pins, error);
+  }
   if (isBpffs(pins)) return;
   try {
     execFileSync('mount', ['-t', 'bpf', 'bpf', pins], { stdio: ['ignore', 'ignore', 'pipe'] });

@@ -331,6 +331,21 @@ describe('stopping', () => {
   });
 });
 
+test('a socket that accepts and never answers is given up', async () => {
+  socket = join(directory, 'mute.sock');
+  const mute = createServer(() => {}).listen(socket);
+  await once(mute, 'listening');
+  const client = new NodeClient(socket, { read: 200, work: 400 });
+  const late = { code: 'ETIMEOUT', message: `the daemon at ${socket} does not answer in time` };
+  await expect(client.status()).rejects.toMatchObject(late);
+  await expect(client.plan({ text: '', file: 'p.yaml' })).rejects.toMatchObject(late);
+  await expect(client.states().next()).rejects.toMatchObject(late);
+  const signal = new AbortController().signal;
+  await expect(client.watchEvents(signal).next()).rejects.toMatchObject(late);
+  client.close();
+  mute.close();
+});
+
 /** Calls a service with nothing but its .proto file, as a stranger would. */
 async function callAsStranger(file: string, path: string, request: object): Promise<object> {
   const [, service = '', name = ''] = path.split('/');

@@ -93,6 +93,21 @@ describe('what a daemon refuses, in one line and before it touches anything', ()
     bench.configure({});
   });
 
+  it('pins that cannot be made', async () => {
+    const remedy = 'write another in `pins`, as in pins: /run/bridgewall/bpf\n';
+    for (const [pins, code] of [
+      [join(bench.config, 'bpf'), 'ENOTDIR'],
+      ['/proc/nowhere/bpf', 'ENOENT'],
+      [join(bench.pins, 'b.pf'), 'EPERM'],
+    ] as const) {
+      bench.configure({ pins });
+      const { status, stderr } = await bench.run();
+      const what = `${pins}: cannot be made a directory for pins (${code})`;
+      expect([status, stderr]).toEqual([1, `bridgewalld: ${what}; ${remedy}`]);
+    }
+    bench.configure({});
+  });
+
   it('anyone but root', async () => {
     const args = ['setpriv', '--reuid=65534', '--clear-groups', DAEMON, '--config', bench.config];
     bench.wall.exec('chmod', '-R', 'a+rX', bench.lab.directory);
