@@ -17,7 +17,7 @@ BPF_CFLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compa
               -Wno-address-of-packed-member -fno-strict-aliasing -target bpf -mcpu=v3 \
               -I/usr/include/$(shell uname -m)-linux-gnu
 
-.PHONY: all setup build bpf native demo lab lab-down test lint format clean
+.PHONY: all setup build bpf native demo lab lab-down test bench lint format clean
 
 all: build
 
@@ -90,6 +90,18 @@ lab-down:
 test: build
 	npx biome ci --error-on-warnings --colors=off
 	NO_COLOR=1 npx vitest run
+
+# What a packet costs, beside a plain bridge and bare redirects; docs/benchmarks.md says how.
+bench: build build/bpf/bench.bpf.o $(STAMPS)/bench
+	node dist/bench/main.js
+
+build/bpf/bench.bpf.o: bench/bench.bpf.c Makefile $(STAMPS)/apt
+	@mkdir -p $(@D)
+	clang $(BPF_CFLAGS) -c $< -o $@
+
+$(STAMPS)/bench: $(STAMPS)/dist $(shell find bench test/packet -name '*.ts' 2>/dev/null) bench/tsconfig.json
+	npx tsc -p bench
+	@touch $@
 
 lint: setup
 	npx biome check --error-on-warnings --colors=off
