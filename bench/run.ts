@@ -105,12 +105,20 @@ async function measureRows(subjects: readonly Subject[], meter: Meter, o: RunOpt
   for (let repetition = 1; repetition <= o.repetitions; repetition++) {
     for (const { subject, work, row } of pairs) {
       o.progress(`repetition ${repetition} of ${o.repetitions}: ${subject.name}, ${work.name}`);
+      const opened = repetition === 1 ? await subject.connections() : null;
       const { ns, packets } = await meter.sample(subject, work, o.milliseconds);
+      if (opened !== null) checkOpened(work, packets, (await subject.connections())! - opened);
       row.samples.push(ns);
       row.packets += packets;
     }
   }
   return pairs.map(({ row }) => row);
+}
+
+/** Every new connection was one to the wall, and the packets of an established one were not. */
+function checkOpened(work: Work, packets: number, opened: number): void {
+  if (work.fresh ? opened >= packets : opened <= 1) return;
+  throw new Error(`${work.name}: ${opened} connections in ${packets} packets`);
 }
 
 function programsOf(subjects: readonly Subject[]) {

@@ -7,6 +7,7 @@ import {
   Installer,
   NO_POLICY_NUMBERS,
   PinSet,
+  ruleCounts,
   writeNode,
   writePorts,
   writeTimeouts,
@@ -29,12 +30,15 @@ export interface Subject {
   readonly instructions: number | null;
   /** Milliseconds that installing the policy took. */
   readonly installMs: number | null;
+  /** Connections that its rules have counted; null: it has no rules. */
+  connections(): Promise<number> | null;
   /** Lets the connections be established that the next measurement needs. */
   prime(): void;
   close(): void;
 }
 
-const bare = { rules: 0, hosts: 1, installMs: null, prime: () => {} } as const;
+const bare = { rules: 0, hosts: 1, installMs: null } as const;
+const stateless = { connections: () => null, prime: () => {} } as const;
 
 /** The kernel's bridge with no firewall at all: no netfilter, the server's MAC in its table. */
 export function plainBridge(path: Path): Subject {
@@ -50,6 +54,7 @@ export function plainBridge(path: Path): Subject {
   command('bridge', ['fdb', 'add', SERVER_MAC, 'dev', path.inside.name, 'master', 'static']);
   return {
     ...bare,
+    ...stateless,
     name: 'kernel bridge',
     path,
     instructions: null,
@@ -64,6 +69,7 @@ export function bareXdp(path: Path, object: BpfObject): Subject {
   const link = program.attachXdp(path.uplink.ifindex, 'native');
   return {
     ...bare,
+    ...stateless,
     name: 'bare XDP redirect',
     path,
     instructions: program.info.verifiedInstructions,
@@ -85,6 +91,7 @@ export function bareTc(path: Path, object: BpfObject): Subject {
   }
   return {
     ...bare,
+    ...stateless,
     name: 'bare tc redirect',
     path,
     instructions: program.info.verifiedInstructions,
@@ -138,6 +145,10 @@ export async function wall(
     instructions: dataplane.program(mode === 'tc' ? 'tc_wall' : 'xdp_wall').info
       .verifiedInstructions,
     installMs,
+    connections: async () => {
+      const counts = await ruleCounts(dataplane, policy.rules);
+      return [...counts.values()].reduce((sum, { connections }) => sum + connections, 0);
+    },
     // A UDP connection and learned addresses last minutes only.
     prime: () => pass('udp'),
     close: () => dataplane.close(),
