@@ -15,6 +15,7 @@ import { type Plan, PolicyError } from '../policy/index.js';
 import { type Confirmation, ServiceError } from '../service.js';
 import { type GenerationRecord, type GenerationStore, StoreError } from '../store/index.js';
 import type { EventSink } from './event-bus.js';
+import { PlanCache } from './plan-cache.js';
 import {
   type ActivePolicy,
   activeOf,
@@ -56,6 +57,7 @@ export type Occasion = Pick<GenerationRecord, 'by' | 'uid' | 'why'> & {
 export class Installation {
   readonly #deps: InstallationDeps;
   readonly #timer: TrialTimer;
+  readonly #plans: PlanCache;
   #active: ActivePolicy | null = null;
   #fallback: ActivePolicy | null = null;
   #index = new RuleIndex(null);
@@ -63,6 +65,7 @@ export class Installation {
   constructor(deps: InstallationDeps) {
     this.#deps = deps;
     this.#timer = new TrialTimer(deps.onTrialOver, deps.warn);
+    this.#plans = new PlanCache(deps.store.directory);
   }
 
   get active(): ActivePolicy | null {
@@ -97,7 +100,8 @@ export class Installation {
   }
 
   /**
-   * On disk first, then the switch, then the word that it is current: see GenerationStore.write.
+   * On disk first, then the switch, then the word that it stays and is current: whatever is killed on
+   * the way leaves a record that is not confirmed, and the policy before as the one to come back to.
    * @throws ServiceError, with nothing changed
    */
   async install(
@@ -119,13 +123,14 @@ export class Installation {
       rules: plan.rules.length,
       ...storedNumbers(prepared),
       trial,
-      confirmed: trial === null,
+      confirmed: false,
     };
     await this.#deps.store.write(record);
     await this.#deps.sets.clear(prepared.freshBits);
     this.#deps.installer.install(prepared, trial?.seconds ?? null);
-    this.#activate(activeOf(record, plan), trial === null ? null : this.#active);
-    if (trial === null) await this.#afterSwitch(record);
+    const active = activeOf(record, plan);
+    this.#activate(active, trial === null ? null : this.#active);
+    if (trial === null) await this.#afterSwitch(active);
     return record;
   }
 
@@ -133,7 +138,7 @@ export class Installation {
   async confirm(active: ActivePolicy): Promise<boolean> {
     if (!this.#deps.installer.confirm()) return false;
     this.#activate(active);
-    await this.#afterSwitch(active.record);
+    await this.#afterSwitch(active);
     return true;
   }
 
@@ -175,8 +180,9 @@ export class Installation {
       if (running.trial !== null) {
         return await this.#adoptTrial(record, running.trial.fallback.generation);
       }
-      this.#activate(known(record));
-      await this.#keep(record);
+      const active = await this.#known(record);
+      this.#activate(active);
+      await this.#afterSwitch(active);
       return { kind: 'adopted', generation: running.generation };
     } catch (error) {
       if (!(error instanceof StoreError || error instanceof PolicyError)) throw error;
@@ -210,19 +216,18 @@ export class Installation {
   }
 
   /** What is said on disk of a generation that stays. */
-  async #afterSwitch(record: GenerationRecord): Promise<void> {
+  async #afterSwitch({ record, plan }: ActivePolicy): Promise<void> {
+    const { store, warn } = this.#deps;
+    const { generation } = record;
     try {
-      await this.#keep(record);
-      await this.#deps.store.prune();
+      if (!record.confirmed) await store.write({ ...record, confirmed: true });
+      const current = await store.currentNumber().catch(() => 0);
+      if (current !== generation) await store.setCurrent(generation);
+      await this.#plans.keep(record, plan);
+      await store.prune();
     } catch (error) {
-      this.#deps.warn(`generation ${record.generation} is installed, but: ${String(error)}`);
+      warn(`generation ${generation} is installed, but: ${String(error)}`);
     }
-  }
-
-  async #keep(record: GenerationRecord): Promise<void> {
-    const { store } = this.#deps;
-    if (!record.confirmed) await store.write({ ...record, confirmed: true });
-    await store.setCurrent(record.generation);
   }
 
   #activate(active: ActivePolicy, fallback: ActivePolicy | null = null): void {
@@ -237,10 +242,19 @@ export class Installation {
 
   async #adoptTrial(record: GenerationRecord, fallback: number): Promise<Restoration> {
     const { generation } = record;
-    this.#activate(known(record), known(await this.#deps.store.read(fallback)));
+    const before = await this.#deps.store.read(fallback);
+    this.#activate(await this.#known(record), await this.#known(before));
     if (!(await this.settle())) return { kind: 'adopted', generation };
     const why = `generation ${generation} was not confirmed`;
     return { kind: 'reverted', generation: this.generation, why };
+  }
+
+  /** @throws StoreError, PolicyError */
+  async #known(record: GenerationRecord): Promise<ActivePolicy> {
+    const plan = (await this.#plans.read(record)) ?? recompile(record);
+    if (plan.digest === record.digest) return activeOf(record, plan);
+    const what = 'its text compiles to something else than what was installed';
+    throw new StoreError('corrupt', `generation ${record.generation}`, what);
   }
 
   /** What was put on disk and never switched to. */
@@ -251,10 +265,36 @@ export class Installation {
     }
   }
 
+  /** What the store says is installed; undefined: nothing ever was. @throws StoreError */
+  async #stored(): Promise<GenerationRecord | undefined> {
+    const { store, warn } = this.#deps;
+    let generation: number;
+    try {
+      generation = await store.currentNumber();
+    } catch (error) {
+      // What judges is better than a guess.
+      const newest = this.generation === 0 ? await this.#newestInstalled() : undefined;
+      if (!(error instanceof StoreError) || newest === undefined) throw error;
+      warn(`${error.message}: generation ${newest.generation} is the newest that was installed`);
+      return newest;
+    }
+    return generation === 0 ? undefined : await store.read(generation);
+  }
+
+  /** By its own word, for want of `current.json`; what cannot be read is passed over. */
+  async #newestInstalled(): Promise<GenerationRecord | undefined> {
+    const { store } = this.#deps;
+    for (const generation of (await store.list()).reverse()) {
+      const record = await store.read(generation).catch(() => undefined);
+      if (record?.confirmed) return record;
+    }
+    return undefined;
+  }
+
   async #reinstall(why: string): Promise<Restoration> {
     const { generation } = this;
     try {
-      const record = await this.#deps.store.current();
+      const record = await this.#stored();
       if (record === undefined) {
         return generation === 0 ? { kind: 'none' } : { kind: 'unknown', generation, why };
       }
@@ -269,17 +309,4 @@ export class Installation {
       return { kind: 'unknown', generation, why: (error as Error).message };
     }
   }
-}
-
-/** @throws StoreError, PolicyError */
-function known(record: GenerationRecord): ActivePolicy {
-  const plan = recompile(record);
-  if (plan.digest !== record.digest) {
-    throw new StoreError(
-      'corrupt',
-      `generation ${record.generation}`,
-      'its text compiles to something else than what was installed',
-    );
-  }
-  return activeOf(record, plan);
 }

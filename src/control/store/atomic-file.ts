@@ -7,14 +7,14 @@ import { StoreError } from './errors.js';
 /** Begins the name of a file that is not finished. */
 export const UNFINISHED = '.unfinished-';
 
-/** Replaces `path` by `text`. The old content stays until the new one is on disk. */
-export async function writeAtomic(path: string, text: string): Promise<void> {
+/** Replaces `path` by `content`. The old content stays until the new one is on disk. */
+export async function writeAtomic(path: string, content: string | Uint8Array): Promise<void> {
   const directory = dirname(path);
   const draft = join(directory, `${UNFINISHED}${process.pid}-${basename(path)}`);
   try {
     const file = await open(draft, 'w', 0o600);
     try {
-      await file.writeFile(text);
+      await file.writeFile(content);
       await file.sync();
     } finally {
       await file.close();

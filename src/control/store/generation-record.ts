@@ -22,7 +22,10 @@ export const generationRecord = z.strictObject({
     .strictObject({ seconds: z.number().positive(), fallback: z.int().min(1) })
     .nullable()
     .default(null),
-  /** False: it is on trial, or did not survive it. Never what a node comes back to. */
+  /**
+   * False: it was never switched to, is on trial, or did not survive that. Never what a node comes
+   * back to.
+   */
   confirmed: z.boolean().default(true),
   /** Slot in the counters of every rule, by rule id; from 1. */
   ruleSlots: z.record(z.string(), z.int().min(1)),

@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Bench, LiveConnection, policy, received, SERVER } from './bench.js';
@@ -80,6 +81,41 @@ describe('a daemon that goes and comes back', () => {
     expect((await bench.apply(policy([]))).generation).toBe(3);
     expect(readdirSync(generations).sort()).toEqual(['1.json', '3.json']);
     expect(await bench.connects(80)).toBe(false);
+  });
+
+  it('finds the newest generation that was installed when current.json is corrupt', async () => {
+    const daemon = await bench.start();
+    await bench.apply(policy([]));
+    await bench.apply(policy([80]));
+    await bench.api.apply({ text: policy([80, 25]), file: 'p.yaml' }, 'test', {
+      confirmSeconds: 1,
+    });
+    await expect
+      .poll(async () => (await bench.api.status()).generation, { timeout: 20_000 })
+      .toBe(4);
+    await daemon.end('SIGKILL');
+    const store = join(bench.lab.directory, 'store');
+    const kept = (n: number) => join(store, 'generations', `${n}.json`);
+    // As an apply leaves it that is killed before its switch.
+    const staged = JSON.parse(readFileSync(kept(3), 'utf8'));
+    staged.content.generation = 5;
+    staged.sha256 = createHash('sha256').update(JSON.stringify(staged.content)).digest('hex');
+    writeFileSync(kept(5), JSON.stringify(staged));
+
+    writeFileSync(join(store, 'current.json'), '{');
+    const adopted = await bench.start();
+    expect(await bench.api.status()).toMatchObject({ generation: 4, policy: { rules: 3 } });
+    await adopted.end('SIGKILL');
+
+    expect((await bench.run('--detach')).status).toBe(0);
+    writeFileSync(join(store, 'current.json'), '');
+    writeFileSync(kept(4), 'torn');
+    writeFileSync(kept(5), JSON.stringify(staged));
+    const again = await bench.start();
+    expect(again.log).toMatch(/current\.json: is corrupt: [^\n]*generation 2 is the newest/);
+    expect(await bench.api.status()).toMatchObject({ generation: 6, policy: { rules: 3 } });
+    expect(await bench.connects(80)).toBe(true);
+    expect(await bench.connects(25)).toBe(false);
   });
 
   it('adopts a wall that was given an address or a route meanwhile, and says so', async () => {
