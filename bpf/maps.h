@@ -76,34 +76,38 @@ struct {
 
 ARRAY_MAP(generations, GENERATION_SLOTS, struct generation);
 
+/*
+ * Inner maps by sizes, not by types: 6.1 refuses to put a map without type information, as user space
+ * makes them, where one with it stood model.
+ */
 struct addresses_inner {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
-	__type(key, struct address_key);
-	__type(value, struct address_class);
+	__uint(key_size, sizeof(struct address_key));
+	__uint(value_size, sizeof(struct address_class));
 };
 
 struct services_inner {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, SERVICE_CODES / SERVICE_PAGE);
-	__type(key, __u32);
-	__type(value, struct service_page);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct service_page));
 };
 
 struct service_deny_inner {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, MAX_SERVICE_CLASSES);
-	__type(key, __u32);
-	__type(value, struct service_class);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct service_class));
 };
 
 struct matrix_inner {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
-	__type(key, struct matrix_key);
-	__type(value, struct matrix_entry);
+	__uint(key_size, sizeof(struct matrix_key));
+	__uint(value_size, sizeof(struct matrix_entry));
 };
 
 GENERATION_MAPS(addresses, struct addresses_inner);
