@@ -17,12 +17,17 @@ export interface DriverOfPort {
   readonly driver: string;
 }
 
-/** Drivers that have native XDP, which loses more than it gains there. */
+/**
+ * Drivers that have native XDP, which loses more than it gains there; and well-known ones that have
+ * none, for which trying costs the VLAN offload, and with it the link for some seconds.
+ */
 const UNFIT = new Map([
   ['veth', 'veth has no native XDP worth using'],
   ['tun', 'tun and tap have no native XDP worth using'],
   ['tap', 'tun and tap have no native XDP worth using'],
   ['virtio_net', 'virtio_net has no native XDP worth using'],
+  ['e1000', 'e1000 has no native XDP'],
+  ['e1000e', 'e1000e has no native XDP'],
 ]);
 
 function everyPort(
