@@ -17,7 +17,10 @@ BPF_CFLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compa
               -Wno-address-of-packed-member -fno-strict-aliasing -target bpf -mcpu=v3 \
               -I/usr/include/$(shell uname -m)-linux-gnu
 
-.PHONY: all setup build bpf native demo lab lab-down test bench lint format clean
+# Kernel and initramfs of an emulated machine, see docs/target.md.
+TARGET_LAB := $(STAMPS)/target
+
+.PHONY: all setup build bpf native demo lab lab-down test test-target bench lint format clean
 
 all: build
 
@@ -102,6 +105,13 @@ build/bpf/bench.bpf.o: bench/bench.bpf.c Makefile $(STAMPS)/apt
 $(STAMPS)/bench: $(STAMPS)/dist $(shell find bench test/packet -name '*.ts' 2>/dev/null) bench/tsconfig.json
 	npx tsc -p bench
 	@touch $@
+
+$(TARGET_LAB)/kernel: test/target/prepare.sh test/target/guest-init test/target/extract-vmlinux.py
+	bash test/target/prepare.sh $(TARGET_LAB)
+
+# Debian's own kernel under QEMU, between two e1000e cards; not part of `test`, for it takes minutes.
+test-target: build $(TARGET_LAB)/kernel
+	NO_COLOR=1 npx vitest run --config test/target/vitest.config.ts
 
 lint: setup
 	npx biome check --error-on-warnings --colors=off
