@@ -12,7 +12,7 @@ describe('what a daemon refuses, in one line and before it touches anything', ()
     return [
       bench.wall.exec('nft', '-s', 'list', 'ruleset'),
       // The kernel takes its time to find out that a bridge is up.
-      bench.wall.ip('-o', 'link').replaceAll(/\\.*$| state \S+/gm, ''),
+      bench.wall.ip('-o', 'link').replaceAll(/\\.*$| state \S+|NO-CARRIER,/gm, ''),
       bench.wall.exec('tc', 'qdisc'),
       bench.wall.exec('find', bench.pins),
       bench.wall.exec('sh', '-c', 'cat /proc/sys/net/ipv6/conf/*/disable_ipv6'),
