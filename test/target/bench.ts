@@ -252,7 +252,11 @@ function furnish(namespace: Namespace, pairs: (net: Net) => readonly Pair[]): vo
     const [outer] = net.vlan;
     if (outer !== undefined) {
       const far = `tag.${outer}`;
-      namespace.ip('link', 'add', net.device, 'type', 'veth', 'peer', 'name', far);
+      // Cards take one tag beyond the MTU.
+      const mtu = ['mtu', net.vlan.length > 1 ? '1496' : '1500'];
+      namespace.ip('link', 'add', net.device, ...mtu, 'type', 'veth', 'peer', 'name', far);
+      // QEMU completes checksums behind one tag, but not behind any two.
+      namespace.exec('ethtool', '-K', net.device, 'tx', 'off');
       namespace.exec('tc', 'qdisc', 'add', 'dev', far, 'clsact');
       redirect(far, `tag/${outer}`, 'e0');
       redirect('e0', `untag/${outer}`, far);
