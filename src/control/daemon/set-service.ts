@@ -7,6 +7,10 @@ import type { Policies } from './policies.js';
 
 /** States are judged again at most this often, however many members come and go. */
 const REJUDGE_MS = 500;
+/** Members that are added or deleted in one go. */
+const PIECE = 4096;
+/** A hundred years: any longer is for good, and jiffies have an end. */
+const LONGEST_TTL_SECONDS = 100 * 365 * 86_400;
 
 /** What sets need of the dataplane. */
 export interface SetDeps {
@@ -48,28 +52,45 @@ export class SetService {
   /** Returns how many are new. @throws ServiceError */
   async add(name: string, texts: readonly string[], ttlSeconds: number | null): Promise<number> {
     const group = this.#group(name);
-    if (ttlSeconds !== null && !(ttlSeconds > 0 && Number.isFinite(ttlSeconds))) {
-      throw new ServiceError('invalid', 'a time to live is more than 0 seconds');
-    }
+    checkTimeToLive(ttlSeconds);
     const addresses = texts.map(parseMember);
     refuseNeverSources(addresses);
     if (!group.allowScreened) this.#refuseScreened(group, addresses);
+    let added = 0;
+    for (const some of pieces(addresses)) added += await this.#addSome(name, some, ttlSeconds);
+    return added;
+  }
+
+  /** Its bit and its most members are looked up for each piece: a policy may come between two. */
+  async #addSome(
+    name: string,
+    addresses: readonly Uint8Array[],
+    ttlSeconds: number | null,
+  ): Promise<number> {
+    const { max } = this.#group(name);
+    const bit = this.#bit(name);
     try {
-      const added = await this.#deps.sets.add(this.#bit(name), addresses, ttlSeconds, group.max);
-      this.#changed(name);
-      return added;
+      return await this.#deps.sets.add(bit, addresses, ttlSeconds, max);
     } catch (error) {
       if (!(error instanceof GroupFullError)) throw error;
-      this.#changed(name);
-      throw new ServiceError('precondition', `set ${name} is full: it holds ${error.max} members`);
+      const what = error.full === 'group' ? `set ${name}` : 'the table of all sets';
+      throw new ServiceError('precondition', `${what} is full: it holds ${error.max} members`);
+    } finally {
+      // However it ended: some may have been added.
+      this.#changed(bit);
     }
   }
 
   /** Returns how many there were. @throws ServiceError */
   async delete(name: string, texts: readonly string[]): Promise<number> {
     this.#group(name);
-    const removed = await this.#deps.sets.delete(this.#bit(name), texts.map(parseMember));
-    if (removed > 0) this.#changed(name);
+    let removed = 0;
+    for (const some of pieces(texts.map(parseMember))) {
+      this.#group(name);
+      const bit = this.#bit(name);
+      removed += await this.#deps.sets.delete(bit, some);
+      this.#changed(bit);
+    }
     return removed;
   }
 
@@ -95,8 +116,8 @@ export class SetService {
   }
 
   /** Live connections that a deny line now hits end at their next packet. */
-  #changed(name: string): void {
-    if ((this.#deps.installer.denyGroups() & (1 << this.#bit(name))) !== 0) this.#rejudge.ask();
+  #changed(bit: number): void {
+    if ((this.#deps.installer.denyGroups() & (1 << bit)) !== 0) this.#rejudge.ask();
   }
 
   #refuseScreened(group: DynamicGroup, addresses: readonly Uint8Array[]): void {
@@ -112,6 +133,18 @@ export class SetService {
       );
     }
   }
+}
+
+/** Of a long list: what others want to change need not wait for all of it, nor what it cuts. */
+function* pieces<T>(list: readonly T[]): Generator<readonly T[]> {
+  for (let from = 0; from < list.length; from += PIECE) yield list.slice(from, from + PIECE);
+}
+
+/** @throws ServiceError `invalid` */
+function checkTimeToLive(seconds: number | null): void {
+  if (seconds === null || (seconds > 0 && seconds <= LONGEST_TTL_SECONDS)) return;
+  const range = 'more than 0 seconds and at most 100 years; without one a member stays for good';
+  throw new ServiceError('invalid', `a time to live is ${range}`);
 }
 
 function parseMember(text: string): Uint8Array {

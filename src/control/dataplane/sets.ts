@@ -15,10 +15,13 @@ export interface Member {
   readonly expires: bigint;
 }
 
-/** A group is full, or the table of all of them. */
+/** A group is full, or the table that all of them share. */
 export class GroupFullError extends Error {
-  constructor(readonly max: number) {
-    super(`more than ${max} members`);
+  constructor(
+    readonly max: number,
+    readonly full: 'group' | 'table',
+  ) {
+    super(`more than ${max} members in the ${full}`);
     this.name = 'GroupFullError';
   }
 }
@@ -120,23 +123,27 @@ export class Sets {
     const expires = ttlSeconds === null ? 0n : clock.now() + clock.jiffies(ttlSeconds);
     const value = layouts.member.encode({ expires });
     const members = this.#dataplane.map('members');
-    const most = Math.min(max, members.info.maxEntries);
+    const room = members.info.maxEntries;
+    let total = this.#counts.reduce((sum, count) => sum + count, 0);
     let added = 0;
+    // First: those before the one too many expire as well.
+    if (expires !== 0n && (this.#nextExpiry === null || expires < this.#nextExpiry)) {
+      this.#nextExpiry = expires;
+    }
     for (const [i, address] of addresses.entries()) {
       const key = layouts.memberKey.encode({ address: { byte: address }, group: bit });
       const known = members.lookup(key) !== undefined;
-      if (!known && this.#counts[bit]! >= most) throw new GroupFullError(most);
+      if (!known && this.#counts[bit]! >= max) throw new GroupFullError(max, 'group');
+      if (!known && total >= room) throw new GroupFullError(room, 'table');
       // The member before the mask: the packet path reads them the other way round.
       members.update(key, value);
       this.#setMask(address, (mask) => mask | (1 << bit));
       if (!known) {
         this.#counts[bit]!++;
+        total++;
         added++;
       }
       if (i % BATCH === BATCH - 1) await yieldToOthers();
-    }
-    if (expires !== 0n && (this.#nextExpiry === null || expires < this.#nextExpiry)) {
-      this.#nextExpiry = expires;
     }
     return added;
   }
