@@ -15,30 +15,31 @@ import {
 } from '../dataplane/index.js';
 import type { NodeEvent } from '../events.js';
 import { addressKey } from '../policy/index.js';
-import type {
-  ApplyOptions,
-  ApplyResult,
-  Caller,
-  CountersResult,
-  CounterTotals,
-  ExplainQuery,
-  ExplainResult,
-  HistoryEntry,
-  LogRecord,
-  MatrixResult,
-  NodeService,
-  PlanResult,
-  PolicyDifference,
-  PolicySource,
-  PolicyText,
-  PortInfo,
-  PortStatus,
-  RuleCounters,
-  SetInfo,
-  SetMember,
-  StateEntry,
-  StateFilter,
-  StatusResult,
+import {
+  type ApplyOptions,
+  type ApplyResult,
+  type Caller,
+  type CountersResult,
+  type CounterTotals,
+  type ExplainQuery,
+  type ExplainResult,
+  type HistoryEntry,
+  type LogRecord,
+  type MatrixResult,
+  type NodeService,
+  type PlanResult,
+  type PolicyDifference,
+  type PolicySource,
+  type PolicyText,
+  type PortInfo,
+  type PortStatus,
+  type RuleCounters,
+  ServiceError,
+  type SetInfo,
+  type SetMember,
+  type StateEntry,
+  type StateFilter,
+  type StatusResult,
 } from '../service.js';
 import { matrixCells } from './matrix-view.js';
 import type { WallParts } from './parts.js';
@@ -97,6 +98,9 @@ export class Wall implements NodeService {
     const hosts = policies.active?.plan.hosts ?? [];
     const frame = frameOf(query, hosts);
     const port = portOf(query.port, ports, this.#isScreened(frame.source));
+    if (attachedMode(dataplane, port.ifindex) === 'gone') {
+      throw new ServiceError('precondition', `the device of port ${port.name} is gone`);
+    }
     const verdict = explainFrame(dataplane, frame, port.ifindex);
     const reason = dataplane.reasons.get(verdict.reason);
     const { index } = policies;
@@ -240,11 +244,13 @@ export class Wall implements NodeService {
   #attachment(port: NumberedPort): PortStatus {
     const { dataplane, mode } = this.#parts;
     const now = attachedMode(dataplane, port.ifindex);
+    const { name, side } = port;
+    if (now === 'gone') return { port: name, side, mode: 'none', why: 'its device is gone' };
     const why =
       now === mode.mode
-        ? (mode.why.get(port.name) ?? '')
-        : `${mode.mode} was attached, the kernel has ${now ?? 'nothing'}: unjudged frames are dropped`;
-    return { port: port.name, side: port.side, mode: now ?? 'none', why };
+        ? (mode.why.get(name) ?? '')
+        : `${mode.mode} was attached, the kernel has ${now}: unjudged frames are dropped`;
+    return { port: name, side, mode: now, why };
   }
 
   #portCounts(): Map<string, CounterTotals> {

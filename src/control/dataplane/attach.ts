@@ -112,14 +112,23 @@ export async function keepAttached(
   return missing;
 }
 
-/** The mode that a port is in now, by what the kernel says; undefined: no program of ours. */
-export function attachedMode(dataplane: Dataplane, ifindex: number): AttachMode | undefined {
+/** The mode that a port is in now, by what the kernel says; `none`: no program of ours; `gone`: no such device. */
+export function attachedMode(dataplane: Dataplane, ifindex: number): AttachMode | 'none' | 'gone' {
+  try {
+    return modeOf(dataplane, ifindex);
+  } catch (error) {
+    if (error instanceof BpfError && error.code === 'ENODEV') return 'gone';
+    throw error;
+  }
+}
+
+function modeOf(dataplane: Dataplane, ifindex: number): AttachMode | 'none' {
   const xdp = queryXdp(ifindex);
   if (xdp.programId === dataplane.program('xdp_wall').info.id) {
     return xdp.mode === 'generic' ? 'generic' : 'xdp';
   }
   const tc = queryTc({ ifindex, ...TC });
-  return tc?.programId === dataplane.program('tc_wall').info.id ? 'tc' : undefined;
+  return tc?.programId === dataplane.program('tc_wall').info.id ? 'tc' : 'none';
 }
 
 /** Takes the filters off a port; true when it was one of a wall. */
