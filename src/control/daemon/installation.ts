@@ -2,6 +2,7 @@
  * What judges in the kernel and what is known of it here: the installed policy, and while that is on
  * trial the one that comes back. Callers see to it that no two calls overlap.
  */
+import { Limits } from '../../generated/layouts.js';
 import {
   DataplaneError,
   type Installer,
@@ -126,8 +127,13 @@ export class Installation {
       confirmed: false,
     };
     await this.#deps.store.write(record);
-    await this.#deps.sets.clear(prepared.freshBits);
-    this.#deps.installer.install(prepared, trial?.seconds ?? null);
+    try {
+      await this.#deps.sets.clear(prepared.freshBits);
+      this.#deps.installer.install(prepared, trial?.seconds ?? null);
+    } catch (error) {
+      await this.#deps.store.discard(generation).catch((e) => this.#deps.warn(String(e)));
+      throw error;
+    }
     const active = activeOf(record, plan);
     this.#activate(active, trial === null ? null : this.#active);
     if (trial === null) await this.#afterSwitch(active);
@@ -216,7 +222,7 @@ export class Installation {
   }
 
   /** What is said on disk of a generation that stays. */
-  async #afterSwitch({ record, plan }: ActivePolicy): Promise<void> {
+  async #afterSwitch({ record, plan, numbering }: ActivePolicy): Promise<void> {
     const { store, warn } = this.#deps;
     const { generation } = record;
     try {
@@ -225,6 +231,7 @@ export class Installation {
       if (current !== generation) await store.setCurrent(generation);
       await this.#plans.keep(record, plan);
       await store.prune();
+      await this.#deps.sets.clear(unusedBits(numbering));
     } catch (error) {
       warn(`generation ${generation} is installed, but: ${String(error)}`);
     }
@@ -309,4 +316,11 @@ export class Installation {
       return { kind: 'unknown', generation, why: (error as Error).message };
     }
   }
+}
+
+/** Of groups that are no more: their members would only take room that nobody could free. */
+function unusedBits({ groupBits }: Numbering): number[] {
+  const used = new Set(groupBits.values());
+  const all = Array.from({ length: Limits.MAX_DYNAMIC_GROUPS }, (_, bit) => bit);
+  return all.filter((bit) => !used.has(bit));
 }

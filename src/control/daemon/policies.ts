@@ -91,17 +91,18 @@ export class Policies {
   }
 
   /** What `source` would change. @throws ServiceError */
-  plan(source: PolicySource): Promise<PlanResult> {
-    return this.#serial.run(async () => this.#compare((await this.#compile(source)).plan));
+  async plan(source: PolicySource): Promise<PlanResult> {
+    const { plan } = await this.#compile(source);
+    return await this.#serial.run(() => this.#compare(plan));
   }
 
   /** Installs `source` as the next generation, or leaves everything as it is. @throws ServiceError */
-  apply(source: PolicySource, by: Caller, options: ApplyOptions = {}): Promise<ApplyResult> {
+  async apply(source: PolicySource, by: Caller, options: ApplyOptions = {}): Promise<ApplyResult> {
     const { why = '', confirmSeconds = null, ifGeneration = null, dryRun = false } = options;
-    return this.#serial.run(async () => {
+    const { plan, resolved } = await this.#compile(source);
+    return await this.#serial.run(async () => {
       await this.#installation.settle();
       this.#expect(ifGeneration);
-      const { plan, resolved } = await this.#compile(source);
       const result = await this.#compare(plan);
       const same = this.active?.text === source.text && !result.differs;
       if (same || dryRun) return this.#applied(result, plan, false);
@@ -217,6 +218,7 @@ export class Policies {
     return { ...result, generation, digest, installed, confirm };
   }
 
+  /** Before its turn: a nameserver that does not answer must not keep a confirmation waiting. */
   async #compile(source: PolicySource): Promise<Compiled> {
     try {
       const policy = parsePolicy(source.text, source.file);
