@@ -33,10 +33,20 @@ export async function detachWall(config: NodeConfig): Promise<void> {
   }
 }
 
-/** The steps themselves. Ports leave first: from then on no frame can cross, guarded or not. */
-export async function dismantle(config: NodeConfig, links: Links): Promise<void> {
+/** Ports leave first: from then on no frame can cross, guarded or not. */
+async function dismantle(config: NodeConfig, links: Links): Promise<void> {
   const pins = new PinSet(config.pins, config.node);
   const released = await releaseBridge(links, config, pins.madeBridges());
+  await removeGuard(config, pins, links, released);
+}
+
+/** Programs, pins and tables go, the tables last; the bridge stays as it is. */
+export async function removeGuard(
+  config: NodeConfig,
+  pins: PinSet,
+  links: Links,
+  released: readonly string[] = [],
+): Promise<void> {
   detachLinks(pins);
   const named = new Set([...released, ...config.bridge.ports.map((port) => port.name)]);
   const ours = pinnedTcProgram(pins);

@@ -35,9 +35,9 @@ import {
   writePorts,
   writeTimeouts,
 } from '../dataplane/index.js';
-import { WallTable } from '../netfilter/index.js';
+import { standingWalls, WallTable } from '../netfilter/index.js';
 import { type GenerationRecord, GenerationStore, generationRecord } from '../store/index.js';
-import { dismantle } from './detach.js';
+import { removeGuard } from './detach.js';
 import { EventBus } from './event-bus.js';
 import { logEvents, lossTeller } from './event-log.js';
 import { relayEvents, relayLoss } from './event-relay.js';
@@ -224,7 +224,9 @@ async function raise(
   log: Logger,
 ): Promise<Raised> {
   mountPins(config.pins);
-  const fresh = pins.completeTag() === undefined;
+  const stood =
+    pins.completeTag() !== undefined ||
+    (await standingWalls()).some(({ node }) => node === config.node);
   const names = config.bridge.ports.map((port) => port.name);
   const table = await WallTable.load({ node: config.node, ports: names, group: config.log.group });
   let dataplane: Dataplane | undefined;
@@ -245,8 +247,9 @@ async function raise(
     return { dataplane, ports, mode, table };
   } catch (error) {
     dataplane?.close();
-    // A wall that stood before stays as it is; what this start began is cleared away.
-    if (fresh) await dismantle(config, links);
+    // A wall that stood, be it the tables alone, goes on keeping its bridge shut; else what this
+    // start began is cleared away, and a bridge that worked without a wall does so again.
+    if (!stood) await removeGuard(config, pins, links);
     throw error;
   }
 }
