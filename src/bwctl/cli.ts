@@ -3,6 +3,7 @@
  * at once.
  */
 import { Command, CommanderError, Option } from 'commander';
+import { packageVersion } from '../control/package.js';
 import type { ApplyWords } from './commands/policy.js';
 import { findSocket } from './node-socket.js';
 import { Output } from './output.js';
@@ -61,6 +62,7 @@ async function withSession(
 function describe(start: Run): Command {
   const program = new Command('bwctl')
     .description('Talks to a Bridgewall node.')
+    .version(packageVersion())
     .option(
       '--socket <path>',
       'socket of the node (default: BWCTL_SOCKET, or the only one there is)',

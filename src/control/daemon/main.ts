@@ -2,11 +2,13 @@
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { loadNodeConfig } from '../config/index.js';
+import { packageVersion } from '../package.js';
 import { detachWall } from './detach.js';
 import { startWall } from './start.js';
 
 const USAGE = `usage: bridgewalld --config FILE [--force]
        bridgewalld --config FILE --detach
+       bridgewalld --version
 
   --config FILE   the node file
   --force         take ports that have an address or carry the default route
@@ -19,8 +21,8 @@ interface Arguments {
   readonly force: boolean;
 }
 
-/** Undefined: help was asked for. @throws Error with one line */
-function readArguments(args: readonly string[]): Arguments | undefined {
+/** A text: that is what was asked for. @throws Error with one line */
+function readArguments(args: readonly string[]): Arguments | string {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -28,9 +30,11 @@ function readArguments(args: readonly string[]): Arguments | undefined {
       detach: { type: 'boolean', default: false },
       force: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
+      version: { type: 'boolean', short: 'V', default: false },
     },
   });
-  if (values.help) return undefined;
+  if (values.help) return USAGE;
+  if (values.version) return `${packageVersion()}\n`;
   if (values.config === undefined) throw new Error('--config FILE is missing');
   return { config: values.config, detach: values.detach, force: values.force };
 }
@@ -50,8 +54,8 @@ function asked(): Promise<NodeJS.Signals> {
 
 async function main(args: readonly string[]): Promise<void> {
   const wanted = readArguments(args);
-  if (wanted === undefined) {
-    process.stdout.write(USAGE);
+  if (typeof wanted === 'string') {
+    process.stdout.write(wanted);
     return;
   }
   const config = await loadNodeConfig(wanted.config);

@@ -5,8 +5,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import {
   BpfError,
   BpfMap,
@@ -16,6 +15,7 @@ import {
   jiffiesPerSecond,
 } from '../../../native/lib/index.js';
 import * as layouts from '../../generated/layouts.js';
+import { packageRoot } from '../package.js';
 import { Clock } from './clock.js';
 import { DataplaneError } from './errors.js';
 import type { PinSet } from './pins.js';
@@ -196,9 +196,7 @@ export function index(number: number): Buffer {
 
 /** The object that was built with this package, found from the package's root. */
 export function builtObject(): string {
-  let at = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(at, 'package.json')) && dirname(at) !== at) at = dirname(at);
-  return join(at, 'build', 'bpf', 'bridgewall.bpf.o');
+  return join(packageRoot(), 'build', 'bpf', 'bridgewall.bpf.o');
 }
 
 function tagOf(path: string): string {
