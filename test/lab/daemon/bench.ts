@@ -167,9 +167,9 @@ export class Bench {
     return this.api.apply({ text, file: 'policy.yaml' }, 'test');
   }
 
-  /** How many of `count` pings were answered. */
+  /** How many of `count` pings were answered, within the time that a lost ARP request takes to be repeated. */
   async pings(to: string = SERVER.v4, count = 2, from: Namespace = this.client): Promise<number> {
-    const args = ['ping', '-q', '-c', String(count), '-i', '0.2', '-W', '1', to];
+    const args = ['ping', '-q', '-c', String(count), '-i', '0.2', '-W', '3', to];
     return received((await from.run(args)).stdout);
   }
 
