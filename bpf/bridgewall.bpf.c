@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The dataplane as one object. Entry points: xdp.h, tc.h, gate.h, txfailed.h, sweep.h; the walk of a frame: judge.h;
- * what user space shares: layout.h and reasons.h.
+ * The dataplane as one object. Entry points: xdp.h, tc.h, gate.h, txfailed.h, sweep.h; the walk of
+ * a frame: judge.h; what user space shares: layout.h and reasons.h.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -22,7 +22,10 @@ struct reason_text {
 const struct reason_text reason_table[REASON_COUNT] SEC(".rodata.reasons") = {
 	REASONS(REASON_TEXT)};
 
-/* Puts layouts that no map, or only an inner map, carries into the BTF, for the codecs of the control plane. */
+/*
+ * Puts layouts that no map, or only an inner map, carries into the BTF, for the codecs of the
+ * control plane.
+ */
 struct layouts_exported {
 	struct address_key address_key;
 	struct address_class address_class;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The walk of one frame, in the order of DESIGN's judgement: what a reader of the wall should read
+ * The walk of one frame, in the order of judgement: what a reader of the wall should read
  * first. Works on the scratch of this CPU (struct walk), knows neither XDP nor tc, and leaves the
  * verdict there; the entry points carry it out and account for it.
  */

@@ -77,8 +77,8 @@ struct {
 ARRAY_MAP(generations, GENERATION_SLOTS, struct generation);
 
 /*
- * Inner maps by sizes, not by types: 6.1 refuses to put a map without type information, as user space
- * makes them, where one with it stood model.
+ * Inner maps by sizes, not by types: 6.1 refuses to put a map without type information, as user
+ * space makes them, where one with it stood model.
  */
 struct addresses_inner {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -5,7 +5,8 @@
  * The order is the order of judgement: a frame that could be dropped for two reasons is dropped for
  * the one that stands first. Names are part of the interface (`bwctl counters`, `explain`, logs)
  * and never change; new ones go where the walk meets them. The numbers are not part of the
- * interface: reason_table carries name and explanation in the object itself, and the control plane reads it.
+ * interface: reason_table carries name and explanation in the object itself, and the control plane
+ * reads it.
  */
 #ifndef BW_REASONS_H
 #define BW_REASONS_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Frames that were forwarded and not sent, which only the kernel knows: a redirect that it refused, and
- * frames that a driver would not take from the devmap. Counted by the port they should have left by.
+ * Frames that were forwarded and not sent, which only the kernel knows: a redirect that it refused,
+ * and frames that a driver would not take from the devmap. Counted by the port they should have
+ * left by.
  * Tracepoints see every namespace of the machine, and an ifindex means another device in each.
  */
 #ifndef BW_TXFAILED_H
