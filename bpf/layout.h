@@ -157,7 +157,6 @@ struct matrix_entry {
 enum generation_flags {
 	GENERATION_POLICY = 1,		/* unset: no policy, everything is dropped */
 	GENERATION_LOG_DROPS = 2,
-	GENERATION_DENY_SERVICES = 4,	/* some deny line names services */
 };
 
 /* Map `generations`, by slot. Written whole while its slot is out of use. */

@@ -13,7 +13,6 @@ enum extension {
 	EXT_ROUTING = 43,
 	EXT_FRAGMENT = 44,
 	EXT_AUTH = 51,
-	EXT_NONE = 59,
 	EXT_DESTINATION = 60,
 };
 

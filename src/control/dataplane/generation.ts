@@ -118,10 +118,7 @@ export function generationValue(
   for (let bit = 0; bit < Limits.MAX_DYNAMIC_GROUPS; bit++) {
     if ((dynamicFrom[bit]! | dynamicTo[bit]!) !== 0n) denyDynamic |= 1 << bit;
   }
-  const flags =
-    GenerationFlags.POLICY |
-    (plan.logDrops ? GenerationFlags.LOG_DROPS : 0) |
-    (plan.deny.some((line) => !line.allServices) ? GenerationFlags.DENY_SERVICES : 0);
+  const flags = GenerationFlags.POLICY | (plan.logDrops ? GenerationFlags.LOG_DROPS : 0);
   const lengths = prefixLengths(plan);
   return {
     number,
