@@ -6,18 +6,7 @@
 #ifndef BW_DENY_H
 #define BW_DENY_H
 
-#include "frame.h"
-
-static __always_inline int is_member(struct address *address, __u32 group, __u64 now)
-{
-	struct member_key key;
-	struct member *m;
-
-	address_copy(&key.address, address);
-	key.group = group;
-	m = bpf_map_lookup_elem(&members, &key);
-	return m && (!m->expires || m->expires > now);
-}
+#include "members.h"
 
 /*
  * Deny lines that the dynamic groups of an address add to its class. The lines are gathered in the
