@@ -33,6 +33,7 @@ struct frame {
 	__u8 tcp_flags;
 	__u8 icmp_type;
 	__u16 flags;
+	__u8 hop_limit;		/* IPv6 */
 	__u32 length;		/* bytes on the wire, all segments */
 	__u32 segments;		/* frames on the wire: GRO hands tc many as one */
 	__u32 headers;		/* bytes up to the payload: what every segment repeats */

@@ -102,6 +102,7 @@ static __always_inline int parse_ipv6(struct frame *f, struct cursor *c)
 		return REASON_MALFORMED_IP;
 
 	f->family = 6;
+	f->hop_limit = ip->hop_limit;
 	__builtin_memcpy(&f->src, &ip->saddr, sizeof(f->src));
 	__builtin_memcpy(&f->dst, &ip->daddr, sizeof(f->dst));
 	cursor_skip(c, sizeof(*ip));

@@ -29,6 +29,7 @@
 	REASON(ETHERTYPE, "ethertype", "an ethertype that is not listed")                          \
 	REASON(RA_GUARD, "ra-guard", "router advertisement that does not come from the uplink")    \
 	REASON(ICMP_REDIRECT, "icmp-redirect", "ICMP redirects never cross")                       \
+	REASON(OFF_LINK, "off-link", "ND or MLD that by its hop limit or source came from afar")    \
 	REASON(SPOOFED, "spoofed", "a screened address as source, coming from the uplink")         \
 	REASON(BAD_FLAGS, "bad-flags", "TCP flags that no honest stack sends")                     \
 	REASON(BAD_PHASE, "bad-phase", "TCP segment that does not fit its connection's phase")     \

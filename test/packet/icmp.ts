@@ -35,10 +35,17 @@ export function icmp(fields: IcmpOptions = {}): Layer {
   };
 }
 
+/** What never leaves its link says so by its hop limit. */
+function hopLimitOf(type: number): number {
+  if (type >= 133 && type <= 137) return 255;
+  return (type >= 130 && type <= 132) || type === 143 ? 1 : 64;
+}
+
 /** An ICMPv6 message. */
 export function icmp6(fields: IcmpOptions = {}): Layer {
   return {
     proto: 58,
+    hopLimit: hopLimitOf(fields.type ?? 128),
     build(payload, enclosing) {
       const bytes = header(fields, 128, payload);
       bytes.writeUInt16BE(fields.checksum ?? transportChecksum(bytes, 58, enclosing), 2);
@@ -54,6 +61,7 @@ export function neighbour(type: 135 | 136, target: string, mac: string): Layer {
   const message = icmp6({ type, id: type === 136 ? 0x6000 : 0 });
   return {
     proto: 58,
+    hopLimit: 255,
     build: (payload, enclosing) => message.build(Buffer.concat([body, payload]), enclosing),
   };
 }

@@ -18,6 +18,8 @@ export interface Layer {
   readonly ethertype?: number;
   /** What an IP header outside writes to announce this layer. */
   readonly proto?: number;
+  /** What an IPv6 header right outside has as its hop limit, unless told otherwise. */
+  readonly hopLimit?: number;
   /** Set by IP layers. */
   readonly network?: Network;
   /** Header and payload. */

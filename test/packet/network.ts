@@ -89,7 +89,7 @@ export function ipv6(fields: Ipv6Options): Layer {
       head.writeUInt32BE(first, 0);
       head.writeUInt16BE(fields.length ?? payload.length, 4);
       head.writeUInt8(fields.next ?? announced(enclosing, NO_NEXT_HEADER), 6);
-      head.writeUInt8(fields.hopLimit ?? 64, 7);
+      head.writeUInt8(fields.hopLimit ?? enclosing.next?.hopLimit ?? 64, 7);
       return Buffer.concat([head, source, destination, payload]);
     },
   };

@@ -171,7 +171,8 @@ function network(random: Random, family: 4 | 6, from: Party, to: Party): Layer[]
       : {};
     return [ipv4({ src: from.v4, dst: to.v4, ...(options ? { options } : {}), ...fragment })];
   }
-  const ends = ipv6({ src: from.v6, dst: to.v6 });
+  const hopLimit = random.oneIn(12) ? { hopLimit: random.pick([1, 64, 255]) } : {};
+  const ends = ipv6({ src: from.v6, dst: to.v6, ...hopLimit });
   if (random.oneIn(40)) return [ends, ...longExtensions(random)];
   const extensions = Array.from(
     {
@@ -282,7 +283,15 @@ export function oddFrame(random: Random): Arrival {
     [
       1,
       () =>
-        link(to.mac, ipv6({ src: '::', dst: to.v6 }), icmp6({ type: random.between(128, 144) })),
+        link(
+          to.mac,
+          ipv6({
+            src: random.pick(['::', 'fe80::1', from.v6]),
+            dst: random.pick([to.v6, 'ff02::16']),
+            ...(random.oneIn(3) ? { hopLimit: random.pick([0, 1, 254, 255]) } : {}),
+          }),
+          icmp6({ type: random.between(128, 144) }),
+        ),
     ],
     [1, () => link(to.mac, ipv4({ src: from.v4, dst: to.v4, proto: 2 }), raw(Buffer.alloc(8)))],
     [

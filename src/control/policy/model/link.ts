@@ -11,8 +11,19 @@ const DISCOVERY: ReadonlySet<number> = new Set([133, 135, 136]);
 /** MLD. */
 const MEMBERSHIP: ReadonlySet<number> = new Set([130, 131, 132, 143]);
 
+/** RFC 4861 6.1 and 7.1: no router has had it in its hands. */
+const DISCOVERY_HOP_LIMIT = 255;
+/** RFC 2710 3, RFC 3810 5: no router passes it on. */
+const MEMBERSHIP_HOP_LIMIT = 1;
+
 /** 'passes': without state and matrix; 'goes-on': to both; else why it is dropped. */
-export type LinkDecision = 'passes' | 'goes-on' | 'ethertype' | 'icmp-redirect' | 'ra-guard';
+export type LinkDecision =
+  | 'passes'
+  | 'goes-on'
+  | 'ethertype'
+  | 'icmp-redirect'
+  | 'ra-guard'
+  | 'off-link';
 
 /** What the link layer alone decides. */
 export function judgeLink(frame: Frame, fromUplink: boolean): LinkDecision {
@@ -21,15 +32,23 @@ export function judgeLink(frame: Frame, fromUplink: boolean): LinkDecision {
   if (packet === null) return 'ethertype';
   if (packet.fragment) return 'goes-on';
   // Membership is told to groups: sent to one host, it would be a way around the matrix.
-  const membership = isGroup(packet) ? 'passes' : 'goes-on';
-  if (packet.family === 4 && packet.protocol === PROTO_IGMP) return membership;
+  const toGroup = isGroup(packet);
+  if (packet.family === 4 && packet.protocol === PROTO_IGMP) return toGroup ? 'passes' : 'goes-on';
   if (packet.transport?.kind !== 'icmp') return 'goes-on';
   const { type } = packet.transport;
   if (packet.protocol !== PROTO_ICMP6) return type === REDIRECT_V4 ? 'icmp-redirect' : 'goes-on';
   if (type === REDIRECT_V6) return 'icmp-redirect';
-  if (type === ROUTER_ADVERTISEMENT) return fromUplink ? 'passes' : 'ra-guard';
-  if (MEMBERSHIP.has(type)) return membership;
-  return DISCOVERY.has(type) ? 'passes' : 'goes-on';
+  if (type === ROUTER_ADVERTISEMENT && !fromUplink) return 'ra-guard';
+  if (type === ROUTER_ADVERTISEMENT || DISCOVERY.has(type)) {
+    return packet.hopLimit === DISCOVERY_HOP_LIMIT ? 'passes' : 'off-link';
+  }
+  if (!MEMBERSHIP.has(type) || !toGroup) return 'goes-on';
+  const near = isLinkLocal(packet.source) || packet.source.every((byte) => byte === 0);
+  return near && packet.hopLimit === MEMBERSHIP_HOP_LIMIT ? 'passes' : 'off-link';
+}
+
+function isLinkLocal(address: Uint8Array): boolean {
+  return address[0] === 0xfe && address[1]! >> 6 === 2;
 }
 
 function isGroup({ family, destination }: Packet): boolean {

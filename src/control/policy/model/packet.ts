@@ -27,6 +27,8 @@ export interface Packet {
   readonly source: Uint8Array;
   readonly destination: Uint8Array;
   readonly protocol: number;
+  /** IPv4: time to live. */
+  readonly hopLimit: number;
   /** An IPv6 packet in one "atomic" fragment is none. */
   readonly fragment: boolean;
   /** Null for protocols that the wall does not read, and for fragments that do not show theirs. */
@@ -47,6 +49,7 @@ export function parseIpv4(ip: Bytes): Packet | Malformed {
     source: fromV4(ip.slice(12, 4)),
     destination: fromV4(ip.slice(16, 4)),
     protocol: ip.byte(9),
+    hopLimit: ip.byte(8),
     fragment: more || offset > 0,
   };
   return offset > 0 ? { ...packet, transport: null } : withTransport(packet, payload);
@@ -58,11 +61,11 @@ export function parseIpv6(ip: Bytes): Packet | Malformed {
   const first = ip.byte(6);
   const jumbo = payloadLength === 0 && first === HOP_BY_HOP;
   if (jumbo || payloadLength > ip.length - 40) return 'malformed-ip';
-  const addresses = { source: ip.slice(8, 16), destination: ip.slice(24, 16) };
+  const ends = { source: ip.slice(8, 16), destination: ip.slice(24, 16), hopLimit: ip.byte(7) };
   const walk = walkExtensions(first, ip.after(40).first(payloadLength));
   if (typeof walk === 'string') return walk;
   const { protocol, fragment, upper } = walk;
-  const packet = { family: 6 as const, ...addresses, protocol, fragment };
+  const packet = { family: 6 as const, ...ends, protocol, fragment };
   return upper === null ? { ...packet, transport: null } : withTransport(packet, upper);
 }
 
