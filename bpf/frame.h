@@ -17,6 +17,8 @@ enum frame_flags {
 	FRAME_WRAPPED_IP = 8,		/* IP or ARP inside 802.3 SNAP */
 	FRAME_ARP_GROUP_SENDER = 16,	/* ARP whose sender hardware address is a group address */
 	FRAME_DRY = 32,			/* explain: change nothing */
+	FRAME_ERROR = 256,		/* ICMP error that quotes a packet */
+	FRAME_QUOTE = 512,		/* ... and the quote could be read */
 };
 
 struct frame {
@@ -34,6 +36,8 @@ struct frame {
 	__u8 icmp_type;
 	__u16 flags;
 	__u8 hop_limit;		/* IPv6 */
+	__u16 upper;		/* where the transport header begins, as on the wire */
+	__u16 upper_length;	/* bytes of it and its payload, as IP says */
 	__u32 length;		/* bytes on the wire, all segments */
 	__u32 segments;		/* frames on the wire: GRO hands tc many as one */
 	__u32 headers;		/* bytes up to the payload: what every segment repeats */
@@ -58,6 +62,7 @@ enum no_service {
 
 struct walk {
 	struct frame frame;
+	struct frame quote;	/* what an ICMP error quotes; FRAME_QUOTE of `frame`: is valid */
 	struct verdict verdict;
 	struct flow flow;
 	struct state_key key;
@@ -66,6 +71,7 @@ struct walk {
 	__u64 now;
 	__u32 epoch;
 	__u32 from_high;	/* the frame's source is the key's higher address */
+	__u32 quoted_seq;	/* TCP sequence number in `quote` */
 	__u32 may_open;		/* the frame is of a kind that opens a connection */
 	__u32 reopens;		/* a SYN over a closed connection that still has its slot */
 	__u32 kind;		/* enum walk_kind */

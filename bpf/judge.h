@@ -10,8 +10,8 @@
 #include "fdb.h"
 #include "link.h"
 #include "martian.h"
+#include "related.h"
 #include "reserved.h"
-#include "track.h"
 
 static __always_inline int refuse(struct verdict *v, int reason)
 {
@@ -40,37 +40,6 @@ static __always_inline int forward(struct walk *w)
 	return 0;
 }
 
-static __always_inline void flow_of_frame(struct walk *w)
-{
-	address_copy(&w->flow.src, &w->frame.src);
-	address_copy(&w->flow.dst, &w->frame.dst);
-	w->flow.service = service_of(&w->frame);
-}
-
-static __always_inline int judge_frame_flow(struct walk *w, __u32 options)
-{
-	if (w->frame.side == SIDE_UPLINK)
-		options |= JUDGE_FROM_UPLINK;
-	flow_of_frame(w);
-	return judge_flow(&w->flow, &w->verdict, options);
-}
-
-/* A miss: deny, then the matrix; what is allowed gets a state. Returns a reason. */
-static __always_inline int judge_opening(struct walk *w)
-{
-	int reason = judge_frame_flow(w, w->may_open ? JUDGE_MAY_OPEN : 0);
-
-	if (reason)
-		return reason;
-	w->verdict.flags |= VERDICT_NEW;
-	if (w->frame.flags & FRAME_DRY)
-		return 0;
-	reason = state_open(w);
-	if (reason)
-		event_emit(w, EVENT_TABLE_FULL, reason);
-	return reason;
-}
-
 /* IP: states and matrix. Returns a reason. */
 static __always_inline int judge_ip(struct walk *w)
 {
@@ -84,7 +53,9 @@ static __always_inline int judge_ip(struct walk *w)
 		reason = judge_frame_flow(w, JUDGE_SPOOFED_ONLY);
 		return reason ? reason : REASON_BAD_FLAGS;
 	}
-	if (!key_build(w)) {
+	if (f->flags & FRAME_ERROR)
+		return judge_related(w->kind);
+	if (!key_of(w, f)) {
 		reason = track(w->kind);
 		if (reason != TRACK_MISS)
 			return reason;

@@ -60,14 +60,29 @@ static __always_inline int parse_sctp(struct frame *f, struct cursor *c)
 	return 0;
 }
 
+enum icmp_sizes {
+	ICMP_HEADER = 8,
+};
+
+/* Destination unreachable, time exceeded, parameter problem, and packet too big. Source quench is
+ * none any more (RFC 6633), redirects are link.h's. */
+static __always_inline int is_icmp_error(struct frame *f)
+{
+	if (f->family == 6)
+		return f->icmp_type >= 1 && f->icmp_type <= 4;
+	return f->icmp_type == 3 || f->icmp_type == 11 || f->icmp_type == 12;
+}
+
 static __always_inline int parse_icmp(struct frame *f, struct cursor *c)
 {
-	__u8 *icmp = cursor_at(c, 8);
+	__u8 *icmp = cursor_at(c, ICMP_HEADER);
 
-	if (!icmp || c->left < 8)
+	if (!icmp || c->left < ICMP_HEADER)
 		return REASON_MALFORMED_L4;
 	f->icmp_type = icmp[0];
 	f->sport = *(__be16 *)(icmp + 4);
+	if (is_icmp_error(f))
+		f->flags |= FRAME_ERROR;
 	return 0;
 }
 
@@ -76,6 +91,8 @@ static __always_inline int parse_transport(struct frame *f, struct cursor *c)
 	int reason;
 
 	f->headers = c->offset + c->hidden;
+	f->upper = f->headers;
+	f->upper_length = c->left;
 	switch (f->proto) {
 	case IPPROTO_TCP:
 		reason = parse_tcp(f, c);

@@ -53,9 +53,8 @@ enum icmp_key {
 	ICMP_HIGH_ASKS = 0x100,
 };
 
-static __always_inline int key_icmp(struct walk *w)
+static __always_inline int key_icmp(struct walk *w, struct frame *f)
 {
-	struct frame *f = &w->frame;
 	int reply = 0;
 	__u16 request = icmp_request(f, &reply);
 
@@ -69,10 +68,10 @@ static __always_inline int key_icmp(struct walk *w)
 	return 0;
 }
 
-/* Fills w->key, from_high and may_open. Returns -1 for a frame that belongs to no connection. */
-static __always_inline int key_build(struct walk *w)
+/* Fills w->key, from_high and may_open by a frame, or by the quote of one. Returns -1 for what
+ * belongs to no connection. */
+static __always_inline int key_of(struct walk *w, struct frame *f)
 {
-	struct frame *f = &w->frame;
 	struct state_key *key = &w->key;
 
 	w->from_high = address_above(&f->src, &f->dst);
@@ -87,7 +86,7 @@ static __always_inline int key_build(struct walk *w)
 	key->low_port = 0;
 	key->high_port = 0;
 	if (is_icmp(f->family, f->proto))
-		return key_icmp(w);
+		return key_icmp(w, f);
 	if (f->flags & FRAME_PORTS) {
 		key->low_port = w->from_high ? f->dport : f->sport;
 		key->high_port = w->from_high ? f->sport : f->dport;

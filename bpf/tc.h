@@ -10,13 +10,25 @@
 #include "judge.h"
 #include "log.h"
 #include "parse.h"
+#include "quote.h"
 #include "xdp.h"
+
+__noinline int parse_quote_skb(struct __sk_buff *skb)
+{
+	struct walk *w = walk_here(WALK_PACKET);
+
+	if (w)
+		parse_quote(w, (void *)(long)skb->data, (void *)(long)skb->data_end,
+			    skb->vlan_present ? 4 : 0);
+	return 0;
+}
 
 __noinline int parse_skb(struct __sk_buff *skb)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	struct walk *w = walk_here(WALK_PACKET);
 	__u32 tpid = 0, tci = 0;
+	int reason;
 
 	if (!w)
 		return REASON_MALFORMED_ETH;
@@ -27,16 +39,23 @@ __noinline int parse_skb(struct __sk_buff *skb)
 	w->frame.flags &= FRAME_DRY;
 	w->frame.tag[0] = 0;
 	w->frame.tag[1] = 0;
-	return parse(&w->frame, data, end, skb->len, tpid, tci);
+	reason = parse(&w->frame, data, end, skb->len, tpid, tci);
+	if (!reason && w->frame.flags & FRAME_ERROR)
+		parse_quote_skb(skb);
+	return reason;
 }
 
-/* Headers beyond the linear part are pulled in only when the frame does not parse without. */
-static __always_inline int parse_linear(struct __sk_buff *skb)
+/* Headers beyond the linear part are pulled in only when the frame, or what it quotes, does not
+ * parse without. */
+static __always_inline int parse_linear(struct __sk_buff *skb, struct frame *f)
 {
-	__u32 linear = skb->data_end - skb->data;
 	int reason = parse_skb(skb);
+	__u32 linear;
 
-	if (!reason || linear >= skb->len || linear >= PARSE_BYTES)
+	if (!reason && !quote_unread(f))
+		return 0;
+	linear = (void *)(long)skb->data_end - (void *)(long)skb->data;
+	if (linear >= skb->len || linear >= PARSE_BYTES)
 		return reason;
 	if (bpf_skb_pull_data(skb, skb->len < PARSE_BYTES ? skb->len : PARSE_BYTES))
 		return reason;
@@ -137,7 +156,7 @@ int tc_wall(struct __sk_buff *skb)
 	w = walk_begin(WALK_PACKET);
 	if (!w || find_port(&w->frame, skb->ifindex))
 		return TC_ACT_SHOT;
-	parsed = parse_linear(skb);
+	parsed = parse_linear(skb, &w->frame);
 	measure(skb, &w->frame);
 	judge(parsed, WALK_PACKET);
 	return tc_carry_out(skb);

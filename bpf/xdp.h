@@ -7,6 +7,7 @@
 #include "judge.h"
 #include "log.h"
 #include "parse.h"
+#include "quote.h"
 
 enum port_search {
 	PORTS_BY_SIGHT = 8,
@@ -39,17 +40,30 @@ static __always_inline int find_port(struct frame *f, __u32 ifindex)
 	return 0;
 }
 
+__noinline int parse_quote_xdp(struct xdp_md *ctx, __u32 kind)
+{
+	struct walk *w = walk_here(kind);
+
+	if (w)
+		parse_quote(w, (void *)(long)ctx->data, (void *)(long)ctx->data_end, 0);
+	return 0;
+}
+
 /* Global, so that it is verified once, apart from the walk. */
 __noinline int parse_xdp(struct xdp_md *ctx, __u32 kind)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct walk *w = walk_here(kind);
+	int reason;
 
 	if (!w)
 		return REASON_MALFORMED_ETH;
 	w->frame.length = end - data;
 	w->frame.segments = 1;
-	return parse(&w->frame, data, end, end - data, 0, 0);
+	reason = parse(&w->frame, data, end, end - data, 0, 0);
+	if (!reason && w->frame.flags & FRAME_ERROR)
+		parse_quote_xdp(ctx, kind);
+	return reason;
 }
 
 /* Hands the frame to the tc program with its verdict. Nonzero: no room for it before the frame. */

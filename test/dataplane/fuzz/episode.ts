@@ -2,6 +2,7 @@
 import { compile, PolicyError, parsePolicy } from '../../../src/control/policy/index.js';
 import { Wall as Model } from '../../../src/control/policy/model/index.js';
 import { PORTS } from '../fixtures/types.js';
+import { errorFrame } from './errors.js';
 import {
   type Arrival,
   type Conversation,
@@ -83,7 +84,7 @@ export function randomEpisode(seed: number, frames: number, hz: number): Episode
     if (random.oneIn(50)) {
       talks[random.below(talks.length)] = random.pick(matches)(random);
     }
-    const arrival = random.oneIn(8) ? oddFrame(random) : nextFrame(random, random.pick(talks));
+    const arrival = randomArrival(random, random.pick(talks));
     const frame = random.oneIn(9) ? mutated(random, arrival.frame) : arrival.frame;
     events.push({ kind: 'frame', port: arrival.port, frame });
     sent++;
@@ -93,6 +94,14 @@ export function randomEpisode(seed: number, frames: number, hz: number): Episode
 
 /** How far a sweep moves the clock: past the grace between its two passes. */
 export const SWEEP_JIFFIES = 8;
+
+function randomArrival(random: Random, talk: Conversation): Arrival {
+  return random.weighted([
+    [3, () => oddFrame(random)],
+    [3, () => errorFrame(random, talk)],
+    [18, () => nextFrame(random, talk)],
+  ])();
+}
 
 function acceptedPolicy(random: Random): string {
   for (;;) {

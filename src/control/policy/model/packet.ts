@@ -18,7 +18,7 @@ const EXTENSIONS: ReadonlySet<number> = new Set([
 ]);
 const MAX_EXTENSIONS = 8;
 /** Where a header may begin at the latest, from the start of the frame. */
-const HEADER_LIMIT = 1024;
+export const HEADER_LIMIT = 1024;
 
 /** An IP packet as far as the wall looks into it. */
 export interface Packet {
@@ -76,7 +76,8 @@ interface ExtensionWalk {
   readonly upper: Bytes | null;
 }
 
-function walkExtensions(first: number, payload: Bytes): ExtensionWalk | 'malformed-ext' {
+/** From the first extension header to the upper one. */
+export function walkExtensions(first: number, payload: Bytes): ExtensionWalk | 'malformed-ext' {
   let protocol = first;
   let rest = payload;
   let fragment = false;

@@ -14,7 +14,13 @@ export type Transport =
   /** `init`: the first chunk asks for an association. */
   | (Ports & { readonly kind: 'sctp'; readonly init: boolean })
   /** ICMP in IPv4, ICMPv6 in IPv6. */
-  | { readonly kind: 'icmp'; readonly type: number; readonly identifier: number };
+  | {
+      readonly kind: 'icmp';
+      readonly type: number;
+      readonly identifier: number;
+      /** What follows the header: the quote of an error. */
+      readonly body: Bytes;
+    };
 
 /** Reads the transport header; null for protocols that the wall does not look into. */
 export function parseTransport(
@@ -64,5 +70,5 @@ function parseSctp(header: Bytes): Transport | 'malformed-l4' {
 
 function parseIcmp(header: Bytes): Transport | 'malformed-l4' {
   if (header.length < 8) return 'malformed-l4';
-  return { kind: 'icmp', type: header.byte(0), identifier: header.word(4) };
+  return { kind: 'icmp', type: header.byte(0), identifier: header.word(4), body: header.after(8) };
 }

@@ -25,6 +25,7 @@ import { judgeLink, type LinkDecision, type ReservedActions, reservedAction } fr
 import type { Malformed } from './malformed.js';
 import { isGroupMac, isMartian } from './martian.js';
 import type { Packet } from './packet.js';
+import { aboutOf, isIcmpError, isPlausible } from './related.js';
 import { hasBadFlags, type TcpPhase, tcpStep } from './tcp.js';
 
 /** What node.yaml says, as far as it decides about frames. */
@@ -158,6 +159,7 @@ export class Wall {
       const denied = judgeDeny(world, openingOf(packet, fromUplink));
       return this.#dropped(denied === null ? drop('fragment') : { ...denied, opened: false });
     }
+    if (isIcmpError(packet)) return this.#receiveError(world, frame, packet, port, fromUplink);
     const { transport } = packet;
     if (transport?.kind === 'tcp' && hasBadFlags(transport.flags)) {
       return this.#dropped(drop('bad-flags'));
@@ -170,6 +172,35 @@ export class Wall {
       decision.reason === 'none' ? this.#forward(frame, port, decision) : this.#dropped(decision);
     const after = this.#find(relation.key)?.phase ?? null;
     return { ...outcome, stateKey: relation.key, phaseBefore: before, phaseAfter: after };
+  }
+
+  /** An ICMP error passes for the connection that it quotes, and changes nothing about it. */
+  #receiveError(
+    world: World,
+    frame: Frame,
+    packet: Packet,
+    port: number,
+    fromUplink: boolean,
+  ): Outcome {
+    const denied = judgeDeny(world, openingOf(packet, fromUplink));
+    if (denied !== null) return this.#dropped({ ...denied, opened: false });
+    const about = aboutOf(frame, packet);
+    const connection = this.#find(about?.key ?? null);
+    if (about === null || connection === null) return this.#dropped(drop('no-state'));
+    // It comes from where the quoted packet was going.
+    if (fromUplink && screenedHost(world, about.quote.packet.destination) !== null) {
+      return this.#dropped(drop('spoofed'));
+    }
+    let { rules } = connection;
+    if (connection.epoch !== this.#epoch) {
+      const judgement = judgeOpening(world, connection.opening);
+      if (judgement.verdict === 'drop') return this.#dropped({ ...judgement, opened: false });
+      rules = judgement.rules;
+    }
+    if (!isPlausible(about, connection)) return this.#dropped(drop('no-state'));
+    const outcome = this.#forward(frame, port, accept(rules));
+    const { key, phase } = connection;
+    return { ...outcome, stateKey: key, phaseBefore: phase, phaseAfter: phase };
   }
 
   /** A packet of a connection that exists; null when it does not, or when a new one begins. */
