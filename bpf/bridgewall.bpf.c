@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The dataplane as one object. Entry points: xdp.h, tc.h, gate.h, txfailed.h, sweep.h; the walk of
- * a frame: judge.h; what user space shares: layout.h and reasons.h.
+ * The dataplane as one object. Entry points: xdp.h, tc.h, gate.h, txfailed.h, sweep.h, rejudge.h;
+ * the walk of a frame: judge.h; what user space shares: layout.h and reasons.h.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -10,6 +10,7 @@
 #include "gate.h"
 #include "txfailed.h"
 #include "sweep.h"
+#include "rejudge.h"
 
 struct reason_text {
 	char name[24];
@@ -56,6 +57,8 @@ struct layouts_exported {
 	enum action action;
 	enum verdict_flags verdict_flags;
 	enum event_type event_type;
+	enum pass pass;
+	enum filter_field filter_field;
 	enum reason reason;
 	enum icmp_key icmp_key;
 };

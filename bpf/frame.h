@@ -83,6 +83,7 @@ struct walk {
 enum walk_kind {
 	WALK_PACKET,
 	WALK_EXPLAIN,
+	WALK_PASS,		/* over the states (rejudge.h) */
 	WALK_KINDS,
 };
 

@@ -379,6 +379,43 @@ struct event {
 	__u8 pad[4];
 };
 
+/* Passes over the live states (rejudge.h), and their elements of map `state_passes`. */
+enum pass {
+	PASS_COUNT,		/* count what the generation in a slot would refuse */
+	PASS_CUT,		/* end what the generation of now refuses */
+	PASS_KILL,		/* end what a filter matches */
+	PASS_KINDS,
+};
+
+enum filter_field {
+	FILTER_PROTO = 1,
+	FILTER_PHASE = 2,
+	FILTER_PORT = 4,	/* of either end */
+	FILTER_VLAN = 8,	/* of either tag */
+	FILTER_ADDRESS = 16,	/* either end, under a mask */
+	FILTER_PICKED = 32,	/* either end is in map `picked` */
+};
+
+struct state_filter {
+	__u32 fields;		/* enum filter_field: those that must match */
+	__u16 port;		/* ICMP: identifier, or type */
+	__u16 vlan;
+	__u8 proto;
+	__u8 phase;		/* enum phase */
+	__u8 family;		/* of the address: 4 or 6 */
+	__u8 pad;
+	struct address address;	/* bits outside of the mask are zero */
+	struct address mask;
+};
+
+struct state_pass {
+	__u32 slot;		/* PASS_COUNT */
+	struct state_filter filter;	/* PASS_KILL */
+	__u64 live;		/* states that were looked at */
+	__u64 hit;		/* counted, or ended */
+	__u64 missed;		/* a packet moved it meanwhile: look again */
+};
+
 /* Map `sweep_stats`, one element: what the iterators saw since user space zeroed it. */
 struct sweep_stats {
 	__u64 seen;

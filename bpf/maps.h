@@ -132,6 +132,8 @@ PERCPU_MAP(outcomes, MAX_PORTS *OUTCOME_STRIDE, struct outcome_counter);
 ARRAY_MAP(log_window, 1, __u64);
 PERCPU_MAP(event_losses, 1, __u64);
 ARRAY_MAP(sweep_stats, 1, struct sweep_stats);
+ARRAY_MAP(state_passes, PASS_KINDS, struct state_pass);
+HASH_MAP(picked, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 65536, struct address, __u32);
 
 struct event_ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

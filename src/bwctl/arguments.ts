@@ -139,7 +139,8 @@ export function parseConfirm(text: string): number {
   return parseDuration(text);
 }
 
-const FILTER_FIELDS = ['proto', 'address', 'port', 'host', 'phase'] as const;
+const FILTER_FIELDS = ['proto', 'address', 'port', 'host', 'phase', 'vlan'] as const;
+const MOST_VLAN = 4094;
 
 /** `proto=tcp host=aquilante port=25 phase=established address=10.0.0.1`, in any order. */
 export function parseFilters(words: readonly string[]): StateFilter {
@@ -154,10 +155,29 @@ export function parseFilters(words: readonly string[]): StateFilter {
     }
     if (filter[field] !== undefined) throw usage(`"${word}": ${field} is given twice`);
     if (field === 'port') filter.port = parsePort(value, word);
+    else if (field === 'vlan') filter.vlan = parseVlan(value, word);
     else if (field === 'proto') filter.proto = parseProtocol(value);
     else filter[field] = value;
   }
   return filter;
+}
+
+/** What `states kill` is told: filters, or `all` by itself. */
+export function parseKill(words: readonly string[]): { filter: StateFilter; all: boolean } {
+  if (words.length === 1 && words[0] === 'all') return { filter: {}, all: true };
+  if (words.length === 0) {
+    throw usage('which connections? write filters, as in host=mail port=25, or all');
+  }
+  if (words.includes('all')) throw usage('all goes without filters');
+  return { filter: parseFilters(words), all: false };
+}
+
+function parseVlan(text: string, context: string): number {
+  const vlan = parseNumber(text, MOST_VLAN);
+  if (vlan === null || vlan === 0) {
+    throw usage(`${context}: "${text}" is no VLAN; they go from 1 to ${MOST_VLAN}`);
+  }
+  return vlan;
 }
 
 function usage(message: string): CommandError {

@@ -179,10 +179,17 @@ function describeQuestions(program: Command, start: Start): void {
     .action((asked: { rules: boolean; port: string }) =>
       start(async (s) => (await import('./commands/show.js')).counters(s, asked)),
     );
-  program
-    .command('states')
-    .description('the connections that the node knows')
-    .argument('[filters...]', 'proto=tcp host=NAME address=ADDR port=25 phase=established')
+  const states = program.command('states').description('the connections that the node knows');
+  const filters = 'proto=tcp host=NAME address=ADDR[/LEN] port=25 phase=established vlan=10';
+  states
+    .command('kill')
+    .description('end connections at once')
+    .argument('[filters...]', `${filters}; or all`)
+    .action((words: string[]) =>
+      start(async (s) => (await import('./commands/states.js')).kill(s, words)),
+    );
+  states
+    .argument('[filters...]', filters)
     .action((filters: string[]) =>
       start(async (s) => (await import('./commands/states.js')).states(s, filters)),
     );

@@ -28,6 +28,8 @@ export interface EventFields {
   'mac-moved': { mac: string; fromPort: string; toPort: string; vlan: string };
   /** A live connection ended because the policy no longer allows it. */
   'state-cut': { proto: string; low: string; high: string; reason: string };
+  /** An operator ended live connections; `filter` as in `bwctl states`, or `all`. */
+  'states-killed': { filter: string; count: number; user: string; uid?: number };
   /** Log records that netfilter made and that nobody got. */
   'log-lost': { count: number };
   /** Events of the packet path that never got here. */

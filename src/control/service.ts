@@ -194,10 +194,12 @@ export interface StateEntry {
 /** Fields that are set must match. */
 export interface StateFilter {
   proto?: string;
+  /** Or a prefix. */
   address?: string;
   port?: number;
   host?: string;
   phase?: string;
+  vlan?: number;
 }
 
 export interface PortInfo {
@@ -286,6 +288,8 @@ export interface NodeService {
   counters(): Promise<CountersResult>;
   /** Batches of matching states. */
   states(filter: StateFilter): AsyncIterable<StateEntry[]>;
+  /** Ends matching states at once; resolves to how many. A filter that matches everything needs `all`. */
+  killStates(filter: StateFilter, all: boolean, by: Caller): Promise<number>;
   ports(): Promise<PortInfo[]>;
   matrix(): Promise<MatrixResult>;
   sets(): Promise<SetInfo[]>;

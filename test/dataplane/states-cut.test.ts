@@ -1,7 +1,5 @@
-/** How many live states a policy would cut, counted over as many as a node holds by default. */
+/** Passes over as many live states as a node holds by default. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { countCut } from '../../src/control/daemon/states-cut.js';
-import { type Dataplane, NO_POLICY_NUMBERS, Sets } from '../../src/control/dataplane/index.js';
 import * as layouts from '../../src/generated/layouts.js';
 import { wideBytes } from '../packet/index.js';
 import { mail, stranger } from './fixtures/actors.js';
@@ -54,15 +52,8 @@ function fill(): void {
   }
 }
 
-it('counts a quarter million states in slices', async () => {
-  const parts = {
-    map: (name: string) => wall.map(name),
-    program: (name: string) => wall.object.program(name),
-    clock: { now: () => wall.jiffies(0) },
-  } as unknown as Dataplane;
-  const sets = await Sets.open(parts);
-  const count = (text: string) => countCut(parts, sets, planOf(text), NO_POLICY_NUMBERS);
-  expect(await count(CAMPUS)).toBe(0);
+/** What `work` came to, with its time and the longest pause of the event loop told. */
+async function timed(what: string, work: () => Promise<number>): Promise<number> {
   let [longest, last] = [0, performance.now()];
   const watch = setInterval(() => {
     const now = performance.now();
@@ -70,10 +61,28 @@ it('counts a quarter million states in slices', async () => {
     last = now;
   }, 0);
   const begun = performance.now();
-  expect(await count(STRICT)).toBe(STATES / 4);
+  const result = await work();
   clearInterval(watch);
   const took = Math.round(performance.now() - begun);
-  process.stdout.write(
-    `  ${STATES} states in ${took} ms, longest pause ${Math.round(longest)} ms\n`,
+  const pause = `longest pause ${Math.round(longest)} ms`;
+  process.stdout.write(`  ${what} ${STATES} states in ${took} ms, ${pause}\n`);
+  return result;
+}
+
+const live = () => wall.passes.kill({ port: 0 });
+
+it('counts, cuts and kills among a quarter million states in slices', async () => {
+  const count = (text: string) => () => wall.countCut(planOf(text));
+  expect(await timed('counted', count(CAMPUS))).toBe(0);
+  expect(await timed('counted', count(STRICT))).toBe(STATES / 4);
+  const cut = () => wall.passes.cut();
+  expect(await timed('judged', cut)).toBe(0);
+  wall.install(planOf(STRICT));
+  expect(await timed('cut', cut)).toBe(STATES / 4);
+  expect(await timed('found nothing to cut', cut)).toBe(0);
+  expect(await timed('killed nothing of', live)).toBe(0);
+  expect(await timed('killed', () => wall.passes.kill({ proto: 1, port: 77 }))).toBe(
+    (STATES / 4) * 3,
   );
+  expect(await wall.passes.kill({})).toBe(0);
 });

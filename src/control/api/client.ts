@@ -9,6 +9,7 @@ import type {
 import { credentials, status } from '@grpc/grpc-js';
 import type { ConfirmResponse__Output } from '../../generated/proto/bridgewall/v1/ConfirmResponse.js';
 import type { HistoryResponse__Output } from '../../generated/proto/bridgewall/v1/HistoryResponse.js';
+import type { KillStatesResponse__Output } from '../../generated/proto/bridgewall/v1/KillStatesResponse.js';
 import type { NodeClient as GrpcClient } from '../../generated/proto/bridgewall/v1/Node.js';
 import type { PortsResponse__Output } from '../../generated/proto/bridgewall/v1/PortsResponse.js';
 import type { SetAddResponse__Output } from '../../generated/proto/bridgewall/v1/SetAddResponse.js';
@@ -242,6 +243,16 @@ export class NodeClient implements Disposable {
       this.#deadlines.work,
     );
     return reply.deleted;
+  }
+
+  /** Ends states that match; resolves to how many. A filter without a field needs `all`. */
+  async killStates(filter: StateFilter, all: boolean, by: Caller): Promise<number> {
+    const request = { filter: encodeFilter(filter), all, who: encodeCaller(by) };
+    const reply = await this.#call<KillStatesResponse__Output>(
+      (o, done) => this.#grpc.killStates(request, o, done),
+      this.#deadlines.work,
+    );
+    return reply.killed;
   }
 
   /** States that match, in batches. */

@@ -280,6 +280,7 @@ export function decodeFilter(request: StatesRequest__Output): StateFilter {
   if (request.port !== undefined) filter.port = request.port;
   if (request.host !== undefined) filter.host = request.host;
   if (request.phase !== undefined) filter.phase = request.phase;
+  if (request.vlan !== undefined) filter.vlan = request.vlan;
   return filter;
 }
 

@@ -5,7 +5,7 @@ import type { NodeHandlers } from '../../generated/proto/bridgewall/v1/Node.js';
 import type { PolicySource__Output } from '../../generated/proto/bridgewall/v1/PolicySource.js';
 import type { ApplyOptions, NodeService, PolicySource } from '../service.js';
 import { ServiceError } from '../service.js';
-import { decodeCaller } from './decode.js';
+import { decodeCaller, decodeFilter } from './decode.js';
 import {
   encodeApply,
   encodeCounters,
@@ -94,6 +94,9 @@ export function nodeHandlers(service: NodeService, options: HandlerOptions): Nod
     })),
     SetDelete: unary('SetDelete', async ({ name, addresses }) => ({
       deleted: await service.setDelete(name, addresses),
+    })),
+    KillStates: unary('KillStates', async ({ filter, all, who }) => ({
+      killed: await service.killStates(filter ? decodeFilter(filter) : {}, all, decodeCaller(who)),
     })),
     States: (call) => {
       streamStates(call, service, options.stopping).catch((error: unknown) => {

@@ -8,9 +8,7 @@ import {
   type Installer,
   NO_POLICY_NUMBERS,
   type Numbering,
-  type Prepared,
   type Sets,
-  SlotsExhaustedError,
 } from '../dataplane/index.js';
 import { type Plan, PolicyError } from '../policy/index.js';
 import { type Confirmation, ServiceError } from '../service.js';
@@ -26,6 +24,7 @@ import {
   storedNumbers,
 } from './records.js';
 import { RuleIndex } from './rules.js';
+import { prepare } from './states-cut.js';
 import { TrialTimer } from './trial-timer.js';
 
 /** How the policy came to be the installed one when the daemon started. */
@@ -45,6 +44,8 @@ export interface InstallationDeps {
   readonly warn: (message: string) => void;
   /** Called when a trial is over: `settle` is due. */
   readonly onTrialOver: () => Promise<unknown>;
+  /** Called whenever another policy judges: live states may have to end. */
+  readonly onSwitch: () => void;
 }
 
 /** Where a policy comes from: what its record takes over. */
@@ -112,7 +113,7 @@ export class Installation {
     { trial = null, ...occasion }: Occasion,
   ): Promise<GenerationRecord> {
     const generation = await this.#next();
-    const prepared = this.#prepare(plan, generation, held, trial !== null);
+    const prepared = prepare(this.#deps.installer, plan, generation, held, trial !== null);
     const record: GenerationRecord = {
       generation,
       text,
@@ -208,19 +209,6 @@ export class Installation {
     return Math.max(stored, current, installer.current().generation) + 1;
   }
 
-  #prepare(plan: Plan, generation: number, held: Numbering, reserve: boolean): Prepared {
-    try {
-      return this.#deps.installer.prepare(plan, generation, held, reserve);
-    } catch (error) {
-      if (error instanceof SlotsExhaustedError) {
-        const why = `both policies together have too many rules or groups (${error.message})`;
-        throw new ServiceError('invalid', why);
-      }
-      if (!(error instanceof DataplaneError)) throw error;
-      throw new ServiceError('invalid', error.message);
-    }
-  }
-
   /** What is said on disk of a generation that stays. */
   async #afterSwitch({ record, plan, numbering }: ActivePolicy): Promise<void> {
     const { store, warn } = this.#deps;
@@ -245,6 +233,7 @@ export class Installation {
     const { trial } = this.#deps.installer.current();
     if (fallback === null || trial === null) this.#timer.stop();
     else this.#timer.start(this.#deps.installer.secondsLeft(trial));
+    this.#deps.onSwitch();
   }
 
   async #adoptTrial(record: GenerationRecord, fallback: number): Promise<Restoration> {

@@ -2,10 +2,18 @@
 import type { Logger } from 'pino';
 import type { Links } from '../bridge/index.js';
 import type { NodeConfig } from '../config/index.js';
-import type { Dataplane, ModeReason, NumberedPort, Sets, Sweeper } from '../dataplane/index.js';
+import type {
+  Dataplane,
+  ModeReason,
+  NumberedPort,
+  Sets,
+  StatePasses,
+  Sweeper,
+} from '../dataplane/index.js';
 import type { EventBus } from './event-bus.js';
 import type { LogFeed } from './log-feed.js';
 import type { Policies } from './policies.js';
+import type { StateCutter } from './state-cutter.js';
 
 export interface WallParts {
   readonly config: NodeConfig;
@@ -17,6 +25,8 @@ export interface WallParts {
   readonly policies: Policies;
   readonly sets: Sets;
   readonly sweeper: Sweeper;
+  readonly passes: StatePasses;
+  readonly cutter: StateCutter;
   readonly logFeed: LogFeed;
   readonly events: EventBus;
 }

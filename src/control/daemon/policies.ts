@@ -39,7 +39,9 @@ export interface PolicyDeps {
   readonly resolve?: Resolve;
   readonly events?: EventSink;
   /** Live states that a plan would cut. */
-  readonly countCut: (plan: Plan, installed: Numbering) => Promise<number>;
+  readonly countCut: (plan: Plan, held: Numbering) => Promise<number>;
+  /** Ends, by and by, the live states that are no longer allowed. */
+  readonly cutStates: () => void;
   /** Whether the running dataplane knows of deadlines. */
   readonly trials: boolean;
   /** Told about what went wrong after a switch, when it no longer changes the outcome. */
@@ -64,7 +66,9 @@ export class Policies {
     this.#events = events;
     this.#history = new History(store, warn);
     const onTrialOver = () => this.#serial.run(() => this.#installation.settle());
-    this.#installation = new Installation({ installer, sets, store, events, warn, onTrialOver });
+    const onSwitch = deps.cutStates;
+    const told = { onTrialOver, onSwitch };
+    this.#installation = new Installation({ installer, sets, store, events, warn, ...told });
   }
 
   get active(): ActivePolicy | null {
@@ -141,11 +145,11 @@ export class Policies {
       await this.#installation.settle();
       const target = await this.#rollbackTarget(wanted);
       const plan = planOf(target);
-      const result = await this.#compare(plan);
+      const held = this.#installation.fallback?.numbering ?? this.#installation.held;
+      const result = await this.#compare(plan, held);
       const [from, to] = [this.generation, target.generation];
       const words = `rollback of ${from} to ${to}`;
       const occasion = { by: by.user, uid: by.uid, why: why === '' ? words : `${words}: ${why}` };
-      const held = this.#installation.fallback?.numbering ?? this.#installation.held;
       const { generation } = await this.#installation.install(plan, target, held, occasion);
       this.#events.emit('rolled-back', { generation, from, to, ...whoFields(by), why });
       return this.#applied(result, plan, true);
@@ -229,11 +233,11 @@ export class Policies {
     }
   }
 
-  async #compare(plan: Plan): Promise<PlanResult> {
+  /** @param held the numbers that the plan would take over */
+  async #compare(plan: Plan, held = this.#installation.held): Promise<PlanResult> {
     const before = this.active?.plan ?? null;
     const changes = diffRules(before, plan).map(ruleChange);
     const judgesAnew = before?.digest !== plan.digest;
-    const { held } = this.#installation;
     return {
       differs: judgesAnew || changes.length > 0,
       changes,

@@ -27,7 +27,8 @@ function addressesOf(text: string, hosts: readonly PlanHost[]): Uint8Array[] {
   });
 }
 
-function protocolNumber(text: string): number {
+/** The number of a protocol by its name or number. @throws ServiceError `invalid` */
+export function protocolNumber(text: string): number {
   const known = PROTOCOLS.get(text);
   if (known !== undefined) return known;
   if (/^\d{1,3}$/.test(text) && Number(text) <= 255) return Number(text);

@@ -17,6 +17,8 @@ export interface SetDeps {
   readonly sets: Sets;
   readonly policies: Policies;
   readonly installer: Installer;
+  /** Ends, by and by, the live states that are no longer allowed. */
+  readonly cutStates: () => void;
   readonly clock: { now(): bigint; seconds(from: bigint, to: bigint): number };
 }
 
@@ -26,7 +28,10 @@ export class SetService {
 
   constructor(deps: SetDeps) {
     this.#deps = deps;
-    this.#rejudge = new Coalesced(() => deps.installer.cell.rejudge(), REJUDGE_MS);
+    this.#rejudge = new Coalesced(() => {
+      deps.installer.cell.rejudge();
+      deps.cutStates();
+    }, REJUDGE_MS);
   }
 
   list(): SetInfo[] {
@@ -115,7 +120,7 @@ export class SetService {
     return this.#deps.policies.active!.numbering.groupBits.get(name)!;
   }
 
-  /** Live connections that a deny line now hits end at their next packet. */
+  /** Live connections that a deny line now hits end at their next packet, or without one. */
   #changed(bit: number): void {
     if ((this.#deps.installer.denyGroups() & (1 << bit)) !== 0) this.#rejudge.ask();
   }

@@ -30,6 +30,7 @@ import {
   type PortDevice,
   readEvents,
   Sets,
+  StatePasses,
   Sweeper,
   writeNode,
   writePorts,
@@ -48,6 +49,7 @@ import { lockNode } from './lock.js';
 import { LogFeed } from './log-feed.js';
 import { checkOwnership } from './ownership.js';
 import { Policies } from './policies.js';
+import { StateCutter } from './state-cutter.js';
 import { countCut } from './states-cut.js';
 import { Wall } from './wall.js';
 
@@ -143,9 +145,15 @@ async function start(
   const sets = await Sets.open(dataplane);
   const warn = (message: string) => log.warn(message);
   const bus = new EventBus((error) => log.error({ error: String(error) }, 'a watch failed'));
+  const passes = new StatePasses(dataplane);
+  const cutter = new StateCutter(passes, (error) =>
+    log.error({ error: String(error) }, 'live connections could not be judged again'),
+  );
+  leases.add(() => cutter.close());
   const policies = new Policies({
     ...{ installer, sets, store: store!, events: bus, warn },
-    countCut: (plan, installed) => countCut(dataplane, sets, plan, installed),
+    countCut: (plan, held) => countCut(installer, passes, plan, held),
+    cutStates: () => cutter.ask(),
     trials: dataplane.tag === dataplane.builtTag,
   });
   leases.add(() => policies.close());
@@ -194,6 +202,7 @@ async function start(
 
   const parts = {
     ...{ config, log, links, dataplane, mode, policies, sets, sweeper, logFeed, events: bus },
+    ...{ passes, cutter },
     get ports() {
       return portTable.all;
     },

@@ -1,42 +1,47 @@
-/**
- * How many live connections a policy would cut: every state is judged by the candidate's tables as
- * its next packet would be. Reads the tables of states, in slices, and changes nothing.
- */
-import type { Dataplane, Numbering, Sets } from '../dataplane/index.js';
-import { liveFlows } from '../dataplane/index.js';
-import { addressKey, type Members, type Plan, PlanEvaluator } from '../policy/index.js';
+/** How many live connections a policy would cut, as the packet path would judge them. */
+import {
+  DataplaneError,
+  type Installer,
+  type Numbering,
+  type Prepared,
+  SlotsExhaustedError,
+  type StatePasses,
+} from '../dataplane/index.js';
+import type { Plan } from '../policy/index.js';
+import { ServiceError } from '../service.js';
 
-/** @param installed numbers of the installed policy: the members of its groups are those of the candidate's */
+/**
+ * Stages the plan where nothing judges by it, has the kernel judge every live state, and takes it away
+ * again.
+ * @param held numbers by which the members of its groups are known
+ * @throws ServiceError `invalid` when the tables cannot hold it
+ */
 export async function countCut(
-  dataplane: Dataplane,
-  sets: Sets,
+  installer: Installer,
+  passes: StatePasses,
   plan: Plan,
-  installed: Numbering,
+  held: Numbering,
 ): Promise<number> {
-  const evaluator = new PlanEvaluator(plan);
-  const members = membersOf(sets, installed);
-  let cut = 0;
-  for await (const flows of liveFlows(dataplane)) {
-    for (const flow of flows) {
-      const opening = { ...flow, fromUplink: false };
-      if (evaluator.judge(opening, members).verdict === 'drop') cut++;
-    }
-  }
-  return cut;
+  const prepared = prepare(installer, plan, 0, held);
+  return await installer.withCandidate(prepared, (slot) => passes.count(slot));
 }
 
-/** A group that the installed policy has not got begins empty. */
-function membersOf(sets: Sets, installed: Numbering): Members {
-  const known = new Map<string, boolean>();
-  return (group, address) => {
-    const bit = installed.groupBits.get(group);
-    if (bit === undefined || sets.count(bit) === 0) return false;
-    const key = `${bit} ${addressKey(address)}`;
-    let found = known.get(key);
-    if (found === undefined) {
-      found = sets.has(bit, address);
-      known.set(key, found);
+/** {@link Installer.prepare}, with what is wrong told to who sent the policy. @throws ServiceError */
+export function prepare(
+  installer: Installer,
+  plan: Plan,
+  generation: number,
+  held: Numbering,
+  reserve = false,
+): Prepared {
+  try {
+    return installer.prepare(plan, generation, held, reserve);
+  } catch (error) {
+    if (error instanceof SlotsExhaustedError) {
+      const why = `both policies together have too many rules or groups (${error.message})`;
+      throw new ServiceError('invalid', why);
     }
-    return found;
-  };
+    if (!(error instanceof DataplaneError)) throw error;
+    throw new ServiceError('invalid', error.message);
+  }
 }

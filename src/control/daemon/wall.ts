@@ -44,9 +44,10 @@ import {
 import { matrixCells } from './matrix-view.js';
 import type { WallParts } from './parts.js';
 import { frameOf, portOf } from './query.js';
+import { whoFields } from './records.js';
 import { ruleRef } from './rules.js';
 import { SetService } from './set-service.js';
-import { stateMatcher } from './state-filter.js';
+import { filterText, stateMatcher, stateSelection } from './state-filter.js';
 
 /** One bridge, one policy, one kernel. */
 export class Wall implements NodeService {
@@ -55,8 +56,10 @@ export class Wall implements NodeService {
 
   constructor(parts: WallParts, installer: Installer) {
     this.#parts = parts;
-    const { sets, policies, dataplane } = parts;
-    this.#sets = new SetService({ sets, policies, installer, clock: dataplane.clock });
+    const { sets, policies, dataplane, cutter } = parts;
+    const cutStates = () => cutter.ask();
+    const { clock } = dataplane;
+    this.#sets = new SetService({ sets, policies, installer, clock, cutStates });
   }
 
   async apply(source: PolicySource, by: Caller, options: ApplyOptions = {}): Promise<ApplyResult> {
@@ -167,6 +170,23 @@ export class Wall implements NodeService {
       const some = batch.filter(matches);
       if (some.length > 0) yield some;
     }
+  }
+
+  async killStates(filter: StateFilter, all: boolean, by: Caller): Promise<number> {
+    const { passes, policies, events, log } = this.#parts;
+    const selection = stateSelection(filter, policies.active?.plan.hosts ?? []);
+    const everything = Object.keys(filter).length === 0;
+    if (everything !== all) {
+      const why = everything
+        ? 'this would end every connection: say all if that is meant'
+        : 'all goes without a filter';
+      throw new ServiceError('invalid', why);
+    }
+    const count = await passes.kill(selection);
+    const what = all ? 'all' : filterText(filter);
+    events.emit('states-killed', { filter: what, count, ...whoFields(by) });
+    log.info({ filter: what, count, by }, 'live connections ended');
+    return count;
   }
 
   async ports(): Promise<PortInfo[]> {

@@ -111,8 +111,8 @@ export function generationValue(
     denyRule[i] = slotOf(plan, line.rule, numbering);
     if (line.allServices) denyAllServices |= bit;
     if (line.log) denyLog |= bit;
-    for (const group of line.dynamicFrom) dynamicFrom[bitOf(plan, group, numbering)]! |= bit;
-    for (const group of line.dynamicTo) dynamicTo[bitOf(plan, group, numbering)]! |= bit;
+    for (const group of bitsOf(plan, line.dynamicFrom, numbering)) dynamicFrom[group]! |= bit;
+    for (const group of bitsOf(plan, line.dynamicTo, numbering)) dynamicTo[group]! |= bit;
   });
   let denyDynamic = 0;
   for (let bit = 0; bit < Limits.MAX_DYNAMIC_GROUPS; bit++) {
@@ -140,8 +140,10 @@ export function generationValue(
   };
 }
 
-function bitOf(plan: Plan, group: number, numbering: Numbering): number {
-  return numbering.groupBits.get(plan.dynamicGroups[group]!.name)!;
+/** Bits of groups by their index; one that has none is one that has no members yet. */
+function bitsOf(plan: Plan, groups: readonly number[], { groupBits }: Numbering): number[] {
+  const bits = groups.map((group) => groupBits.get(plan.dynamicGroups[group]!.name));
+  return bits.filter((bit) => bit !== undefined);
 }
 
 function padded(lengths: readonly number[], size: number): Uint8Array {

@@ -43,6 +43,7 @@ export { checkKernel, checkPins, mountPins } from './requirements.js';
 export { Serial } from './serial.js';
 export { GroupFullError, Sets } from './sets.js';
 export { SlotsExhaustedError } from './slots.js';
-export { type Flow, flowOf, liveFlows, liveStates, phaseName, protocolName } from './states.js';
+export { StatePasses, type StateSelection } from './state-passes.js';
+export { liveStates, phaseName, protocolName } from './states.js';
 export { type LiveCounts, Sweeper } from './sweep.js';
 export { writeTimeouts } from './timeouts.js';

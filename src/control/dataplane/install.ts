@@ -135,14 +135,42 @@ export class Installer {
     const judging = this.judging();
     this.retire(before.slot);
     const slot = this.#freeSlot(before.slot);
+    this.#build(slot, prepared, {
+      fallback: judging.slot,
+      ...(trialSeconds === null ? {} : { deadline: this.#deadline(trialSeconds) }),
+    });
+    this.cell.switchTo(slot, trialSeconds !== null);
+    // Both generations of a trial may have packets under way; the next install empties them.
+    if (before.trial === null) this.retire(slot);
+  }
+
+  /**
+   * Stages a plan in a slot that nothing judges by, for as long as `work` takes; no other may be
+   * staged meanwhile.
+   * @throws DataplaneError `install`
+   */
+  async withCandidate<T>(prepared: Prepared, work: (slot: number) => Promise<T>): Promise<T> {
+    const { slot: judging } = this.current();
+    const slot = this.#freeSlot(judging);
+    const groupBits = new Map(prepared.groupBits);
+    // Their bits may be those of groups that still have members: these begin with none.
+    for (const [name, bit] of groupBits)
+      if (prepared.freshBits.includes(bit)) groupBits.delete(name);
+    this.#build(slot, { ...prepared, groupBits, freshRules: [] }, { fallback: judging });
+    try {
+      return await work(slot);
+    } finally {
+      this.#empty(slot);
+    }
+  }
+
+  /** Fills a slot that nothing reads. @throws DataplaneError `install`, with nothing left behind */
+  #build(slot: number, prepared: Prepared, o: { fallback: number; deadline?: bigint }): void {
     let inner: Partial<Inner> = {};
     try {
       this.#clearCounters(prepared.freshRules);
       inner = this.#stage(slot, prepared);
-      const value = generationValue(prepared.plan, prepared, prepared.generation, {
-        fallback: judging.slot,
-        ...(trialSeconds === null ? {} : { deadline: this.#deadline(trialSeconds) }),
-      });
+      const value = generationValue(prepared.plan, prepared, prepared.generation, o);
       this.#dataplane.map('generations').update(index(slot), layouts.generation.encode(value));
     } catch (error) {
       this.#empty(slot);
@@ -154,9 +182,6 @@ export class Installer {
       // The outer maps hold them from here on.
       for (const map of Object.values(inner)) map.close();
     }
-    this.cell.switchTo(slot, trialSeconds !== null);
-    // Both generations of a trial may have packets under way; the next install empties them.
-    if (before.trial === null) this.retire(slot);
   }
 
   #deadline(seconds: number): bigint {

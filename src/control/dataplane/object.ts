@@ -47,6 +47,8 @@ const MAP_NAMES = [
   'events',
   'event_losses',
   'sweep_stats',
+  'state_passes',
+  'picked',
 ] as const;
 const PROGRAM_NAMES = [
   'xdp_wall',
@@ -58,6 +60,9 @@ const PROGRAM_NAMES = [
   'sweep_states',
   'sweep_fdb',
   'dump_states',
+  'count_refused',
+  'cut_refused',
+  'kill_states',
   'read_clock',
 ] as const;
 const REASONS_MAP = '.rodata.reasons';

@@ -1,7 +1,6 @@
 /** Live states, as people read them. */
 import * as layouts from '../../generated/layouts.js';
 import { formatAddress } from '../policy/address.js';
-import { serviceCode } from '../policy/codes.js';
 import type { StateEntry } from '../service.js';
 import type { Clock } from './clock.js';
 import { Protocol } from './frame.js';
@@ -55,7 +54,7 @@ export function describeState(
     src: from.address,
     sport: icmp ? key.lowPort : from.port,
     dst: to.address,
-    dport: icmp ? key.highPort : to.port,
+    dport: icmp ? key.highPort & 0xff : to.port,
     vlan: key.tag.filter((tag) => tag !== 0).map((tag) => tag & TagBits.VID),
     phase: phaseName(state.word & StateBits.PHASE),
     age: Math.floor(clock.seconds(state.born, now)),
@@ -68,26 +67,6 @@ export function describeState(
   };
 }
 
-/** A connection as the packet that opened it asked for it. */
-export interface Flow {
-  /** 16 bytes each. */
-  readonly source: Uint8Array;
-  readonly destination: Uint8Array;
-  /** Service code. */
-  readonly code: number;
-}
-
-/** What a state's flow is judged by when the policy has changed. */
-export function flowOf({ key, state }: layouts.StateRecord): Flow {
-  const fromHigh = (state.word & StateBits.ORIG_HIGH) !== 0;
-  const icmp = key.proto === (key.family === 4 ? Protocol.ICMP : Protocol.ICMP6);
-  const port = icmp ? key.highPort & 0xff : fromHigh ? key.lowPort : key.highPort;
-  const [source, destination] = fromHigh
-    ? [key.high.byte, key.low.byte]
-    : [key.low.byte, key.high.byte];
-  return { source, destination, code: serviceCode(key.family === 4 ? 4 : 6, key.proto, port) };
-}
-
 /** Batches of all live states, established ones first. */
 export async function* liveStates(
   dataplane: Dataplane,
@@ -97,11 +76,6 @@ export async function* liveStates(
     const now = dataplane.clock.now();
     yield batch.map((record) => describeState(record, now, dataplane.clock, ruleId));
   }
-}
-
-/** Batches of the flows of all live states. */
-export async function* liveFlows(dataplane: Dataplane): AsyncGenerator<Flow[]> {
-  for await (const batch of liveRecords(dataplane)) yield batch.map(flowOf);
 }
 
 async function* liveRecords(dataplane: Dataplane): AsyncGenerator<layouts.StateRecord[]> {

@@ -5,6 +5,7 @@ export {
   formatAddress,
   formatPrefix,
   type Prefix,
+  prefixHolds,
   readAddress,
   readPrefix,
 } from './address.js';

@@ -1,5 +1,5 @@
 /** Runs an episode on the dataplane and on the reference model, side by side. */
-import { parsePolicy } from '../../../src/control/policy/index.js';
+import { type Policy, parsePolicy } from '../../../src/control/policy/index.js';
 import {
   type Connection,
   Wall as Model,
@@ -10,7 +10,7 @@ import { describeFrame, ipv6Text, macBytes, wideBytes } from '../../packet/index
 import { SELF_MAC } from '../fixtures/link.js';
 import { Explainer, type Explanation, type Hook, TcHook, XdpHook } from '../harness/hooks.js';
 import { planOf } from '../harness/plans.js';
-import { liveStates, phaseName, sweep } from '../harness/states.js';
+import { liveStates, pass, phaseName, sweep } from '../harness/states.js';
 import type { TestWall } from '../harness/wall.js';
 import { type Episode, type Event, SWEEP_JIFFIES } from './episode.js';
 
@@ -128,6 +128,7 @@ class Run {
   readonly #outcomes = new Map<string, number>();
   #rules = new Map<string, { packets: number; connections: number }>();
   #groups: ReadonlySet<string> = new Set();
+  #policy: Policy | null = null;
   #now = 0;
 
   constructor(wall: TestWall, model: Model) {
@@ -167,6 +168,8 @@ class Run {
         this.#setClock(this.#now + SWEEP_JIFFIES);
         sweep(this.#wall);
         return [];
+      case 'cut':
+        return this.#cut();
       case 'policy':
         return this.#install(event.text);
       case 'member':
@@ -175,11 +178,27 @@ class Run {
     }
   }
 
+  /** What the kernel counts as refused, and then ends, is what the model refuses. */
+  #cut(): string[] {
+    if (this.#policy === null) return [];
+    const refused = this.#model.refused(this.#jiffies(this.#now), this.#policy);
+    const counted = pass(this.#wall, 'count');
+    this.#wall.rejudge();
+    const cut = pass(this.#wall, 'cut');
+    this.#model.end(refused);
+    // What the pass accepted is judged again all the same: of pending states it marks none.
+    this.#wall.rejudge();
+    this.#model.rejudge();
+    if (counted === refused.length && cut === refused.length) return this.#stateDifferences();
+    return [`refused: model ${refused.length}, dataplane counts ${counted} and cuts ${cut}`];
+  }
+
   #install(text: string): string[] {
     const words = this.#ruleDifferences();
     const plan = planOf(text);
     this.#wall.install(plan);
-    this.#model.install(parsePolicy(text, 'random.yaml'));
+    this.#policy = parsePolicy(text, 'random.yaml');
+    this.#model.install(this.#policy);
     const before = this.#rules;
     this.#rules = new Map(
       plan.rules.map(({ id }) => [id, before.get(id) ?? { packets: 0, connections: 0 }]),
@@ -212,12 +231,15 @@ class Run {
 
   /** Differences in what both hold at the end. */
   remains(): string[] {
+    return [...this.#stateDifferences(), ...this.#ruleDifferences()];
+  }
+
+  #stateDifferences(): string[] {
     const model = this.#model.connections(this.#jiffies(this.#now)).map(connectionLine).sort();
     const dataplane = liveStates(this.#wall)
       .map(({ src, dst, proto, phase, seen }) => `${proto} ${src} > ${dst} ${phase} ${seen}`)
       .sort();
-    const words = difference('states', model, dataplane);
-    return [...words, ...this.#ruleDifferences()];
+    return difference('states', model, dataplane);
   }
 
   #ruleDifferences(): string[] {
@@ -264,7 +286,8 @@ export function describeEvent(event: Event, hz: number): string {
     case 'policy':
       return `policy\n${event.text.replaceAll(/^/gm, '    ')}`;
     case 'sweep':
-      return 'sweep';
+    case 'cut':
+      return event.kind;
     case 'member':
       return `${event.remove ? 'remove' : 'add'} ${event.address} ${event.group} until ${event.expires / hz} s`;
   }

@@ -22,6 +22,8 @@ export type Event =
   | { readonly kind: 'clock'; readonly jiffies: number }
   | { readonly kind: 'policy'; readonly text: string }
   | { readonly kind: 'sweep' }
+  /** Live states that the policy of now refuses end. */
+  | { readonly kind: 'cut' }
   | {
       readonly kind: 'member';
       readonly group: string;
@@ -77,6 +79,7 @@ export function randomEpisode(seed: number, frames: number, hz: number): Episode
       events.push({ kind: 'sweep' });
       now += SWEEP_JIFFIES;
     }
+    if (random.oneIn(80)) events.push({ kind: 'cut' });
     if (sent > (frames * switches) / 3 && switches < 3) {
       events.push({ kind: 'policy', text: policies[switches % 2]! });
       switches++;

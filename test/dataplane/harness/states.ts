@@ -2,7 +2,7 @@
 import * as layouts from '../../../src/generated/layouts.js';
 import { ipv6Text, macText } from '../../packet/index.js';
 import type { ExpectedState, LearnedMac } from '../fixtures/types.js';
-import type { TestWall } from './wall.js';
+import { index, type TestWall } from './wall.js';
 
 const { Phase, StateBits } = layouts;
 
@@ -27,8 +27,13 @@ export function phaseName(phase: number): string {
 
 /** Every live state, by both tables; expired ones and those that are dying count as absent. */
 export function liveStates(wall: TestWall): SeenState[] {
+  return liveRecords(wall).map((record) => seenState(wall, record));
+}
+
+/** The same as the kernel dumps them. */
+export function liveRecords(wall: TestWall): layouts.StateRecord[] {
   const program = wall.object.program('dump_states');
-  const states: SeenState[] = [];
+  const states: layouts.StateRecord[] = [];
   for (const table of ['established', 'pending'] as const) {
     const link = program.attachIter(wall.map(table));
     const iterator = link.iterate();
@@ -42,7 +47,7 @@ export function liveStates(wall: TestWall): SeenState[] {
     link.close();
     const all = Buffer.concat(pieces);
     for (let at = 0; at < all.length; at += layouts.stateRecord.size) {
-      states.push(seenState(wall, layouts.stateRecord.decode(all, at)));
+      states.push(layouts.stateRecord.decode(all, at));
     }
   }
   return states;
@@ -83,6 +88,23 @@ export function sweep(wall: TestWall): void {
     iterator.close();
     link.close();
   }
+}
+
+/** One pass over the live states; returns how many it counted by the installed policy, or cut. */
+export function pass(wall: TestWall, kind: 'count' | 'cut'): number {
+  const number = kind === 'count' ? layouts.Pass.COUNT : layouts.Pass.CUT;
+  const order = layouts.statePass.decode(Buffer.alloc(layouts.statePass.size));
+  const { slot } = layouts.cell.decode(wall.map('cell').lookup(Buffer.alloc(4))!);
+  wall.map('state_passes').update(index(number), layouts.statePass.encode({ ...order, slot }));
+  const program = wall.object.program(kind === 'count' ? 'count_refused' : 'cut_refused');
+  for (const table of ['pending', 'established']) {
+    const link = program.attachIter(wall.map(table));
+    const iterator = link.iterate();
+    while (iterator.read(65536).length > 0);
+    iterator.close();
+    link.close();
+  }
+  return Number(layouts.statePass.decode(wall.map('state_passes').lookup(index(number))!).hit);
 }
 
 /** Every learned MAC, aged or not. */

@@ -4,12 +4,14 @@
  */
 import { resolve } from 'node:path';
 import { type BpfMap, BpfObject, jiffiesPerSecond } from '../../../native/lib/index.js';
+import { countCut } from '../../../src/control/daemon/states-cut.js';
 import { Clock } from '../../../src/control/dataplane/clock.js';
 import {
   type Dataplane,
   Installer,
   NO_POLICY_NUMBERS,
   type Numbering,
+  StatePasses,
 } from '../../../src/control/dataplane/index.js';
 import { Reasons } from '../../../src/control/dataplane/reasons.js';
 import { writeTimeouts } from '../../../src/control/dataplane/timeouts.js';
@@ -41,6 +43,7 @@ export class TestWall implements Disposable {
   readonly object: BpfObject;
   readonly reasons: Reasons;
   readonly hz = jiffiesPerSecond();
+  readonly passes: StatePasses;
   readonly #installer: Installer;
   readonly #numberOf: ReadonlyMap<PortName, number>;
   #numbering: Numbering = NO_POLICY_NUMBERS;
@@ -55,12 +58,14 @@ export class TestWall implements Disposable {
     this.object.setMaxEntries('established', o.maxStates ?? 65536);
     this.object.load();
     this.reasons = new Reasons(this.map('.rodata.reasons').lookup(index(0))!);
-    // The installer and its like need maps and clock of a dataplane, and nothing else of it.
+    // The installer and its like need maps, programs and clock of a dataplane, and nothing else of it.
     const maps = {
       map: (name: string) => this.map(name),
+      program: (name: string) => this.object.program(name),
       clock: new Clock(this.object.program('read_clock'), this.hz),
     } as unknown as Dataplane;
     this.#installer = new Installer(maps);
+    this.passes = new StatePasses(maps);
     writeTimeouts(maps);
     this.#writePorts();
     this.setNode({});
@@ -150,9 +155,19 @@ export class TestWall implements Disposable {
     this.#installer.install(prepared, seconds);
   }
 
+  /** How many live states a plan would cut. */
+  countCut(plan: Plan): Promise<number> {
+    return countCut(this.#installer, this.passes, plan, this.#numbering);
+  }
+
   /** Keeps the plan that is on trial; false when it is too late. */
   confirm(): boolean {
     return this.#installer.confirm();
+  }
+
+  /** Has every state judged again. */
+  rejudge(): void {
+    this.#installer.cell.rejudge();
   }
 
   /** Number of the generation that was installed last. */

@@ -270,6 +270,17 @@ describe('questions', () => {
     expect(await ask('states', 'host=nobody')).toMatchObject({ code: 1 });
   });
 
+  test('states are killed by filters, or all', async () => {
+    expect(await json('states', 'kill', 'host=mail', 'vlan=10')).toEqual({ killed: 3 });
+    expect((await ask('states', 'kill', 'all')).stdout).toMatch(/live connections ended\n$/);
+    expect(node.asked).toMatchObject([
+      { filter: { host: 'mail', vlan: 10 }, all: false, by: { uid: process.getuid!() } },
+      { filter: {}, all: true },
+    ]);
+    expect(await ask('states', 'kill')).toMatchObject({ code: 1, stdout: '' });
+    expect(node.asked).toHaveLength(2);
+  });
+
   test('many states arrive complete', async () => {
     const batch = Array.from({ length: 5000 }, (_, i) => ({ ...STATE, sport: i }));
     node.states_ = Array.from({ length: 20 }, () => batch);

@@ -260,6 +260,11 @@ export class FakeNode implements NodeService {
     yield* this.states_;
   }
 
+  async killStates(filter: StateFilter, all: boolean, by: Caller): Promise<number> {
+    this.asked.push({ filter, all, by });
+    return all ? MANY : 3;
+  }
+
   async ports(): Promise<PortInfo[]> {
     return [
       {

@@ -4,6 +4,7 @@ import {
   parseEndpoint,
   parseExplain,
   parseFilters,
+  parseKill,
 } from '../../../src/bwctl/arguments.js';
 
 describe('endpoints', () => {
@@ -118,6 +119,10 @@ describe('filters', () => {
       address: '::1',
     });
     expect(parseFilters([])).toEqual({});
+    expect(parseFilters(['vlan=10', 'address=10.0.0.0/8'])).toEqual({
+      vlan: 10,
+      address: '10.0.0.0/8',
+    });
   });
 
   test.each([
@@ -127,7 +132,17 @@ describe('filters', () => {
     [['port=x'], 'is no port'],
     [['port=1', 'port=2'], 'given twice'],
     [['proto=http'], 'is no protocol'],
+    [['vlan=0'], 'is no VLAN'],
+    [['vlan=4095'], 'is no VLAN'],
   ])('refuses %j', (words, complaint) => {
     expect(() => parseFilters(words)).toThrow(complaint);
+  });
+
+  test('of what shall be killed', () => {
+    expect(parseKill(['all'])).toEqual({ filter: {}, all: true });
+    expect(parseKill(['host=mail'])).toEqual({ filter: { host: 'mail' }, all: false });
+    expect(() => parseKill([])).toThrow('which connections?');
+    expect(() => parseKill(['all', 'port=25'])).toThrow('all goes without filters');
+    expect(() => parseKill(['everything'])).toThrow('"everything" is no filter');
   });
 });

@@ -126,6 +126,25 @@ export class Wall {
     if (this.#members.delete(memberKey(group, address))) this.#epoch++;
   }
 
+  /** Has every connection judged again at its next packet. */
+  rejudge(): void {
+    this.#epoch++;
+  }
+
+  /** Connections that a policy refuses: what their next packets would end, were it the installed one. */
+  refused(now: number, policy: Policy, names: ResolvedNames = new Map()): Connection[] {
+    this.#now = now;
+    const world = { ...this.#world(), policy, names };
+    return this.connections(now).filter(
+      ({ opening }) => judgeOpening(world, opening).verdict === 'drop',
+    );
+  }
+
+  /** Ends connections at once, also those that send nothing. */
+  end(connections: readonly Connection[]): void {
+    for (const { key } of connections) this.#connections.delete(key);
+  }
+
   /** Connections that have not expired. */
   connections(now: number): Connection[] {
     return [...this.#connections.values()].filter((connection) => !this.#isOver(connection, now));

@@ -39,6 +39,7 @@ describe('policies', () => {
           answer = resolve;
         }),
       countCut: async () => 0,
+      cutStates: () => {},
       trials: true,
       warn: () => {},
     });

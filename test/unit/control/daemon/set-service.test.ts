@@ -17,7 +17,8 @@ function service(add: (bit: number, count: number) => Promise<number>) {
   };
   const installer = { denyGroups: () => 1 << 31, cell: { rejudge: () => rejudged++ } };
   const clock = { now: () => 0n, seconds: () => 0 };
-  const deps = { sets, policies: { active }, installer, clock } as unknown as SetDeps;
+  const cutStates = () => {};
+  const deps = { sets, policies: { active }, installer, clock, cutStates } as unknown as SetDeps;
   return { sets: new SetService(deps), groups, rejudged: () => rejudged };
 }
 

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Iterators that judge, or end, live states at the asking of the control plane, sliced like those of
+ * the sweep (sweep.h). What they shall do stands in `state_passes`, one element per kind of pass,
+ * and so does what came of it.
+ *
+ * They run with softirqs on: packets may be judged in the middle of them, on this CPU as well. Hence
+ * a walk of their own, and every change of a state is one that the packet path makes, too.
+ */
+#ifndef BW_REJUDGE_H
+#define BW_REJUDGE_H
+
+#include "judge.h"
+#include "sweep.h"
+
+enum pass_tries {
+	PASS_TRIES = 4,		/* against packets that move a state at the same moment */
+};
+
+static __always_inline int is_pending(struct bpf_iter__bpf_map_elem *ctx)
+{
+	return ctx->map->map_type == BPF_MAP_TYPE_LRU_HASH;
+}
+
+/* User space takes a slice once the buffer of a read is full: a byte for each state. */
+static __always_inline void slice(struct bpf_iter__bpf_map_elem *ctx)
+{
+	char byte = 0;
+
+	bpf_seq_write(ctx->meta->seq, &byte, 1);
+}
+
+static __always_inline struct state_pass *pass_of(__u32 kind)
+{
+	return bpf_map_lookup_elem(&state_passes, &kind);
+}
+
+/* The walk for one state, with a copy of it; NULL: that is not alive. */
+static __always_inline struct walk *pass_begin(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct state *s = ctx->value;
+	void *raw = ctx->key;
+	struct walk *w;
+
+	if (!raw || !s)
+		return NULL;
+	w = walk_begin(WALK_PASS);
+	if (!w)
+		return NULL;
+	/* No frame is spoofed here. */
+	w->frame.side = SIDE_INSIDE;
+	__builtin_memcpy(&w->key, raw, sizeof(w->key));
+	__builtin_memcpy(&w->state, s, sizeof(w->state));
+	w->flow.family = w->key.family;
+	return state_gone(&w->state, &w->key, w->now) ? NULL : w;
+}
+
+/* How many live states the generation in a slot would refuse. Changes nothing. */
+SEC("iter/bpf_map_elem")
+int count_refused(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct state_pass *pass = pass_of(PASS_COUNT);
+	struct walk *w = pass_begin(ctx);
+
+	if (pass && w) {
+		pass->live++;
+		w->flow.slot = pass->slot;
+		if (rejudge(w, &w->state))
+			pass->hit++;
+	}
+	if (ctx->key)
+		slice(ctx);
+	return 0;
+}
+
+/*
+ * Ends the pending state that w->state is a copy of. Its slot may have been handed to a stranger while
+ * we looked at it: what is deleted must still be what was judged.
+ */
+static __always_inline int pending_end(struct walk *w)
+{
+	struct state *now = bpf_map_lookup_elem(&pending, &w->key);
+
+	return now && now->born == w->state.born && now->epoch == w->state.epoch &&
+	       !bpf_map_delete_elem(&pending, &w->key);
+}
+
+/* One that is accepted is left alone: it is only ever replaced whole, which is for its packets. */
+static __always_inline void refuse_pending(struct walk *w, struct state_pass *pass)
+{
+	int reason = rejudge(w, &w->state);
+
+	if (reason && pending_end(w)) {
+		event_emit(w, EVENT_STATE_CUT, reason);
+		pass->hit++;
+	}
+}
+
+static __always_inline void refuse_established(struct walk *w, struct state *s,
+					       struct state_pass *pass)
+{
+	rejudge_established(w, s);
+	if (phase_of(*(volatile __u32 *)&s->word) == PHASE_DYING)
+		pass->hit++;
+	else if (*(volatile __u32 *)&s->epoch != w->epoch)
+		pass->missed++;
+}
+
+/*
+ * Ends the live states that the generation of now refuses, as their next packet would, and gives the
+ * others their new rules. A generation on trial refuses and cuts nothing.
+ */
+SEC("iter/bpf_map_elem")
+int cut_refused(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct state_pass *pass = pass_of(PASS_CUT);
+	struct walk *w = pass_begin(ctx);
+	struct state *s = ctx->value;
+
+	if (pass && w && s && enter_generation(w) && !w->tentative) {
+		pass->live++;
+		if (w->state.epoch == w->epoch)
+			;
+		else if (is_pending(ctx))
+			refuse_pending(w, pass);
+		else
+			refuse_established(w, s, pass);
+	}
+	if (ctx->key)
+		slice(ctx);
+	return 0;
+}
+
+static __always_inline int address_within(struct address *a, struct state_filter *f)
+{
+	__be32 *x = words(a), *y = words(&f->address), *mask = words(&f->mask);
+
+	return (x[0] & mask[0]) == y[0] && (x[1] & mask[1]) == y[1] &&
+	       (x[2] & mask[2]) == y[2] && (x[3] & mask[3]) == y[3];
+}
+
+static __always_inline int port_matches(struct state_key *key, __u16 port)
+{
+	__u16 high = bpf_ntohs(key->high_port);
+
+	if (is_icmp(key->family, key->proto))
+		high &= 0xff;
+	return bpf_ntohs(key->low_port) == port || high == port;
+}
+
+static __always_inline int tag_matches(__u16 tag, __u16 vlan)
+{
+	return tag && (tag & TAG_VID) == vlan;
+}
+
+static __always_inline int is_picked(struct address *address)
+{
+	struct address copy;
+
+	address_copy(&copy, address);
+	return !!bpf_map_lookup_elem(&picked, &copy);
+}
+
+/* Every field that is set must match; address, port and host at either end. */
+static __always_inline int filter_matches(struct state_filter *f, struct walk *w)
+{
+	struct state_key *key = &w->key;
+
+	if (f->fields & FILTER_PROTO && key->proto != f->proto)
+		return 0;
+	if (f->fields & FILTER_PHASE && phase_of(w->state.word) != f->phase)
+		return 0;
+	if (f->fields & FILTER_PORT && !port_matches(key, f->port))
+		return 0;
+	if (f->fields & FILTER_VLAN && !tag_matches(key->tag[0], f->vlan) &&
+	    !tag_matches(key->tag[1], f->vlan))
+		return 0;
+	if (f->fields & FILTER_ADDRESS &&
+	    (key->family != f->family ||
+	     (!address_within(&key->low, f) && !address_within(&key->high, f))))
+		return 0;
+	return !(f->fields & FILTER_PICKED) || is_picked(&key->low) || is_picked(&key->high);
+}
+
+static __always_inline int established_end(struct state *s, __u64 now)
+{
+	__u32 word, i;
+
+	for (i = 0; i < PASS_TRIES; i++) {
+		word = *(volatile __u32 *)&s->word;
+		if (phase_of(word) == PHASE_DYING)
+			return 0;
+		s->seen = now;
+		if (__sync_val_compare_and_swap(&s->word, word,
+						(word & ~STATE_PHASE) | PHASE_DYING) == word)
+			return 1;
+	}
+	return -1;
+}
+
+/* Ends the live states that a filter matches, allowed or not. */
+SEC("iter/bpf_map_elem")
+int kill_states(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct state_pass *pass = pass_of(PASS_KILL);
+	struct walk *w = pass_begin(ctx);
+	struct state *s = ctx->value;
+	int ended;
+
+	if (pass && w && s) {
+		pass->live++;
+		if (filter_matches(&pass->filter, w)) {
+			ended = is_pending(ctx) ? pending_end(w) : established_end(s, w->now);
+			if (ended > 0)
+				pass->hit++;
+			else if (ended < 0)
+				pass->missed++;
+		}
+	}
+	if (ctx->key)
+		slice(ctx);
+	return 0;
+}
+
+#endif

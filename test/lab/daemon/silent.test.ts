@@ -1,0 +1,87 @@
+/** Connections that send nothing end all the same, once nothing allows them any more or somebody says so. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { NodeEvent } from '../../../src/control/events.js';
+import { Bench, CLIENT, LiveConnection, policy } from './bench.js';
+
+const ME = { user: 'alice', uid: 1005 };
+const SOON = { timeout: 10_000 };
+
+describe('a silent connection', () => {
+  let bench: Bench;
+  const events: NodeEvent[] = [];
+  const watching = new AbortController();
+
+  const states = async (): Promise<number[]> => {
+    const ports: number[] = [];
+    for await (const batch of bench.api.states({ proto: 'tcp' })) {
+      ports.push(...batch.map(({ dport }) => dport));
+    }
+    return ports.sort();
+  };
+  const connect = async (...ports: number[]) => {
+    for (const port of ports) {
+      expect(await new LiveConnection(bench, port).echoes(`to ${port}`)).toBe(true);
+    }
+  };
+
+  beforeAll(async () => {
+    bench = new Bench();
+    await bench.serve(80, 443);
+    await bench.start();
+    await bench.apply(policy([80, 443]));
+    await new Promise<void>((resolve) => {
+      void (async () => {
+        for await (const batch of bench.api.watchEvents(watching.signal, resolve)) {
+          events.push(...batch.events);
+        }
+      })();
+    });
+  });
+  afterAll(async () => {
+    watching.abort();
+    await bench.close();
+  });
+
+  it('ends with the rule that allowed it', async () => {
+    await connect(80, 443);
+    expect(await states()).toEqual([443, 80].sort());
+    expect(await bench.api.plan({ text: policy([80]), file: 'p' })).toMatchObject({ statesCut: 1 });
+    await bench.apply(policy([80]));
+    await expect.poll(states, SOON).toEqual([80]);
+    const cut = () => events.filter(({ event }) => event === 'state-cut');
+    await expect.poll(cut, SOON).toMatchObject([{ proto: 'tcp', reason: 'no-in' }]);
+  });
+
+  it('outlives a policy on trial, and ends when that is confirmed', async () => {
+    const source = { text: policy([443]), file: 'policy.yaml' };
+    const applied = await bench.api.apply(source, ME, { confirmSeconds: 60 });
+    expect(applied).toMatchObject({ installed: true, statesCut: 1 });
+    await connect(443);
+    expect(await states()).toEqual([443, 80].sort());
+    await bench.api.confirm(ME);
+    await expect.poll(states, SOON).toEqual([443]);
+  });
+
+  it('ends when its address becomes a member', async () => {
+    await bench.api.setAdd('badguys', [CLIENT.v4], null);
+    await expect.poll(states, SOON).toEqual([]);
+    await bench.api.setDelete('badguys', [CLIENT.v4]);
+  });
+
+  it('ends when it is killed, and who did it is told', async () => {
+    await bench.apply(policy([80, 443]));
+    await connect(80, 443);
+    await expect(bench.api.killStates({}, false, ME)).rejects.toThrow('say all if that is meant');
+    await expect(bench.api.killStates({ port: 80 }, true, ME)).rejects.toThrow('without a filter');
+    await expect(bench.api.killStates({ host: 'nobody' }, false, ME)).rejects.toThrow('no host');
+    expect(await bench.api.killStates({ port: 443, host: 'server' }, false, ME)).toBe(1);
+    expect(await states()).toEqual([80]);
+    expect(await bench.api.killStates({}, true, ME)).toBeGreaterThanOrEqual(1);
+    expect(await states()).toEqual([]);
+    const killed = () => events.filter(({ event }) => event === 'states-killed');
+    await expect.poll(killed, SOON).toMatchObject([
+      { filter: 'port=443 host=server', count: 1, ...ME },
+      { filter: 'all', ...ME },
+    ]);
+  });
+});

@@ -1,0 +1,51 @@
+import { expect, it } from 'vitest';
+import { StateCutter } from '../../../../src/control/daemon/state-cutter.js';
+
+/** Passes that end when they are told to. */
+function slowPasses() {
+  const waiting: ((error?: Error) => void)[] = [];
+  let begun = 0;
+  const cut = () =>
+    new Promise<number>((resolve, reject) => {
+      begun++;
+      waiting.push((error) => (error === undefined ? resolve(0) : reject(error)));
+    });
+  return { cut, begun: () => begun, end: (error?: Error) => waiting.shift()!(error) };
+}
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+it('makes one more pass for all that was asked during one', async () => {
+  const passes = slowPasses();
+  const cutter = new StateCutter(passes, () => {});
+  for (let i = 0; i < 5; i++) cutter.ask();
+  expect(passes.begun()).toBe(1);
+  passes.end();
+  await settled();
+  expect(passes.begun()).toBe(2);
+  passes.end();
+  await settled();
+  expect(passes.begun()).toBe(2);
+  cutter.ask();
+  expect(passes.begun()).toBe(3);
+  passes.end();
+  await cutter.close();
+});
+
+it('goes on after a pass that failed, and ends when it is closed', async () => {
+  const passes = slowPasses();
+  const errors: unknown[] = [];
+  const cutter = new StateCutter(passes, (error) => errors.push(error));
+  cutter.ask();
+  cutter.ask();
+  passes.end(new Error('no iterator'));
+  await settled();
+  expect(errors).toHaveLength(1);
+  expect(passes.begun()).toBe(2);
+  cutter.ask();
+  const closed = cutter.close();
+  passes.end();
+  await closed;
+  cutter.ask();
+  expect(passes.begun()).toBe(2);
+});
