@@ -42,6 +42,8 @@ struct layouts_exported {
 	enum limits limits;
 	enum side side;
 	enum reserved_action reserved_action;
+	enum port_state port_state;
+	enum mirror_word mirror_word;
 	enum service_code service_code;
 	enum direction direction;
 	enum any_peer any_peer;

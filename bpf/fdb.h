@@ -9,6 +9,7 @@
 
 #include "event.h"
 #include "frame.h"
+#include "mirror.h"
 
 static __always_inline void fdb_key_of(struct fdb_key *key, struct frame *f, __u8 *mac)
 {
@@ -19,12 +20,31 @@ static __always_inline void fdb_key_of(struct fdb_key *key, struct frame *f, __u
 	key->pad[1] = 0;
 }
 
-static __always_inline int fdb_expired(struct fdb_entry *e, __u64 now)
+static __always_inline int fdb_expired(__u64 seen, __u64 now)
 {
 	__u32 index = TIMEOUT_FDB;
 	__u64 *timeout = bpf_map_lookup_elem(&timeouts, &index);
 
-	return !timeout || (__s64)(now - e->seen) > (__s64)*timeout;
+	return !timeout || (__s64)(now - seen) > (__s64)*timeout;
+}
+
+/* Learned before the topology changed, and not seen since. */
+static __always_inline int fdb_outdated(__u64 seen)
+{
+	return seen < mirror_word(MIRROR_SINCE);
+}
+
+/*
+ * The topology has changed: whatever was learned counts for nothing. Once a second at most: BPDUs
+ * repeat it for a while, and whoever forges them shall not have every frame flooded.
+ */
+static __always_inline void fdb_flush(struct walk *w)
+{
+	__u32 index = MIRROR_SINCE;
+	__u64 *since = bpf_map_lookup_elem(&mirror, &index);
+
+	if (since && w->now - *since >= hz)
+		*(volatile __u64 *)since = w->now;
 }
 
 static __always_inline void fdb_count(__u32 port, __s32 by)
@@ -81,7 +101,7 @@ static __always_inline void fdb_learn(struct walk *w)
 	seen = *(volatile __u64 *)&e->seen;
 	if (from != fresh.port && !fdb_quota_left(fresh.port))
 		return;
-	if (w->now - seen >= hz &&
+	if ((w->now - seen >= hz || fdb_outdated(seen)) &&
 	    (!seen || __sync_val_compare_and_swap(&e->seen, seen, w->now) != seen))
 		return;
 	if (from != fresh.port)
@@ -93,12 +113,16 @@ static __always_inline __s32 fdb_port_of(struct walk *w)
 {
 	struct fdb_entry *e;
 	struct fdb_key key;
+	__u64 seen;
 
 	if (w->frame.dmac[0] & 1)
 		return -1;
 	fdb_key_of(&key, &w->frame, w->frame.dmac);
 	e = bpf_map_lookup_elem(&fdb, &key);
-	return e && !fdb_expired(e, w->now) ? (__s32)e->port : -1;
+	if (!e)
+		return -1;
+	seen = *(volatile __u64 *)&e->seen;
+	return fdb_expired(seen, w->now) || fdb_outdated(seen) ? -1 : (__s32)e->port;
 }
 
 #endif

@@ -17,6 +17,8 @@ enum frame_flags {
 	FRAME_WRAPPED_IP = 8,		/* IP or ARP inside 802.3 SNAP */
 	FRAME_ARP_GROUP_SENDER = 16,	/* ARP whose sender hardware address is a group address */
 	FRAME_DRY = 32,			/* explain: change nothing */
+	FRAME_BPDU = 64,		/* 802.3 with the LLC header of the spanning tree protocol */
+	FRAME_TOPOLOGY_CHANGE = 128,	/* a BPDU that tells of one */
 	FRAME_ERROR = 256,		/* ICMP error that quotes a packet */
 	FRAME_QUOTE = 512,		/* ... and the quote could be read */
 };
@@ -41,9 +43,11 @@ struct frame {
 	__u32 length;		/* bytes on the wire, all segments */
 	__u32 segments;		/* frames on the wire: GRO hands tc many as one */
 	__u32 headers;		/* bytes up to the payload: what every segment repeats */
+	__u32 longest;		/* bytes on the wire of the longest segment */
 	__u32 ifindex;
 	__u32 port;
 	__u32 side;
+	__u32 state;		/* enum port_state, of its port */
 };
 
 /* What opens a connection: who, to whom, asking for what. */
@@ -76,7 +80,7 @@ struct walk {
 	__u32 reopens;		/* a SYN over a closed connection that still has its slot */
 	__u32 kind;		/* enum walk_kind */
 	__u32 tentative;	/* the generation may yet be taken back: refuse frames, cut no state */
-	__u32 pad;
+	__u32 believed;		/* what is mirrored from the kernel may be believed */
 };
 
 /* A test run is no softirq on every kernel: packets may come in the middle of it. */

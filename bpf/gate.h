@@ -4,19 +4,48 @@
  * frame, whatever became of the nft tables and of the programs that should have judged it. A frame
  * that is only to be logged and dropped depends on the tables to be dropped; here it ends without
  * them. Frames that XDP redirects were judged in the same breath and do not pass here.
+ *
+ * What the box itself may say is one thing: its own BPDUs, where the kernel bridge runs STP.
  */
 #ifndef BW_GATE_H
 #define BW_GATE_H
 
 #include <linux/pkt_cls.h>
-#include "layout.h"
+#include "parse.h"
+#include "reserved.h"
+
+static __always_inline int same_mac(const __u8 *a, const __u8 *b)
+{
+	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4] &&
+	       a[5] == b[5];
+}
+
+static __always_inline int is_own_bpdu(struct __sk_buff *skb)
+{
+	const __u8 group[6] = {0x01, 0x80, 0xc2};
+	struct ethhdr *eth = (void *)(long)skb->data;
+	__u8 *llc = (void *)(eth + 1);
+	__u32 ifindex = skb->ifindex;
+	struct port *p;
+
+	if (skb->vlan_present || (void *)(llc + 3) > (void *)(long)skb->data_end)
+		return 0;
+	if (!same_mac(eth->h_dest, group) || bpf_ntohs(eth->h_proto) >= ETH_P_802_3_MIN)
+		return 0;
+	if (llc[0] != LLC_BPDU || llc[1] != LLC_BPDU || llc[2] != LLC_UI)
+		return 0;
+	p = bpf_map_lookup_elem(&ports, &ifindex);
+	return p && same_mac(eth->h_source, p->mac);
+}
 
 SEC("tc")
 int gate_wall(struct __sk_buff *skb)
 {
 	__u32 kind = skb->mark & MARK_KIND;
 
-	return kind == MARK_ACCEPT || kind == MARK_ACCEPT_LOG ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+	if (kind == MARK_ACCEPT || kind == MARK_ACCEPT_LOG)
+		return TC_ACT_UNSPEC;
+	return kernel_runs_stp() && is_own_bpdu(skb) ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 }
 
 #endif

@@ -20,24 +20,57 @@ static __always_inline int refuse(struct verdict *v, int reason)
 	return reason;
 }
 
-/* Steps 7: teach the table of MACs, and find the way out. */
+static __always_inline int leave_by(struct walk *w, __u32 port)
+{
+	struct port *p = bpf_map_lookup_elem(&port_list, &port);
+	int reason;
+
+	if (!p || !p->ifindex || p->state == PORT_UNKNOWN)
+		return 0;
+	reason = judge_way_out(w, p);
+	if (reason)
+		return refuse(&w->verdict, reason);
+	w->verdict.action = ACTION_FORWARD;
+	w->verdict.out_port = port;
+	return 0;
+}
+
+/* Step 7: teach the table of MACs, and find the way out. Who knows none has the kernel flood. */
 static __always_inline int forward(struct walk *w)
 {
-	struct verdict *v = &w->verdict;
 	__s32 port;
 
+	w->verdict.action = ACTION_FLOOD;
+	if (!w->believed)
+		return 0;
 	if (!(w->frame.flags & FRAME_DRY))
 		fdb_learn(w);
 	port = fdb_port_of(w);
-	if (port < 0) {
+	if (port < 0)
+		return 0;
+	if (port == w->frame.port)
+		return refuse(&w->verdict, REASON_SAME_PORT);
+	return leave_by(w, port);
+}
+
+/* Step 2. Returns a reason. Control frames of the neighbours make loops like any others. */
+static __always_inline int judge_reserved(struct walk *w)
+{
+	struct verdict *v = &w->verdict;
+
+	switch (reserved_action(&w->frame)) {
+	case RESERVED_FORWARD:
+		if (port_shut(w) || (!w->believed && kernel_runs_stp()))
+			return REASON_STP;
+		v->action = ACTION_EVERY_PORT;
+		return 0;
+	case RESERVED_KERNEL:
+		if (w->frame.flags & FRAME_TOPOLOGY_CHANGE && !(w->frame.flags & FRAME_DRY))
+			fdb_flush(w);
 		v->action = ACTION_FLOOD;
 		return 0;
 	}
-	if (port == w->frame.port)
-		return refuse(v, REASON_SAME_PORT);
-	v->action = ACTION_FORWARD;
-	v->out_port = port;
-	return 0;
+	return REASON_RESERVED;
 }
 
 /* IP: states and matrix. Returns a reason. */
@@ -116,18 +149,19 @@ __noinline int judge(int parsed, __u32 kind)
 		return REASON_NO_POLICY;
 	v = &w->verdict;
 	generation = enter_generation(w);
+	enter_mirror(w);
 	if (parsed) {
 		reason = parsed;
 	} else if (is_martian(&w->frame)) {
 		reason = REASON_MARTIAN;
 	} else if (is_reserved(&w->frame)) {
-		if (reserved_action(&w->frame) == RESERVED_FORWARD) {
-			v->action = ACTION_EVERY_PORT;
+		reason = judge_reserved(w);
+		if (!reason)
 			return 0;
-		}
-		reason = REASON_RESERVED;
 	} else if (!generation) {
 		reason = REASON_NO_POLICY;
+	} else if (port_shut(w)) {
+		reason = REASON_STP;
 	} else {
 		reason = judge_in_generation(w);
 	}

@@ -38,19 +38,47 @@ enum side {
 	SIDE_INSIDE,
 };
 
-/* Map `ports`: by ifindex. Map `port_list`: the same by port number; ifindex 0 is a free number. */
+/* What the bridge does with a port: the kernel's BR_STATE_* (linux/if_bridge.h), and one of ours. */
+enum port_state {
+	PORT_DISABLED,		/* also: no port of the bridge at all */
+	PORT_LISTENING,
+	PORT_LEARNING,
+	PORT_FORWARDING,
+	PORT_BLOCKING,
+	PORT_UNKNOWN,		/* nobody has looked yet */
+};
+
+/*
+ * Map `port_list`: by port number; ifindex 0 is a free number. Map `ports`: who has which number, by
+ * ifindex; what is mirrored from the kernel (state, carrier, MTU) is kept in `port_list` alone.
+ */
 struct port {
 	__u32 ifindex;
 	__u32 number;		/* 0 ... MAX_PORTS-1: index of counters and of the devmap */
 	__u32 side;		/* enum side */
 	__u32 flags;
 	__u8 mac[6];
-	__u8 pad[2];
+	__u8 state;		/* enum port_state */
+	__u8 carrier;
+	__u32 mtu;
+	__u32 pad;
+};
+
+/*
+ * Map `mirror`, one word each, in jiffies. Until MIRROR_UNTIL the mirrored facts are believed;
+ * whoever mirrors them moves it on, two seconds at most from when it began to look. MACs learned
+ * before MIRROR_SINCE count for nothing: the topology is another.
+ */
+enum mirror_word {
+	MIRROR_UNTIL,
+	MIRROR_SINCE,
+	MIRROR_WORDS,
 };
 
 enum reserved_action {
 	RESERVED_DROP,
 	RESERVED_FORWARD,
+	RESERVED_KERNEL,	/* BPDUs only: the kernel bridge runs STP */
 };
 
 /* Map `node`, one element: what node.yaml says to the packet path. */

@@ -54,6 +54,15 @@ const volatile __u32 meta_secret = 0x62776d31;
 HASH_MAP(ports, BPF_MAP_TYPE_HASH, 0, MAX_PORTS, __u32, struct port);
 ARRAY_MAP(port_list, MAX_PORTS, struct port);
 ARRAY_MAP(node, 1, struct node);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MIRROR_WORDS);
+	__type(key, __u32);
+	__type(value, __u64);
+} mirror SEC(".maps");
+
 HASH_MAP(self_macs, BPF_MAP_TYPE_HASH, 0, MAX_PORTS * 2, struct mac_key, __u32);
 ARRAY_MAP(timeouts, TIMEOUT_COUNT, __u64);
 ARRAY_MAP(clock, 1, __u64);

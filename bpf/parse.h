@@ -44,17 +44,51 @@ static __always_inline int parse_arp(struct frame *f, struct cursor *c)
 	return 0;
 }
 
+enum llc {
+	LLC_BPDU = 0x42,
+	LLC_SNAP = 0xaa,
+	LLC_UI = 3,
+};
+
+/* IEEE 802.1D 9.3: a notification of four bytes, or a BPDU of more with flags after its type. */
+enum bpdu {
+	BPDU_TYPE_AT = 6,	/* from the start of the LLC header */
+	BPDU_FLAGS_AT = 7,
+	BPDU_NOTIFICATION = 0x80,
+	BPDU_FLAG_CHANGE = 1,
+};
+
+static __always_inline int parse_bpdu(struct frame *f, struct cursor *c, __u8 *llc)
+{
+	f->flags |= FRAME_BPDU;
+	if (llc[BPDU_TYPE_AT] == BPDU_NOTIFICATION) {
+		f->flags |= FRAME_TOPOLOGY_CHANGE;
+		return 0;
+	}
+	llc = cursor_at(c, BPDU_FLAGS_AT + 1);
+	if (!llc)
+		return c->left <= BPDU_FLAGS_AT ? 0 : REASON_MALFORMED_ETH;
+	if (llc[BPDU_FLAGS_AT] & BPDU_FLAG_CHANGE)
+		f->flags |= FRAME_TOPOLOGY_CHANGE;
+	return 0;
+}
+
 /* 802.3: IP has no business in there, and filters that look at ethertypes miss it. */
 static __always_inline int parse_llc(struct frame *f, struct cursor *c)
 {
-	__u8 *llc = cursor_at(c, 8);
+	__u8 *llc = cursor_at(c, 7);
 	__u16 pid;
 
 	/* There but out of reach: tc pulls it in, and parses again. */
 	if (!llc)
-		return c->left < 8 ? 0 : REASON_MALFORMED_ETH;
-	if (llc[0] != 0xaa || llc[1] != 0xaa || llc[2] != 3)
+		return c->left < 7 ? 0 : REASON_MALFORMED_ETH;
+	if (llc[0] == LLC_BPDU && llc[1] == LLC_BPDU && llc[2] == LLC_UI)
+		return parse_bpdu(f, c, llc);
+	if (llc[0] != LLC_SNAP || llc[1] != LLC_SNAP || llc[2] != LLC_UI)
 		return 0;
+	llc = cursor_at(c, 8);
+	if (!llc)
+		return c->left < 8 ? 0 : REASON_MALFORMED_ETH;
 	if (llc[3] || llc[4] || (llc[5] != 0 && llc[5] != 0xf8))
 		return 0;
 	pid = llc[6] << 8 | llc[7];

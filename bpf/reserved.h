@@ -15,6 +15,10 @@ static __always_inline int is_reserved(struct frame *f)
 	return m[0] == 0x01 && m[1] == 0x80 && m[2] == 0xc2 && !m[3] && !m[4] && m[5] < 0x10;
 }
 
+/*
+ * The kernel hands everything for the bridges' group address that is no BPDU to the box's own
+ * stack, past the bridge's hooks: only BPDUs are for it.
+ */
 static __always_inline __u8 reserved_action(struct frame *f)
 {
 	__u32 zero = 0;
@@ -24,6 +28,8 @@ static __always_inline __u8 reserved_action(struct frame *f)
 		return RESERVED_DROP;
 	switch (f->dmac[5]) {
 	case 0x00:
+		if (n->bpdu == RESERVED_KERNEL && (!(f->flags & FRAME_BPDU) || f->tag[0]))
+			return RESERVED_DROP;
 		return n->bpdu;
 	case 0x02:
 		return n->lacp;
@@ -33,6 +39,14 @@ static __always_inline __u8 reserved_action(struct frame *f)
 		return n->lldp;
 	}
 	return RESERVED_DROP;
+}
+
+static __always_inline int kernel_runs_stp(void)
+{
+	__u32 zero = 0;
+	struct node *n = bpf_map_lookup_elem(&node, &zero);
+
+	return n && n->bpdu == RESERVED_KERNEL;
 }
 
 #endif

@@ -95,6 +95,19 @@ int sweep_states(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
+/*
+ * Aged out or outdated, either for a second at least: a packet that found the entry alive is
+ * through with it by then.
+ */
+static __always_inline int fdb_kept(__u64 seen, __u64 timeout, __u64 now)
+{
+	__u64 since = mirror_word(MIRROR_SINCE), grace = FDB_GRACE_SECONDS * hz;
+
+	if ((__s64)(now - seen) > (__s64)(timeout + grace))
+		return 0;
+	return seen >= since || (__s64)(now - since) <= (__s64)grace;
+}
+
 SEC("iter/bpf_map_elem")
 int sweep_fdb(struct bpf_iter__bpf_map_elem *ctx)
 {
@@ -112,7 +125,7 @@ int sweep_fdb(struct bpf_iter__bpf_map_elem *ctx)
 	__builtin_memcpy(&key, raw, sizeof(key));
 	seen = *(volatile __u64 *)&e->seen;
 	stats->seen++;
-	if ((__s64)(now_jiffies() - seen) <= (__s64)(*timeout + FDB_GRACE_SECONDS * hz)) {
+	if (fdb_kept(seen, *timeout, now_jiffies())) {
 		stats->live++;
 	} else if (__sync_val_compare_and_swap(&e->seen, seen, 0) == seen) {
 		port = e->port;

@@ -69,8 +69,13 @@ static __always_inline void measure(struct __sk_buff *skb, struct frame *f)
 
 	f->segments = segments;
 	f->length = skb->len + (segments - 1) * f->headers;
-	if (skb->vlan_present)
+	f->longest = skb->len;
+	if (skb->vlan_present) {
 		f->length += 4;
+		f->longest += 4;
+	}
+	if (skb->gso_size && f->longest > f->headers + skb->gso_size)
+		f->longest = f->headers + skb->gso_size;
 }
 
 /* What XDP judged: its mark, and the copy that XDP could not send. 0: XDP did not judge it. */
@@ -94,13 +99,17 @@ static __always_inline __u32 take_meta(struct __sk_buff *skb)
 /* Global, like the parser: 64 ports on every path to here are too much for the verifier of 6.1. */
 __noinline int send_everywhere(struct __sk_buff *skb)
 {
+	struct walk *w = walk_here(WALK_PACKET);
 	__u32 ingress = skb->ifindex, i;
 
+	if (!w)
+		return 0;
 	for (i = 0; i < MAX_PORTS; i++) {
-		__u32 ifindex = ifindex_of(i);
+		__u32 number = i;
+		struct port *p = bpf_map_lookup_elem(&port_list, &number);
 
-		if (ifindex && ifindex != ingress)
-			bpf_clone_redirect(skb, ifindex, 0);
+		if (p && p->ifindex && p->ifindex != ingress && port_open(w, p->state))
+			bpf_clone_redirect(skb, p->ifindex, 0);
 	}
 	return 0;
 }

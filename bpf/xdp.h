@@ -13,6 +13,18 @@ enum port_search {
 	PORTS_BY_SIGHT = 8,
 };
 
+static __always_inline struct port *port_listed(__u32 ifindex)
+{
+	struct port *p = bpf_map_lookup_elem(&ports, &ifindex);
+	__u32 number;
+
+	if (!p)
+		return NULL;
+	number = p->number;
+	p = bpf_map_lookup_elem(&port_list, &number);
+	return p && p->ifindex == ifindex ? p : NULL;
+}
+
 /* Comparing with the first few is cheaper than a hash, and most walls have no more. */
 static __always_inline struct port *port_of(__u32 ifindex)
 {
@@ -25,7 +37,7 @@ static __always_inline struct port *port_of(__u32 ifindex)
 		if (p && p->ifindex == ifindex)
 			return p;
 	}
-	return bpf_map_lookup_elem(&ports, &ifindex);
+	return port_listed(ifindex);
 }
 
 static __always_inline int find_port(struct frame *f, __u32 ifindex)
@@ -37,6 +49,7 @@ static __always_inline int find_port(struct frame *f, __u32 ifindex)
 	f->ifindex = ifindex;
 	f->port = p->number & (MAX_PORTS - 1);
 	f->side = p->side;
+	f->state = p->state;
 	return 0;
 }
 
@@ -59,6 +72,7 @@ __noinline int parse_xdp(struct xdp_md *ctx, __u32 kind)
 	if (!w)
 		return REASON_MALFORMED_ETH;
 	w->frame.length = end - data;
+	w->frame.longest = end - data;
 	w->frame.segments = 1;
 	reason = parse(&w->frame, data, end, end - data, 0, 0);
 	if (!reason && w->frame.flags & FRAME_ERROR)
@@ -81,6 +95,24 @@ static __always_inline int put_meta(struct xdp_md *ctx, __u32 mark, __u32 ifinde
 	meta->mark = mark;
 	meta->ifindex = ifindex;
 	return 0;
+}
+
+/* Global: so many ports on every path to here are too much for the verifier of 6.1. */
+__noinline int every_port_open(__u32 kind)
+{
+	struct walk *w = walk_here(kind);
+	__u32 i;
+
+	if (!w)
+		return 0;
+	for (i = 0; i < MAX_PORTS; i++) {
+		__u32 number = i;
+		struct port *p = bpf_map_lookup_elem(&port_list, &number);
+
+		if (p && p->ifindex && !port_open(w, p->state))
+			return 0;
+	}
+	return 1;
 }
 
 static __always_inline __u32 ifindex_of(__u32 port)
@@ -127,6 +159,9 @@ int xdp_wall(struct xdp_md *ctx)
 		account(w, OUTCOME_FORWARDED);
 		return bpf_redirect_map(&tx_ports, v->out_port, 0);
 	case ACTION_EVERY_PORT:
+		/* The devmap leaves no port out: tc judges, and sends, what some may not have. */
+		if (!every_port_open(WALK_PACKET))
+			return XDP_PASS;
 		account(w, OUTCOME_FORWARDED);
 		return bpf_redirect_map(&tx_ports, 0, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS);
 	case ACTION_FLOOD:

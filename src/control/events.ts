@@ -36,6 +36,8 @@ export interface EventFields {
   'events-lost': { count: number };
   /** Something of the wall that somebody had changed is as it must be again; `by`: a process, where known. */
   repaired: { thing: string; port: string; what: string; by: string };
+  /** State in the bridge, carrier or MTU of a port changed; `state` `none`: it is not in the bridge. */
+  'port-state': { port: string; state: string; carrier: boolean; mtu: number };
   /** The device of a port is gone; `repaired` tells of its return. */
   'port-gone': { port: string };
   'daemon-started': { node: string; generation: number; policy: string };

@@ -209,6 +209,8 @@ export interface PortInfo {
   mac: string;
   mtu: number;
   carrier: boolean;
+  /** disabled, listening, learning, forwarding, blocking; none: it is not in the bridge. */
+  stp: string;
   mode: string;
   why: string;
   macs: number;

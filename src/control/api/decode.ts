@@ -286,7 +286,7 @@ export function decodeFilter(request: StatesRequest__Output): StateFilter {
 
 /** A port. */
 export function decodePort(info: PortInfo__Output): PortInfo {
-  const { name, side, ifindex, mac, mtu, carrier, mode, why, macs, counters } = info;
+  const { name, side, ifindex, mac, mtu, carrier, stp, mode, why, macs, counters } = info;
   return {
     name,
     side: decodeSide(side),
@@ -294,6 +294,7 @@ export function decodePort(info: PortInfo__Output): PortInfo {
     mac,
     mtu,
     carrier,
+    stp,
     mode,
     why,
     macs,

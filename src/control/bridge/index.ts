@@ -1,7 +1,13 @@
 export { type BridgeSurvey, checkBridge, type LinkFacts, surveyLinks } from './check.js';
 export { driverOf, keepVlanTags } from './driver.js';
 export { BridgeError, type BridgeErrorCode, type BridgeProblem } from './errors.js';
-export { type Link, type LinkAddress, LinkFlag } from './link-codec.js';
+export {
+  type Link,
+  type LinkAddress,
+  LinkFlag,
+  type PortNotice,
+  type PortState,
+} from './link-codec.js';
 export { type LinkListener, LinkWatch } from './link-watch.js';
 export { Links } from './links.js';
 export { type Mended, mendBridge } from './mend.js';

@@ -54,8 +54,11 @@ export const FLOOD_PORT: readonly (readonly [attribute: number, value: number])[
   [PortAttribute.ISOLATED, 0],
 ];
 
-/** The bridge's port state in which frames are forwarded. */
-const PORT_FORWARDING = 3;
+/** States of a bridge port, by the kernel's number (BR_STATE_* of linux/if_bridge.h). */
+const PORT_STATES = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'] as const;
+
+/** What a bridge does with a port; `none`: it is no port of a bridge. */
+export type PortState = (typeof PORT_STATES)[number] | 'none';
 
 /** Bits of `Link.flags` (net_device flags). */
 export const LinkFlag = { UP: 1, LOOPBACK: 8, RUNNING: 0x40 } as const;
@@ -75,11 +78,13 @@ export interface Link {
   readonly kind: string;
   /** Kind of its master as the kernel names it, such as `bridge`; '' without one. */
   readonly portKind: string;
-  /** A bridge port that the bridge forwards through; false until it has noticed the carrier. */
-  readonly forwarding: boolean;
+  /** Of a bridge port; `disabled` also until the bridge has noticed the carrier. */
+  readonly portState: PortState;
   /** ARPHRD number: 1 for Ethernet. */
   readonly hardware: number;
   readonly flags: number;
+  /** A bridge on which the spanning tree protocol is on. */
+  readonly stp: boolean;
   /** A bridge that filters by VLAN. */
   readonly vlanFiltering: boolean;
   /** A bridge or bridge port with the settings that a wall gives it; of other links always true. */
@@ -147,19 +152,40 @@ export function decodeLink(payload: Buffer): Link | undefined {
     master: attributes.u32(LinkAttribute.MASTER) ?? 0,
     kind,
     portKind,
-    forwarding: portKind === 'bridge' && port?.u8(PortAttribute.STATE) === PORT_FORWARDING,
+    portState: portKind === 'bridge' ? portState(port) : 'none',
     hardware: payload.readUInt16LE(2),
     flags,
+    stp: kind === 'bridge' && (bridge?.u32(BridgeAttribute.STP_STATE) ?? 0) !== 0,
     vlanFiltering: kind === 'bridge' && bridge?.u8(BridgeAttribute.VLAN_FILTERING) === 1,
     tuned:
       (kind !== 'bridge' || isQuietBridge(bridge)) && (portKind !== 'bridge' || isFloodPort(port)),
   };
 }
 
-/** What Links.quietBridge makes of a bridge. */
+/** What a bridge port's notification tells of its state. */
+export interface PortNotice {
+  readonly ifindex: number;
+  readonly state: PortState;
+}
+
+/** A message of the bridge about one of its ports; undefined when it is about something else. */
+export function decodePortNotice(payload: Buffer): PortNotice | undefined {
+  if (payload.length < LINK_HEADER || payload.readUInt8(0) !== AddressFamily.BRIDGE)
+    return undefined;
+  const attributes = new Attributes(payload, LINK_HEADER);
+  const port = attributes.nested(LinkAttribute.PROTINFO);
+  if (port?.u8(PortAttribute.STATE) === undefined) return undefined;
+  return { ifindex: payload.readInt32LE(4), state: portState(port) };
+}
+
+function portState(port: Attributes | undefined): PortState {
+  return PORT_STATES[port?.u8(PortAttribute.STATE) ?? 0] ?? 'disabled';
+}
+
+/** What Links.tuneBridge makes of a bridge, but for STP. */
 function isQuietBridge(bridge: Attributes | undefined): boolean {
   return (
-    bridge?.u32(BridgeAttribute.STP_STATE) === 0 &&
+    bridge !== undefined &&
     bridge.u8(BridgeAttribute.MULTICAST_SNOOPING) !== 1 &&
     bridge.u8(BridgeAttribute.VLAN_FILTERING) !== 1
   );

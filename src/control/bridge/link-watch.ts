@@ -1,6 +1,12 @@
 /** Link events, as they happen. */
 import { Family, NetlinkConnection, type NetlinkMessage } from '../netlink/index.js';
-import { decodeLink, type Link, MessageType } from './link-codec.js';
+import {
+  decodeLink,
+  decodePortNotice,
+  type Link,
+  MessageType,
+  type PortNotice,
+} from './link-codec.js';
 
 const Group = { LINK: 1, TRAFFIC_CONTROL: 4 } as const;
 /** New and deleted qdiscs and filters. */
@@ -16,6 +22,8 @@ export interface LinkListener {
   onGone(link: Link): void;
   /** Events were lost: what is known of links must be listed anew. */
   onLost(): void;
+  /** A bridge gave one of its ports another state, or repeats itself. */
+  onPortState?(notice: PortNotice): void;
   /** A qdisc or filter of a link came or went; whoever does not ask is not told. */
   onFilters?(ifindex: number): void;
 }
@@ -51,7 +59,11 @@ function tell(listener: LinkListener, message: NetlinkMessage): void {
     return;
   }
   const link = decodeLink(payload);
-  if (link === undefined) return;
+  if (link === undefined) {
+    const notice = type === MessageType.NEW_LINK ? decodePortNotice(payload) : undefined;
+    if (notice !== undefined) listener.onPortState?.(notice);
+    return;
+  }
   if (type === MessageType.NEW_LINK) listener.onChange(link);
   else if (type === MessageType.DELETE_LINK) listener.onGone(link);
 }

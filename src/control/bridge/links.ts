@@ -76,13 +76,13 @@ export class Links implements Disposable {
     return found;
   }
 
-  /** A bridge that sends nothing of its own: no STP, no multicast snooping; still down. */
-  async createBridge(name: string): Promise<Link> {
+  /** A bridge that sends nothing of its own but, with `stp`, BPDUs: no multicast snooping; still down. */
+  async createBridge(name: string, stp = false): Promise<Link> {
     const body = new AttributeWriter().text(LinkAttribute.NAME, name);
     await this.#link(
       `creating bridge ${name}`,
       0,
-      withBridgeData(body, quietBridge),
+      withBridgeData(body, (data) => quietBridge(data, stp)),
       CREATE | EXCLUSIVE,
     );
     const bridge = await this.find(name);
@@ -91,10 +91,13 @@ export class Links implements Disposable {
     return bridge;
   }
 
-  /** Turns STP, multicast snooping and VLAN filtering of an existing bridge off. */
-  async quietBridge(bridge: Link): Promise<void> {
+  /**
+   * Turns multicast snooping and VLAN filtering of an existing bridge off, and STP on or off. What
+   * an operator set for STP, such as its timers, stays.
+   */
+  async tuneBridge(bridge: Link, stp: boolean): Promise<void> {
     const body = withBridgeData(new AttributeWriter(), (data) => {
-      quietBridge(data);
+      quietBridge(data, stp);
       // A kernel without VLAN filtering does not know the attribute.
       if (bridge.vlanFiltering) data.u8(BridgeAttribute.VLAN_FILTERING, 0);
     });
@@ -194,6 +197,6 @@ function withBridgeData(
   });
 }
 
-function quietBridge(data: AttributeWriter): void {
-  data.u32(BridgeAttribute.STP_STATE, 0).u8(BridgeAttribute.MULTICAST_SNOOPING, 0);
+function quietBridge(data: AttributeWriter, stp: boolean): void {
+  data.u32(BridgeAttribute.STP_STATE, stp ? 1 : 0).u8(BridgeAttribute.MULTICAST_SNOOPING, 0);
 }

@@ -27,15 +27,17 @@ export async function mendBridge(
   if (await disableBridgeNetfilter()) note('', 'bridged frames went through the IP hooks');
   let bridge = all.find((link) => link.name === config.name && link.kind === 'bridge');
   if (bridge === undefined) {
-    bridge = await makeBridge(links, config.name, ports);
+    bridge = await makeBridge(links, config, ports);
     note(config.name, 'the bridge was gone');
   }
   for (const link of [bridge, ...ports]) {
     if (await disableIpv6(link.name)) note(link.name, 'IPv6 was on');
   }
-  if (!bridge.tuned) {
-    await links.quietBridge(bridge);
-    note(bridge.name, 'STP, multicast snooping or VLAN filtering was on');
+  const stp = config.stp === 'kernel';
+  if (!bridge.tuned || bridge.stp !== stp) {
+    await links.tuneBridge(bridge, stp);
+    if (bridge.stp !== stp) note(bridge.name, `STP was ${bridge.stp ? 'on' : 'off'}`);
+    if (!bridge.tuned) note(bridge.name, 'multicast snooping or VLAN filtering was on');
   }
   const named = new Set(config.ports.map((port) => port.name));
   for (const link of all) {
@@ -58,8 +60,12 @@ export async function mendBridge(
 }
 
 /** The bridge of a wall, up; ports join it afterwards. */
-async function makeBridge(links: Links, name: string, ports: readonly Link[]): Promise<Link> {
-  const bridge = await links.createBridge(name);
+async function makeBridge(
+  links: Links,
+  { name, stp }: NodeConfig['bridge'],
+  ports: readonly Link[],
+): Promise<Link> {
+  const bridge = await links.createBridge(name, stp === 'kernel');
   // Before it is up: IPv6 would send router solicitations and MLD reports at once.
   await disableIpv6(name);
   const mac = ports.map((port) => port.mac).sort()[0];

@@ -8,8 +8,8 @@ import type { Links } from './links.js';
 import { disableBridgeNetfilter, disableIpv6 } from './sysctl.js';
 
 /** Three seconds at most; a port that takes longer has other troubles. */
-const FORWARDING_ROUNDS = 150;
-const FORWARDING_PAUSE_MS = 20;
+const NOTICE_ROUNDS = 150;
+const NOTICE_PAUSE_MS = 20;
 
 /** The bridge as it stands, with its ports in the order of the node file. */
 export interface PreparedBridge {
@@ -46,12 +46,13 @@ export async function joinPorts(
   survey: BridgeSurvey,
 ): Promise<PreparedBridge> {
   const { name } = config.bridge;
+  const stp = config.bridge.stp === 'kernel';
   await disableBridgeNetfilter();
   for (const port of survey.ports) await disableIpv6(port.name);
-  const bridge = survey.bridge ?? (await links.createBridge(name));
+  const bridge = survey.bridge ?? (await links.createBridge(name, stp));
   // Before it is up: IPv6 would send router solicitations and MLD reports at once.
   await disableIpv6(name);
-  if (survey.bridge !== undefined) await links.quietBridge(bridge);
+  if (survey.bridge !== undefined) await links.tuneBridge(bridge, stp);
   for (const stranger of survey.strangers) await links.setMaster(stranger, 0);
   for (const port of survey.ports) {
     if (port.master !== bridge.ifindex) await links.setMaster(port, bridge.ifindex);
@@ -61,7 +62,7 @@ export async function joinPorts(
   const mac = survey.ports.map((port) => port.mac).sort()[0];
   if (mac !== undefined && mac !== bridge.mac) await links.setMac(bridge, mac);
   for (const link of [...survey.ports, bridge]) await links.setUp(link, true);
-  const now = await untilForwarding(links, bridge.ifindex);
+  const now = await untilNoticed(links, bridge.ifindex, stp);
   return {
     bridge: now.get(bridge.ifindex) ?? bridge,
     ports: survey.ports.map((port) => now.get(port.ifindex) ?? port),
@@ -69,15 +70,24 @@ export async function joinPorts(
   };
 }
 
-/** The kernel notices a carrier up to a second late, and floods nothing through a port before. */
-async function untilForwarding(links: Links, bridge: number): Promise<Map<number, Link>> {
+/**
+ * The kernel notices a carrier up to a second late, and floods nothing through a port before. With
+ * STP a port forwards when the protocol says so, which is not waited for.
+ */
+async function untilNoticed(
+  links: Links,
+  bridge: number,
+  stp: boolean,
+): Promise<Map<number, Link>> {
+  const ready = ({ portState }: Link) =>
+    stp ? portState !== 'disabled' : portState === 'forwarding';
   for (let round = 1; ; round++) {
     const all = await links.list();
-    const waiting = all.some((link) => link.master === bridge && link.carrier && !link.forwarding);
-    if (!waiting || round === FORWARDING_ROUNDS) {
+    const waiting = all.some((link) => link.master === bridge && link.carrier && !ready(link));
+    if (!waiting || round === NOTICE_ROUNDS) {
       return new Map(all.map((link) => [link.ifindex, link]));
     }
-    await setTimeout(FORWARDING_PAUSE_MS);
+    await setTimeout(NOTICE_PAUSE_MS);
   }
 }
 

@@ -15,7 +15,8 @@ export interface PortConfig {
 
 /** What happens to reserved multicast (01:80:c2:00:00:0X), by protocol. */
 export interface ReservedConfig {
-  readonly bpdu: ReservedAction;
+  /** `kernel`: the kernel bridge takes them, for it runs STP. */
+  readonly bpdu: ReservedAction | 'kernel';
   readonly lldp: ReservedAction;
   readonly lacp: ReservedAction;
   readonly eapol: ReservedAction;
@@ -28,7 +29,8 @@ export interface NodeConfig {
     readonly name: string;
     /** In the order of the file, 2 ... 64 of them. */
     readonly ports: readonly PortConfig[];
-    readonly stp: 'off';
+    /** Whether the kernel bridge runs the spanning tree protocol. */
+    readonly stp: 'off' | 'kernel';
     readonly reserved: ReservedConfig;
   };
   readonly attach: AttachMode;
@@ -94,12 +96,9 @@ export function parseNodeConfig(text: string, file: string): NodeConfig {
 function readBridge(value: Located): NodeConfig['bridge'] {
   const map = value.mapping(['name', 'ports', 'stp', 'reserved']);
   const name = interfaceName(map.require('name', 'name: br0'));
-  const stp = map.get('stp');
-  if (stp?.oneOf(['off', 'kernel']) === 'kernel') {
-    throw stp.error('unsupported', 'bridge.stp: kernel is not supported yet', 'only off is');
-  }
+  const stp = map.get('stp')?.oneOf(['off', 'kernel']) ?? 'off';
   const ports = readPorts(map.require('ports', 'ports: [{name: up0, side: uplink}]'), name);
-  return { name, ports, stp: 'off', reserved: readReserved(map.get('reserved')) };
+  return { name, ports, stp, reserved: readReserved(map.get('reserved'), stp === 'kernel') };
 }
 
 function readPorts(value: Located, bridge: string): PortConfig[] {
@@ -129,12 +128,20 @@ function readPorts(value: Located, bridge: string): PortConfig[] {
   });
 }
 
-function readReserved(value: Located | undefined): ReservedConfig {
+function readReserved(value: Located | undefined, kernelStp: boolean): ReservedConfig {
   const map = value?.mapping(['bpdu', 'lldp', 'lacp', 'eapol']);
   const action = (key: string, otherwise: ReservedAction): ReservedAction =>
     map?.get(key)?.oneOf(['forward', 'drop']) ?? otherwise;
+  const bpdu = map?.get('bpdu');
+  if (kernelStp && bpdu !== undefined) {
+    throw bpdu.error(
+      'invalid',
+      `${bpdu.name}: ${action('bpdu', 'forward')} contradicts bridge.stp: kernel`,
+      'leave bpdu out: with stp: kernel BPDUs are for the kernel bridge',
+    );
+  }
   return {
-    bpdu: action('bpdu', 'forward'),
+    bpdu: kernelStp ? 'kernel' : action('bpdu', 'forward'),
     lldp: action('lldp', 'drop'),
     lacp: action('lacp', 'drop'),
     eapol: action('eapol', 'drop'),

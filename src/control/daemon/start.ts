@@ -237,7 +237,12 @@ async function raise(
     pins.completeTag() !== undefined ||
     (await standingWalls()).some(({ node }) => node === config.node);
   const names = config.bridge.ports.map((port) => port.name);
-  const table = await WallTable.load({ node: config.node, ports: names, group: config.log.group });
+  const table = await WallTable.load({
+    node: config.node,
+    ports: names,
+    group: config.log.group,
+    stp: config.bridge.stp === 'kernel',
+  });
   let dataplane: Dataplane | undefined;
   try {
     dataplane = Dataplane.open(pins, { maxStates: config.state.max });

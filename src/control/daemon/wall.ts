@@ -202,6 +202,7 @@ export class Wall implements NodeService {
         mac: link?.mac ?? port.mac,
         mtu: link?.mtu ?? 0,
         carrier: link?.carrier ?? false,
+        stp: link?.portState ?? 'none',
         mode,
         why,
         macs: learnedCount(dataplane, port.number),

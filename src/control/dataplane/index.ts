@@ -25,6 +25,7 @@ export { readEvents, type WallEvent } from './events.js';
 export { explainFrame } from './explain.js';
 export { type FrameSpec, Protocol } from './frame.js';
 export { type Current, Installer, type Prepared, type Trial } from './install.js';
+export { Mirror, type PortFacts } from './mirror.js';
 export type { AttachMode, AttachWish, ModeReason } from './mode.js';
 export { NO_POLICY_NUMBERS, type Numbering } from './numbering.js';
 export { Dataplane } from './object.js';

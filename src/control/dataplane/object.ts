@@ -25,6 +25,7 @@ import { cannotPin } from './requirements.js';
 const MAP_NAMES = [
   'ports',
   'port_list',
+  'mirror',
   'tx_ports',
   'node',
   'self_macs',
@@ -75,6 +76,8 @@ export type ProgramName = (typeof PROGRAM_NAMES)[number];
 /** Bytes of a key and a value where this build and a pinned map could disagree. */
 const SHAPES: Partial<Record<MapName, readonly [number, number]>> = {
   ports: [4, layouts.port.size],
+  port_list: [4, layouts.port.size],
+  mirror: [4, 8],
   node: [4, layouts.node.size],
   cell: [4, layouts.cell.size],
   generations: [4, layouts.generation.size],

@@ -3,10 +3,17 @@
  * device lives, because counters and learned addresses go by it.
  */
 import * as layouts from '../../generated/layouts.js';
+import type { ReservedConfig } from '../config/index.js';
 import { DataplaneError } from './errors.js';
 import { type Dataplane, index } from './object.js';
 
-const { Limits, Outcome, ReservedAction, Side } = layouts;
+const { Limits, Outcome, PortState, ReservedAction, Side } = layouts;
+
+const RESERVED_ACTIONS = {
+  drop: ReservedAction.DROP,
+  forward: ReservedAction.FORWARD,
+  kernel: ReservedAction.KERNEL,
+} as const;
 
 /** A device that is to be a port. */
 export interface PortDevice {
@@ -27,7 +34,7 @@ export interface NumberedPort extends PortDevice {
 export interface NodeSettings {
   readonly bridgeMac: string;
   readonly logRate: number;
-  readonly reserved: Readonly<Record<'bpdu' | 'lldp' | 'lacp' | 'eapol', 'forward' | 'drop'>>;
+  readonly reserved: ReservedConfig;
 }
 
 /** Bytes of a MAC written with colons. */
@@ -94,15 +101,23 @@ export function writePorts(
   return { ports, gone: gone.map((port) => port.ifindex) };
 }
 
-/** Makes a device the port of its number; its counters and what was learned behind it stay. */
+/**
+ * Makes a device the port of its number; its counters and what was learned behind it stay, and what
+ * was mirrored of it when it is the same device.
+ */
 export function writePort(dataplane: Dataplane, port: NumberedPort): void {
+  const before = layouts.port.decode(dataplane.map('port_list').lookup(index(port.number))!);
+  const same = before.ifindex === port.ifindex;
   const value = layouts.port.encode({
     ifindex: port.ifindex,
     number: port.number,
     side: port.side === 'uplink' ? Side.UPLINK : Side.INSIDE,
     flags: 0,
     mac: macBytes(port.mac),
-    pad: new Uint8Array(2),
+    state: same ? before.state : PortState.UNKNOWN,
+    carrier: same ? before.carrier : 0,
+    mtu: same ? before.mtu : 0,
+    pad: 0,
   });
   dataplane.map('tx_ports').update(index(port.number), index(port.ifindex));
   dataplane.map('port_list').update(index(port.number), value);
@@ -163,8 +178,7 @@ export function writeNode(
     own.update(layouts.macKey.encode({ mac: bytes, pad: new Uint8Array(2) }), index(1));
     bloom |= 1n << BigInt(bytes[5]! & 63);
   }
-  const action = (name: keyof NodeSettings['reserved']) =>
-    settings.reserved[name] === 'forward' ? ReservedAction.FORWARD : ReservedAction.DROP;
+  const action = (name: keyof ReservedConfig) => RESERVED_ACTIONS[settings.reserved[name]];
   const value = layouts.node.encode({
     selfBloom: bloom,
     logRate: settings.logRate,

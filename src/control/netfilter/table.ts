@@ -19,6 +19,8 @@ export interface TableSpec {
   readonly present?: readonly string[];
   /** NFLOG group. */
   readonly group: number;
+  /** The box may send BPDUs, and nothing else: its bridge runs STP. */
+  readonly stp?: boolean;
 }
 
 /** `enum mark_bits` of bpf/layout.h: kinds of mark, in the top byte. */
@@ -39,6 +41,10 @@ export const LOG_BATCH = 32;
 /** Before the dstnat priority (-300) that other tables use. */
 const PREROUTING_PRIORITY = -350;
 const INGRESS_PRIORITY = -450;
+
+/** To the bridges' group address: 802.3 by its length field, and the LLC header of STP behind it. */
+const OWN_BPDUS =
+  '\t\toifname @ports ether daddr 01:80:c2:00:00:00 @ll,96,16 < 0x600 @ll,112,24 0x424203 accept\n';
 
 /** Counters of the tables, by what they count. */
 export const CounterName = {
@@ -146,7 +152,7 @@ ${Object.values(CounterName)
 
 \tchain output {
 \t\ttype filter hook output priority ${PREROUTING_PRIORITY}; policy accept;
-\t\toifname @ports counter name ${CounterName.FROM_BOX} drop
+${spec.stp === true ? OWN_BPDUS : ''}\t\toifname @ports counter name ${CounterName.FROM_BOX} drop
 \t}
 }
 `;

@@ -274,6 +274,7 @@ export class FakeNode implements NodeService {
         mac: '02:00:00:00:00:01',
         mtu: 1500,
         carrier: true,
+        stp: 'forwarding',
         mode: 'tc',
         why: 'veth has no native XDP worth using',
         macs: 3,

@@ -14,10 +14,12 @@ import {
   type Dataplane,
   type KeepDeps,
   keepAttached,
+  Mirror,
 } from '../../dataplane/index.js';
 import type { WallTable } from '../../netfilter/index.js';
 import type { EventSink } from '../event-bus.js';
 import { PortGuard, type PortGuardDeps } from './port-guard.js';
+import { PortMirror } from './port-mirror.js';
 import type { PortTable } from './port-table.js';
 import type { GuardedThing, Repair } from './repair.js';
 import { TableGuard } from './table-guard.js';
@@ -44,6 +46,7 @@ export class Guardian {
   readonly #keep: KeepDeps;
   readonly #table: TableGuard;
   readonly #ports: PortGuard;
+  readonly #mirror: PortMirror;
   readonly #watch: LinkWatch;
   #timer: NodeJS.Timeout | null = null;
   #looking: Promise<void> | null = null;
@@ -73,12 +76,26 @@ export class Guardian {
       },
       deps.bridgeMac,
     );
+    this.#mirror = new PortMirror({
+      mirror: new Mirror(dataplane),
+      ports,
+      bridge: config.bridge.name,
+      stp: config.bridge.stp === 'kernel',
+      events: deps.events,
+    });
     this.#table = new TableGuard(table, ports.all, tell, () => {
       void this.#shutBridge();
       this.look();
     });
     this.#watch = new LinkWatch({
-      onChange: () => this.look(),
+      onChange: (link) => {
+        this.#mirror.onLink(link);
+        this.look();
+      },
+      onPortState: (notice) => {
+        this.#mirror.onState(notice);
+        if (ports.nameOf(notice.ifindex) !== '') this.look();
+      },
       onGone: () => this.look(),
       onLost: () => this.look(),
       onFilters: (ifindex) => {
@@ -130,8 +147,10 @@ export class Guardian {
 
   async #inspect(): Promise<void> {
     const { links, config } = this.#deps;
+    const listing = this.#mirror.begin();
     let all = await links.list();
     const present = this.#ports.check(all);
+    this.#mirror.take(listing, all);
     await this.#table.check(present, () => this.#shutBridge());
     const { covered, failed } = await this.#keepPrograms(present);
     if (this.#shut) {

@@ -238,6 +238,7 @@ test('ports, members and log records', () => {
     mac: text,
     mtu: u32,
     carrier: fc.boolean(),
+    stp: text,
     mode: text,
     why: text,
     macs: u32,
