@@ -11,11 +11,8 @@ import { TestWall } from './harness/wall.js';
 /** Reasons that nothing in this release gives. */
 const LATER: Record<string, string> = {
   standby: 'roles come with the second node',
-  stp: 'port states are not mirrored yet',
   'out-of-window': 'TCP is judged by its flags alone',
   rate: 'rules have no rates yet',
-  carrier: 'the kernel counts what a port without carrier loses',
-  mtu: 'the kernel counts what does not fit a port',
 };
 /** Reasons whose frames no driver, socket or test run of this kernel can make. */
 const UNREACHABLE: Record<string, string> = {

@@ -38,13 +38,14 @@ export class Comparison {
   }
 
   /** Undefined: they agreed on every frame, and on what is left at the end. */
-  run({ events, fdbQuota }: Episode): Disagreement | undefined {
+  run({ events, fdbQuota, stp }: Episode): Disagreement | undefined {
     const { wall } = this;
-    wall.reset(fdbQuota === undefined ? {} : { fdbQuota });
+    const bpdu = stp ? 'kernel' : 'forward';
+    wall.reset({ bpdu, ...(fdbQuota === undefined ? {} : { fdbQuota }) });
     const model = new Model({
       ports: new Map(wall.ports.map(({ side }, number) => [number, side])),
       macs: [SELF_MAC, ...wall.ports.map(({ mac }) => mac)].map(macBytes),
-      reserved: { bpdu: 'forward', lldp: 'drop', lacp: 'drop', eapol: 'drop' },
+      reserved: { bpdu, lldp: 'drop', lacp: 'drop', eapol: 'drop' },
       hz: wall.hz,
       ...(fdbQuota === undefined ? {} : { fdbQuota }),
     });
@@ -72,7 +73,7 @@ export class Comparison {
     this.verdicts.set(kind, (this.verdicts.get(kind) ?? 0) + 1);
 
     const everywhere = verdict.action === 'every-port';
-    const code = everywhere ? (this.#hook.name === 'tc' ? 'drop' : 'forward') : verdict.action;
+    const code = everywhere ? (outcome.by === 'tc' ? 'drop' : 'forward') : verdict.action;
     compare('action', code, outcome.action);
     if (!outcome.bytes.equals(frame)) words.push(`bytes: ${outcome.bytes.toString('hex')}`);
     const counter = this.#counterOf(verdict);
@@ -170,6 +171,14 @@ class Run {
         return [];
       case 'cut':
         return this.#cut();
+      case 'port':
+        this.#wall.setPort(event.port, event);
+        this.#model.setPort(this.#wall.number(event.port), event);
+        return [];
+      case 'lease':
+        this.#wall.believeUntil(event.jiffies / this.#wall.hz);
+        this.#model.believeUntil(this.#jiffies(event.jiffies));
+        return [];
       case 'policy':
         return this.#install(event.text);
       case 'member':
@@ -283,6 +292,10 @@ export function describeEvent(event: Event, hz: number): string {
       return `${event.port}: ${describeFrame(event.frame)} | ${event.frame.toString('hex')}`;
     case 'clock':
       return `clock ${event.jiffies / hz} s`;
+    case 'port':
+      return `${event.port} is ${event.state}, carrier ${event.carrier}, MTU ${event.mtu}`;
+    case 'lease':
+      return `believed until ${event.jiffies / hz} s`;
     case 'policy':
       return `policy\n${event.text.replaceAll(/^/gm, '    ')}`;
     case 'sweep':

@@ -1,7 +1,7 @@
 /** A random episode: policies, and a sequence of frames and events between them. */
 import { compile, PolicyError, parsePolicy } from '../../../src/control/policy/index.js';
-import { Wall as Model } from '../../../src/control/policy/model/index.js';
-import { PORTS } from '../fixtures/types.js';
+import { Wall as Model, type PortFacts } from '../../../src/control/policy/model/index.js';
+import { PORTS, type PortName } from '../fixtures/types.js';
 import { errorFrame } from './errors.js';
 import {
   type Arrival,
@@ -24,6 +24,9 @@ export type Event =
   | { readonly kind: 'sweep' }
   /** Live states that the policy of now refuses end. */
   | { readonly kind: 'cut' }
+  | ({ readonly kind: 'port'; readonly port: PortName } & PortFacts)
+  /** What is told of ports is believed until then. */
+  | { readonly kind: 'lease'; readonly jiffies: number }
   | {
       readonly kind: 'member';
       readonly group: string;
@@ -37,6 +40,8 @@ export interface Episode {
   readonly seed: number;
   /** MACs that a port may teach; a sweep frees places, so only episodes without one have a quota. */
   readonly fdbQuota: number | undefined;
+  /** The kernel bridge takes BPDUs. */
+  readonly stp: boolean;
   readonly events: readonly Event[];
 }
 
@@ -48,6 +53,7 @@ const LEAPS = [0.004, 0.1, 1, 9.996, 10, 10.004, 30, 30.004, 60, 61, 119, 120.00
 export function randomEpisode(seed: number, frames: number, hz: number): Episode {
   const random = new Random(seed);
   const quota = random.oneIn(5) ? 3 : undefined;
+  const stp = random.oneIn(3);
   const policies = Array.from({ length: 2 }, () => acceptedPolicy(random));
   const matches = policies.map(matchmaker);
   const talks = Array.from({ length: random.between(4, 12) }, () => matches[0]!(random));
@@ -75,6 +81,11 @@ export function randomEpisode(seed: number, frames: number, hz: number): Episode
       if (change.expires > 0 && !change.remove) expiry = change.expires;
       events.push(change);
     }
+    if (random.oneIn(40)) events.push(portChange(random));
+    if (random.oneIn(60)) {
+      const ahead = random.oneIn(3) ? random.pick(STEPS) : 1_000_000;
+      events.push({ kind: 'lease', jiffies: now + Math.round(ahead * hz) });
+    }
     if (quota === undefined && random.oneIn(80)) {
       events.push({ kind: 'sweep' });
       now += SWEEP_JIFFIES;
@@ -92,7 +103,7 @@ export function randomEpisode(seed: number, frames: number, hz: number): Episode
     events.push({ kind: 'frame', port: arrival.port, frame });
     sent++;
   }
-  return { seed, fdbQuota: quota, events };
+  return { seed, fdbQuota: quota, stp, events };
 }
 
 /** How far a sweep moves the clock: past the grace between its two passes. */
@@ -151,5 +162,20 @@ function memberChange(random: Random, now: number, hz: number): Event & { kind: 
     address: random.pick([...PEERS_V4, ...PEERS_V6, ...SCREENABLE.flat()]),
     expires: random.oneIn(2) ? 0 : now + random.pick([1, 30, 300]) * hz,
     remove: random.oneIn(3),
+  };
+}
+
+/** Mostly one that lets frames through: else there would be little else to see. */
+function portChange(random: Random): Event & { kind: 'port' } {
+  return {
+    kind: 'port',
+    port: random.pick(PORTS).name,
+    state: random.weighted([
+      [8, 'forwarding'],
+      [1, 'unknown'],
+      [1, random.pick(['disabled', 'listening', 'learning', 'blocking'] as const)],
+    ]),
+    carrier: !random.oneIn(8),
+    mtu: random.oneIn(6) ? random.between(40, 100) : 65535,
   };
 }

@@ -253,6 +253,15 @@ function upper(talk: Conversation, { flags, back, id, strange }: Turn): Layer[] 
   }
 }
 
+/** LLC, mostly that of the spanning tree protocol, and what may be a BPDU. */
+function randomBpdu(random: Random): Buffer {
+  const bytes = Buffer.alloc(random.pick([38, 38, 7, 8, 6]));
+  bytes.set([0x42, 0x42, random.oneIn(6) ? 0x13 : 3]);
+  if (bytes.length > 6) bytes[6] = random.pick([0, 0, 2, 0x80]);
+  if (bytes.length > 7) bytes[7] = random.below(4);
+  return bytes;
+}
+
 /** A frame of no conversation: ARP, neighbours, reserved multicast, strange ethertypes. */
 export function oddFrame(random: Random): Arrival {
   const [from, to] = parties(random);
@@ -294,6 +303,7 @@ export function oddFrame(random: Random): Arrival {
         ),
     ],
     [1, () => link(to.mac, ipv4({ src: from.v4, dst: to.v4, proto: 2 }), raw(Buffer.alloc(8)))],
+    [1, () => link('01:80:c2:00:00:00', raw(randomBpdu(random), { ethertype: 0x26 }))],
     [
       1,
       () =>

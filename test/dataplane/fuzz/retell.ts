@@ -10,7 +10,7 @@ import type { Arrival } from './frames.js';
  * @param carries says which frames can be sent at all
  */
 export function episodeFixture(
-  { seed, events, fdbQuota }: Episode,
+  { seed, events, fdbQuota, stp }: Episode,
   hz: number,
   carries: (arrival: Arrival) => boolean,
 ): Fixture {
@@ -21,6 +21,10 @@ export function episodeFixture(
     if (event.kind === 'clock') {
       now = event.jiffies / hz;
       steps.push({ kind: 'at', seconds: now });
+    } else if (event.kind === 'port') {
+      steps.push(event);
+    } else if (event.kind === 'lease') {
+      steps.push({ kind: 'lease', until: event.jiffies / hz });
     } else if (event.kind === 'policy') {
       groups = event.text;
       steps.push({ kind: 'policy', text: event.text });
@@ -34,6 +38,7 @@ export function episodeFixture(
       steps.push({ kind: 'frame', port, frame, expect: { action: 'drop', reason: 'none' } });
     }
   }
-  const node = fdbQuota === undefined ? {} : { node: { fdbQuota } };
-  return retold({ name: `seed ${seed}`, steps, ...node }, (frame) => frame);
+  const quota = fdbQuota === undefined ? {} : { fdbQuota };
+  const node = { bpdu: stp ? ('kernel' as const) : ('forward' as const), ...quota };
+  return retold({ name: `seed ${seed}`, steps, node }, (frame) => frame);
 }

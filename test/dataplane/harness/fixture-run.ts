@@ -47,6 +47,8 @@ export function runFixture(sender: Sender, fixture: Fixture): FixtureRun {
 
 function change(wall: TestWall, step: Exclude<Step, FrameStep>, now: number): void {
   if (step.kind === 'at') wall.setClock(step.seconds);
+  else if (step.kind === 'port') wall.setPort(step.port, step);
+  else if (step.kind === 'lease') wall.believeUntil(step.until);
   else if (step.kind === 'policy') wall.install(planOf(step.text));
   else if (step.remove) wall.setMember(step.group, step.address, 'remove');
   else {

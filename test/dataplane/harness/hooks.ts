@@ -19,6 +19,8 @@ export interface Outcome {
   readonly mark: number;
   /** What is left of the frame. */
   readonly bytes: Buffer;
+  /** The hook that judged it: XDP leaves some frames to tc. */
+  readonly by: Hook;
 }
 
 const XDP = { DROP: 1, PASS: 2, REDIRECT: 4 } as const;
@@ -43,10 +45,12 @@ export class XdpHook {
   readonly name = 'xdp';
   readonly #program: BpfProgram;
   readonly #wall: TestWall;
+  readonly #behind: TcHook;
 
   constructor(wall: TestWall) {
     this.#wall = wall;
     this.#program = wall.object.program('xdp_wall');
+    this.#behind = new TcHook(wall);
   }
 
   run(port: PortName, frame: Buffer): Outcome {
@@ -55,15 +59,20 @@ export class XdpHook {
       dataOut: frame.length + layouts.xdpMeta.size,
       ctx: xdpContext({ length: frame.length, ifindex: this.#wall.ifindex(port) }),
     });
-    if (retval === XDP.DROP) return { action: 'drop', mark: 0, bytes: data };
-    if (retval === XDP.REDIRECT) return { action: 'forward', mark: 0, bytes: data };
+    const by = this.name;
+    if (retval === XDP.DROP) return { action: 'drop', mark: 0, bytes: data, by };
+    if (retval === XDP.REDIRECT) return { action: 'forward', mark: 0, bytes: data, by };
     if (retval !== XDP.PASS) throw new Error(`xdp_wall returned ${retval}`);
+    // Without a verdict before it the frame goes on as it came.
+    if (data.equals(frame)) return this.#behind.run(port, frame);
     const meta = layouts.xdpMeta.decode(data);
     const bytes = data.subarray(layouts.xdpMeta.size);
-    return { action: markedAction(meta.mark), mark: meta.mark, bytes };
+    return { action: markedAction(meta.mark), mark: meta.mark, bytes, by };
   }
 
-  close(): void {}
+  close(): void {
+    this.#behind.close();
+  }
 }
 
 interface Segments {
@@ -99,11 +108,12 @@ export class TcHook {
       dataOut: frame.length + layouts.xdpMeta.size,
     });
     const bytes = withTag(data, frame);
-    if (retval === TC.SHOT) return { action: 'drop', mark: 0, bytes };
-    if (retval === TC.REDIRECT) return { action: 'forward', mark: 0, bytes };
+    const by = this.name;
+    if (retval === TC.SHOT) return { action: 'drop', mark: 0, bytes, by };
+    if (retval === TC.REDIRECT) return { action: 'forward', mark: 0, bytes, by };
     if (retval !== TC.OK) throw new Error(`tc_wall returned ${retval}`);
     const mark = ctx.readUInt32LE(SKB_MARK);
-    return { action: markedAction(mark), mark, bytes };
+    return { action: markedAction(mark), mark, bytes, by };
   }
 
   close(): void {

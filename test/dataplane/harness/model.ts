@@ -4,7 +4,13 @@ import { parsePolicy } from '../../../src/control/policy/index.js';
 import { Wall as Model, type Outcome as Verdict } from '../../../src/control/policy/model/index.js';
 import { macBytes, wideBytes } from '../../packet/index.js';
 import { SELF_MAC } from '../fixtures/link.js';
-import { type Expectation, type Fixture, type FrameStep, PORTS } from '../fixtures/types.js';
+import {
+  type Expectation,
+  type Fixture,
+  type FrameStep,
+  PORTS,
+  type PortName,
+} from '../fixtures/types.js';
 
 export interface ModelRun {
   /** One for every frame, repetitions included. */
@@ -43,6 +49,8 @@ export function modelRun(fixture: Fixture): ModelRun {
   const jiffies = (seconds: number) => Math.round((1 + seconds) * HZ);
   for (const step of fixture.steps) {
     if (step.kind === 'at') now = step.seconds;
+    else if (step.kind === 'port') model.setPort(portNumber(step.port), step);
+    else if (step.kind === 'lease') model.believeUntil(jiffies(step.until));
     else if (step.kind === 'policy') model.install(parsePolicy(step.text, 'test.yaml'));
     else if (step.kind === 'member') {
       const address = wideBytes(step.address);
@@ -50,7 +58,7 @@ export function modelRun(fixture: Fixture): ModelRun {
       if (step.remove) model.removeMember(step.group, address);
       else model.addMember(step.group, address, expires);
     } else {
-      const port = PORTS.findIndex(({ name }) => name === step.port);
+      const port = portNumber(step.port);
       for (let time = 0; time < (step.times ?? 1); time++) {
         verdicts.push({ step, verdict: model.receive(step.frame, port, jiffies(now)) });
       }
@@ -60,8 +68,17 @@ export function modelRun(fixture: Fixture): ModelRun {
 }
 
 /** A verdict of the model as fixtures put it. */
-export function expectationOf({ action, reason, outPort }: Verdict): Expectation {
-  return { action, reason, ...(outPort === null ? {} : { out: PORTS[outPort]!.name }) };
+export function expectationOf({ action, reason, outPort, except }: Verdict): Expectation {
+  return {
+    action,
+    reason,
+    ...(outPort === null ? {} : { out: PORTS[outPort]!.name }),
+    ...(except.length === 0 ? {} : { except: except.map((number) => PORTS[number]!.name) }),
+  };
+}
+
+function portNumber(port: PortName): number {
+  return PORTS.findIndex(({ name }) => name === port);
 }
 
 /** The same story with other frames; what must become of them, the model says. */

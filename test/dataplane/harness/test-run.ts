@@ -24,7 +24,7 @@ export class TestRuns implements Sender {
     const outcome = this.#hook.run(step.port, step.frame);
     const after = this.wall.tally(port);
     const problems = [
-      ...judged(step.expect, this.#hook.name, outcome, difference(asked, after)),
+      ...judged(step.expect, outcome, difference(asked, after)),
       ...(explained === undefined ? [] : this.#explained(step.expect, explained)),
     ];
     if (JSON.stringify(before) !== JSON.stringify(asked)) problems.push('explain counted');
@@ -74,11 +74,11 @@ function difference(before: Tally, after: Tally): Tally {
   };
 }
 
-function judged(expect: Expectation, hook: Hook, outcome: Outcome, counted: Tally): string[] {
+function judged(expect: Expectation, outcome: Outcome, counted: Tally): string[] {
   const problems: string[] = [];
   const everywhere = expect.action === 'every-port';
   const action = everywhere ? 'forward' : expect.action;
-  if (outcome.action !== (everywhere && hook === 'tc' ? 'drop' : action))
+  if (outcome.action !== (everywhere && outcome.by === 'tc' ? 'drop' : action))
     problems.push(`${outcome.action}, expected ${expect.action}`);
   const wanted: Tally = {
     rx: 1,

@@ -16,6 +16,7 @@ import {
 import { Reasons } from '../../../src/control/dataplane/reasons.js';
 import { writeTimeouts } from '../../../src/control/dataplane/timeouts.js';
 import type { Plan } from '../../../src/control/policy/index.js';
+import type { PortFacts } from '../../../src/control/policy/model/index.js';
 import * as layouts from '../../../src/generated/layouts.js';
 import { macBytes, wideBytes } from '../../packet/index.js';
 import { SELF_MAC } from '../fixtures/link.js';
@@ -23,11 +24,28 @@ import type { NodeOptions, PortName } from '../fixtures/types.js';
 import { ROOT } from './native.js';
 import type { TestPort } from './network.js';
 
-const { Limits, Outcome, ReservedAction, Side } = layouts;
+const { Limits, MirrorWord, Outcome, PortState, ReservedAction, Side } = layouts;
 const OBJECT = resolve(ROOT, 'build/bpf/bridgewall.bpf.o');
 /** Second 0 of a fixture, in seconds of the wall's clock: young enough to look back from. */
 const EPOCH_SECONDS = 10_000_000;
 const PLENTY = 1_000_000;
+/** No frame is longer. */
+const ANY_MTU = 65535;
+const OPEN: PortFacts = { state: 'forwarding', carrier: true, mtu: ANY_MTU };
+const FOR_EVER = 1n << 62n;
+const RESERVED_ACTIONS = {
+  drop: ReservedAction.DROP,
+  forward: ReservedAction.FORWARD,
+  kernel: ReservedAction.KERNEL,
+} as const;
+const PORT_STATES = {
+  disabled: PortState.DISABLED,
+  listening: PortState.LISTENING,
+  learning: PortState.LEARNING,
+  forwarding: PortState.FORWARDING,
+  blocking: PortState.BLOCKING,
+  unknown: PortState.UNKNOWN,
+} as const;
 
 /** What became of the frames of one port, or of all. */
 export interface Tally {
@@ -67,7 +85,7 @@ export class TestWall implements Disposable {
     this.#installer = new Installer(maps);
     this.passes = new StatePasses(maps);
     writeTimeouts(maps);
-    this.#writePorts();
+    this.openPorts();
     this.setNode({});
     this.setClock(0);
   }
@@ -84,20 +102,36 @@ export class TestWall implements Disposable {
     return this.ports[this.number(port)]!.ifindex;
   }
 
-  #writePorts(): void {
-    for (const [number, port] of this.ports.entries()) {
-      const value = layouts.port.encode({
-        ifindex: port.ifindex,
-        number,
-        side: port.side === 'uplink' ? Side.UPLINK : Side.INSIDE,
-        flags: 0,
-        mac: macBytes(port.mac),
-        pad: new Uint8Array(2),
-      });
-      this.map('ports').update(index(port.ifindex), value);
-      this.map('port_list').update(index(number), value);
-      this.map('tx_ports').update(index(number), index(port.ifindex));
-    }
+  /** Every port forwards, and that is believed for ever; nothing was learned. */
+  openPorts(): void {
+    for (const { name } of this.ports) this.setPort(name, OPEN);
+    this.map('mirror').storeWord(MirrorWord.UNTIL, FOR_EVER);
+    this.map('mirror').storeWord(MirrorWord.SINCE, 0n);
+  }
+
+  /** Tells the packet path what the kernel makes of a port; what is left out stays. */
+  setPort(name: PortName, facts: Partial<PortFacts>): void {
+    const number = this.number(name);
+    const port = this.ports[number]!;
+    const before = layouts.port.decode(this.map('port_list').lookup(index(number))!);
+    const value = layouts.port.encode({
+      ...before,
+      ifindex: port.ifindex,
+      number,
+      side: port.side === 'uplink' ? Side.UPLINK : Side.INSIDE,
+      mac: macBytes(port.mac),
+      state: facts.state === undefined ? before.state : PORT_STATES[facts.state],
+      carrier: facts.carrier === undefined ? before.carrier : Number(facts.carrier),
+      mtu: facts.mtu ?? before.mtu,
+    });
+    this.map('ports').update(index(port.ifindex), value);
+    this.map('port_list').update(index(number), value);
+    this.map('tx_ports').update(index(number), index(port.ifindex));
+  }
+
+  /** What was told of ports is believed until a second of the wall's clock. */
+  believeUntil(seconds: number): void {
+    this.map('mirror').storeWord(MirrorWord.UNTIL, this.jiffies(seconds));
   }
 
   setNode(options: NodeOptions): void {
@@ -108,8 +142,8 @@ export class TestWall implements Disposable {
       const key = layouts.macKey.encode({ mac: bytes, pad: new Uint8Array(2) });
       this.map('self_macs').update(key, index(1));
     }
-    const action = (wish: 'drop' | 'forward' | undefined, or: 'drop' | 'forward') =>
-      (wish ?? or) === 'forward' ? ReservedAction.FORWARD : ReservedAction.DROP;
+    const action = (wish: NodeOptions['bpdu'], or: 'drop' | 'forward') =>
+      RESERVED_ACTIONS[wish ?? or];
     const value = layouts.node.encode({
       selfBloom: bloom,
       logRate: options.logRate ?? PLENTY,
@@ -208,6 +242,7 @@ export class TestWall implements Disposable {
         zero(this.map('outcomes'), this.#outcomeIndex(number, outcome));
     }
     this.map('log_window').update(index(0), Buffer.alloc(8));
+    this.openPorts();
     this.setNode(options);
     this.setClock(0);
     if (plan === undefined) {

@@ -132,15 +132,17 @@ export class Wire implements Sender {
     return action === 'drop' ? Outcome.DROP + this.wall.reasonNumber(reason) : Outcome.FORWARDED;
   }
 
-  #destinations(from: number, { action, out }: Expectation): number[] {
+  #destinations(from: number, { action, out, except = [] }: Expectation): number[] {
     if (action === 'drop') return [];
     if (action === 'forward') return out === undefined ? [] : [this.wall.number(out)];
-    return this.wall.ports.map((_, number) => number).filter((number) => number !== from);
+    const kept = new Set([from, ...except.map((name) => this.wall.number(name))]);
+    return this.wall.ports.map((_, number) => number).filter((number) => !kept.has(number));
   }
 
   /** Everything that still comes out, until a frame that goes to every port has overtaken nothing. */
   rest(): string[] {
     this.wall.setNode({});
+    this.wall.openPorts();
     const problems = this.send(everyPort(bpdu(stranger)));
     return problems.map((problem) => `afterwards: ${problem}`);
   }

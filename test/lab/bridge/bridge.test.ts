@@ -58,7 +58,7 @@ describe('preparing a bridge', () => {
     expect(ports.map((port) => port.name)).toEqual(['p1', 'p2', 'p3']);
     for (const port of ports) {
       expect(port).toMatchObject({ master: bridge.ifindex, up: true, carrier: true, kind: 'veth' });
-      expect(port.forwarding).toBe(true);
+      expect(port.portState).toBe('forwarding');
       expect(bridgePort(port.name)).toMatchObject({
         learning: false,
         flood: true,

@@ -24,6 +24,10 @@ export interface Frame {
   readonly ethertype: number;
   /** IP or ARP inside an 802.3 frame with SNAP. */
   readonly wrapped: boolean;
+  /** Bytes. */
+  readonly length: number;
+  /** A frame of the spanning tree protocol: does it tell of a topology change? Else null. */
+  readonly bpdu: { readonly topologyChange: boolean } | null;
   /** Of ARP: the sender's hardware address. */
   readonly arpSender: Uint8Array | null;
   readonly packet: Packet | null;
@@ -46,7 +50,9 @@ export function parseFrame(data: Uint8Array): Frame | Malformed {
     rest = rest.after(4);
   }
   const wrapped = ethertype < FIRST_ETHERTYPE && holdsSnap(rest);
-  const frame = { destinationMac, sourceMac, tags, ethertype, wrapped };
+  const bpdu = ethertype < FIRST_ETHERTYPE ? bpduIn(rest) : null;
+  const { length } = data;
+  const frame = { destinationMac, sourceMac, tags, ethertype, wrapped, length, bpdu };
   if (ethertype === ETHERTYPE_ARP) {
     if (!isWholeArp(rest)) return 'malformed-arp';
     return { ...frame, arpSender: rest.slice(8, 6), packet: null };
@@ -78,4 +84,15 @@ function holdsSnap(llc: Bytes): boolean {
   const organisation = (llc.byte(3) << 16) | llc.word(4);
   const carried = [ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_ARP].includes(llc.word(6));
   return snap && carried && (organisation === 0 || organisation === 0xf8);
+}
+
+const BPDU_NOTIFICATION = 0x80;
+const BPDU_TOPOLOGY_CHANGE = 1;
+
+/** LLC of the spanning tree protocol (IEEE 802.1D 9.3): protocol, version, type, and mostly flags. */
+function bpduIn(llc: Bytes): Frame['bpdu'] {
+  if (llc.length < 7) return null;
+  if (llc.byte(0) !== 0x42 || llc.byte(1) !== 0x42 || llc.byte(2) !== 3) return null;
+  const told = llc.length > 7 && (llc.byte(7) & BPDU_TOPOLOGY_CHANGE) !== 0;
+  return { topologyChange: llc.byte(6) === BPDU_NOTIFICATION || told };
 }

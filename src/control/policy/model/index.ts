@@ -7,6 +7,7 @@ export {
 } from './connection.js';
 export { type Frame, parseFrame } from './frame.js';
 export { judgeDeny, judgeOpening, peersHold, screenedHost, type World } from './judge.js';
+export type { PortFacts } from './mirror.js';
 export type { Packet } from './packet.js';
 export { tcpStep } from './tcp.js';
 export { type Outcome, type Reason, Wall, type WallNode } from './wall.js';

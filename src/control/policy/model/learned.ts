@@ -12,11 +12,18 @@ export class LearnedMacs {
   readonly #timeout: number;
   readonly #hz: number;
   readonly #quota: number;
+  /** What was last seen before counts for nothing. */
+  #since = 0;
 
   constructor(timeout: number, hz: number, quota: number) {
     this.#timeout = timeout;
     this.#hz = hz;
     this.#quota = quota;
+  }
+
+  /** The topology has changed: nothing is known until it is seen again. Once a second at most. */
+  flush(now: number): void {
+    if (now - this.#since >= this.#hz) this.#since = now;
   }
 
   /** Learns where the sender of an accepted frame is. */
@@ -41,7 +48,7 @@ export class LearnedMacs {
   }
 
   #isExpired(entry: Learned, now: number): boolean {
-    return now - entry.seen > this.#timeout;
+    return now - entry.seen > this.#timeout || entry.seen < this.#since;
   }
 
   #count(port: number): number {

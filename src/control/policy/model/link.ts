@@ -57,19 +57,26 @@ function isGroup({ family, destination }: Packet): boolean {
 
 /** The reserved multicast addresses that a node may forward, by their last byte. */
 export interface ReservedActions {
-  readonly bpdu: 'forward' | 'drop';
+  /** `kernel`: the kernel bridge takes them. */
+  readonly bpdu: 'forward' | 'drop' | 'kernel';
   readonly lacp: 'forward' | 'drop';
   readonly eapol: 'forward' | 'drop';
   readonly lldp: 'forward' | 'drop';
 }
 
-/** 'forward' or 'drop' for 01:80:c2:00:00:00 to 0f, null for every other destination. */
-export function reservedAction(frame: Frame, actions: ReservedActions): 'forward' | 'drop' | null {
+/** What becomes of a frame for 01:80:c2:00:00:00 to 0f, null for every other destination. */
+export function reservedAction(
+  frame: Frame,
+  actions: ReservedActions,
+): ReservedActions['bpdu'] | null {
   const mac = Buffer.from(frame.destinationMac).toString('hex');
   if (!mac.startsWith('0180c200000')) return null;
   switch (mac.slice(-1)) {
-    case '0':
-      return actions.bpdu;
+    case '0': {
+      // What is no BPDU is nothing for the kernel bridge, and would reach the box's own stack.
+      const forKernel = frame.bpdu !== null && frame.tags[0] === 0;
+      return actions.bpdu === 'kernel' && !forKernel ? 'drop' : actions.bpdu;
+    }
     case '2':
       return actions.lacp;
     case '3':

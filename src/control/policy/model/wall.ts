@@ -24,6 +24,7 @@ import { LearnedMacs } from './learned.js';
 import { judgeLink, type LinkDecision, type ReservedActions, reservedAction } from './link.js';
 import type { Malformed } from './malformed.js';
 import { isGroupMac, isMartian } from './martian.js';
+import { MirroredPorts, type PortFacts, type WayOut } from './mirror.js';
 import type { Packet } from './packet.js';
 import { aboutOf, isIcmpError, isPlausible } from './related.js';
 import { hasBadFlags, type TcpPhase, tcpStep } from './tcp.js';
@@ -58,7 +59,8 @@ export type Reason =
   | 'no-state'
   | 'fragment'
   | 'table-full'
-  | 'same-port';
+  | 'same-port'
+  | Exclude<WayOut, 'free' | 'unknown'>;
 
 export interface Outcome {
   readonly action: 'drop' | 'forward' | 'flood' | 'every-port';
@@ -66,6 +68,8 @@ export interface Outcome {
   readonly reason: Reason;
   /** Of a frame that is forwarded, else null. */
   readonly outPort: number | null;
+  /** Ports that a frame for every port is kept from. */
+  readonly except: readonly number[];
   readonly rules: Judgement['rules'];
   /** Does a rule ask for a record of this frame (not: does `log.drops`)? */
   readonly log: boolean;
@@ -94,6 +98,7 @@ export class Wall {
   readonly #macs: ReadonlySet<string>;
   readonly #connections = new Map<string, Connection>();
   readonly #learned: LearnedMacs;
+  readonly #ports = new MirroredPorts();
   /** By group and address: until when, 0 for ever. */
   readonly #members = new Map<string, number>();
   #policy: Policy | null = null;
@@ -145,6 +150,16 @@ export class Wall {
     for (const { key } of connections) this.#connections.delete(key);
   }
 
+  /** Tells what the kernel's bridge makes of a port. */
+  setPort(port: number, facts: Partial<PortFacts>): void {
+    this.#ports.set(port, facts);
+  }
+
+  /** Until when, in jiffies, what is known of ports is believed. */
+  believeUntil(until: number): void {
+    this.#ports.believeUntil(until);
+  }
+
   /** Connections that have not expired. */
   connections(now: number): Connection[] {
     return [...this.#connections.values()].filter((connection) => !this.#isOver(connection, now));
@@ -156,10 +171,17 @@ export class Wall {
     const frame = parseFrame(data);
     if (typeof frame === 'string') return this.#dropped(drop(frame));
     if (isMartian(frame)) return this.#dropped(drop('martian'));
+    const believed = this.#ports.believes(port, now);
+    const shut = believed && !this.#ports.isForwarding(port);
     const reserved = reservedAction(frame, this.#node.reserved);
     if (reserved === 'drop') return this.#dropped(drop('reserved'));
-    if (reserved === 'forward') return { ...PASSED, action: 'every-port' };
+    if (reserved === 'kernel') return this.#handUp(frame);
+    if (reserved === 'forward') {
+      const unsure = !believed && this.#node.reserved.bpdu === 'kernel';
+      return shut || unsure ? this.#dropped(drop('stp')) : this.#sendEverywhere(port, believed);
+    }
     if (this.#policy === null) return this.#dropped(drop('no-policy'));
+    if (shut) return this.#dropped(drop('stp'));
     if (this.#macs.has(macText(frame.destinationMac))) return this.#dropped(drop('self'));
 
     const fromUplink = this.#node.ports.get(port) === 'uplink';
@@ -167,6 +189,19 @@ export class Wall {
     if (link === 'passes') return this.#forward(frame, port, accept(NO_RULES));
     if (link !== 'goes-on') return this.#dropped(drop(link));
     return this.#receiveIp(frame, frame.packet!, port, fromUplink);
+  }
+
+  /** A BPDU, for the kernel bridge. */
+  #handUp(frame: Frame): Outcome {
+    if (frame.bpdu!.topologyChange) this.#learned.flush(this.#now);
+    return { ...PASSED, action: 'flood' };
+  }
+
+  /** Reserved multicast, to every other port that may have it. */
+  #sendEverywhere(from: number, believed: boolean): Outcome {
+    const closed = [...this.#node.ports.keys()].filter((port) => !this.#ports.isOpen(port));
+    const except = believed ? closed.filter((port) => port !== from) : [];
+    return { ...PASSED, action: 'every-port', except };
   }
 
   #receiveIp(frame: Frame, packet: Packet, port: number, fromUplink: boolean): Outcome {
@@ -292,11 +327,16 @@ export class Wall {
   #forward(frame: Frame, port: number, decision: Decision): Outcome {
     const { rules, log, opened } = decision;
     const outcome = { ...PASSED, rules, log, opened };
+    // What is learned is no surer than what is known of the ports: the kernel bridge floods.
+    if (!this.#ports.believes(port, this.#now)) return { ...outcome, action: 'flood' };
     this.#learned.learn(frame, port, this.#now);
     if (isGroupMac(frame.destinationMac)) return { ...outcome, action: 'flood' };
     const outPort = this.#learned.portOf(frame, this.#now);
     if (outPort === null) return { ...outcome, action: 'flood' };
     if (outPort === port) return { ...outcome, action: 'drop', reason: 'same-port' };
+    const way = this.#ports.wayOut(outPort, frame);
+    if (way === 'unknown') return { ...outcome, action: 'flood' };
+    if (way !== 'free') return { ...outcome, action: 'drop', reason: way };
     return { ...outcome, action: 'forward', outPort };
   }
 
@@ -325,6 +365,7 @@ export class Wall {
 const PASSED = {
   reason: 'none',
   outPort: null,
+  except: [],
   rules: NO_RULES,
   log: false,
   opened: false,

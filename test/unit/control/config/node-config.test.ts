@@ -139,9 +139,14 @@ describe('a mistake in a node file', () => {
     [`${minimal}api: {tls: {}}\n`, 'unsupported', 'node.yaml:7:7: api.tls is not supported yet'],
     [`${minimal}api:\n`, 'invalid', 'node.yaml:7:1: api must be a mapping; it is empty'],
     [
-      `${minimal}  stp: kernel\n`,
-      'unsupported',
-      'node.yaml:7:8: bridge.stp: kernel is not supported yet; only off is',
+      `${minimal}  stp: kernel\n  reserved: {bpdu: forward}\n`,
+      'invalid',
+      'node.yaml:8:20: bridge.reserved.bpdu: forward contradicts bridge.stp: kernel; leave bpdu out: with stp: kernel BPDUs are for the kernel bridge',
+    ],
+    [
+      `${minimal}  reserved: {lldp: forward, bpdu: drop}\n  stp: kernel\n`,
+      'invalid',
+      /^node\.yaml:7:35: bridge\.reserved\.bpdu: drop contradicts bridge\.stp: kernel/,
     ],
     [
       `${minimal}node: fw2\n`,

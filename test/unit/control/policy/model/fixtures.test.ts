@@ -13,6 +13,7 @@ import {
   type Fixture,
   type FrameStep,
   PORTS,
+  type PortName,
 } from '../../../../dataplane/fixtures/types.js';
 import { macBytes } from '../../../../packet/index.js';
 
@@ -41,8 +42,12 @@ function address(text: string): Uint8Array {
   return read;
 }
 
+function portNumber(port: PortName): number {
+  return PORTS.findIndex(({ name }) => name === port);
+}
+
 function receive(wall: Wall, step: FrameStep, now: number, what: string): void {
-  const port = PORTS.findIndex(({ name }) => name === step.port);
+  const port = portNumber(step.port);
   for (let i = 0; i < (step.times ?? 1); i++) {
     const outcome = wall.receive(step.frame, port, now);
     const { action, reason, out, rules } = step.expect;
@@ -58,6 +63,8 @@ function run(fixture: Fixture): void {
   let now = START;
   for (const [i, step] of fixture.steps.entries()) {
     if (step.kind === 'at') now = START + step.seconds * HZ;
+    else if (step.kind === 'port') wall.setPort(portNumber(step.port), step);
+    else if (step.kind === 'lease') wall.believeUntil(START + step.until * HZ);
     else if (step.kind === 'policy') wall.install(parsePolicy(step.text, 'policy.yaml'));
     else if (step.kind === 'frame') receive(wall, step, now, `step ${i}: ${step.note ?? ''}`);
     else if (step.remove) wall.removeMember(step.group, address(step.address));
