@@ -21,6 +21,8 @@ export interface WallOptions {
   readonly attach: AttachMode;
   /** Default `fw1`. */
   readonly node?: string;
+  /** Default `off`. */
+  readonly stp?: 'off' | 'kernel';
 }
 
 /** One bridgewall node. */
@@ -35,7 +37,7 @@ export class Wall {
 
   /** Writes the node file; `start` starts the daemon. */
   constructor(options: WallOptions) {
-    const { lab, ports, attach, node = 'fw1' } = options;
+    const { lab, ports, attach, node = 'fw1', stp = 'off' } = options;
     this.#options = options;
     this.socket = join(lab.directory, `${node}.sock`);
     this.log = join(lab.directory, `${node}.log`);
@@ -46,6 +48,7 @@ export class Wall {
       '  name: br0',
       '  ports:',
       ...ports.map((port) => `    - {name: ${port.name}, side: ${port.side}}`),
+      `  stp: ${stp}`,
       `attach: ${attach}`,
       `api: {socket: ${this.socket}}`,
       // Every drop is looked for: none may be left out for its rate.
@@ -87,6 +90,16 @@ export class Wall {
   /** Ends the daemon with SIGTERM; the wall stays up. */
   async stop(): Promise<void> {
     if (this.#daemon) await endChild(this.#daemon, 10_000);
+    this.#daemon = null;
+  }
+
+  /** Kills the daemon, which gets no chance to do anything about it; the wall stays up. */
+  async kill(): Promise<void> {
+    const daemon = this.#daemon;
+    if (daemon === null) return;
+    const ended = new Promise((resolve) => daemon.once('exit', resolve));
+    daemon.kill('SIGKILL');
+    await ended;
     this.#daemon = null;
   }
 

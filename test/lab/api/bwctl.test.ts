@@ -290,7 +290,9 @@ describe('questions', () => {
 
   test('ports and matrix', async () => {
     expect(await json('ports')).toEqual(await node.ports());
-    expect((await ask('ports')).stdout).toMatch(/up0 +uplink +yes +02:00:00:00:00:01 +1500/);
+    expect((await ask('ports')).stdout).toMatch(
+      /up0 +uplink +yes +forwarding +02:00:00:00:00:01 +1500/,
+    );
     node.generation = 1;
     expect(await json('matrix')).toEqual(await node.matrix());
     const { stdout } = await ask('matrix');

@@ -31,9 +31,12 @@ it('counts frames that the driver would not take', async () => {
   expect(await ping(5)).toBe(0);
   expect(await failed(bench)).toEqual([0, 5]);
   expect((await bench.api.status()).counters.txFailed).toBe(5);
-  // A port that is down is refused even before.
+  // A port that is down is no way out at all.
   bench.wall.ip('link', 'set', 'dn0', 'down');
+  const carrier = async () => (await bench.api.ports()).map((port) => port.carrier);
+  await expect.poll(carrier).toEqual([true, false]);
   expect(await ping(3)).toBe(0);
-  expect(await failed(bench)).toEqual([0, 8]);
+  expect(await failed(bench)).toEqual([0, 5]);
+  expect((await bench.api.status()).counters.dropped).toMatchObject({ carrier: 3 });
   expect(await failed(other)).toEqual([0, 0]);
 });
