@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The dataplane as one object. Entry points: xdp.h, tc.h, gate.h, txfailed.h, sweep.h, rejudge.h;
- * the walk of a frame: judge.h; what user space shares: layout.h and reasons.h.
+ * The dataplane as one object. Entry points: xdp.h, tc.h, gate.h, txfailed.h, sweep.h, rejudge.h,
+ * member_change.h, member_walk.h; the walk of a frame: judge.h; what user space shares: layout.h
+ * and reasons.h.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -11,6 +12,8 @@
 #include "txfailed.h"
 #include "sweep.h"
 #include "rejudge.h"
+#include "member_change.h"
+#include "member_walk.h"
 
 struct reason_text {
 	char name[24];
@@ -37,6 +40,10 @@ struct layouts_exported {
 	struct state_record state_record;
 	struct event event;
 	struct verdict verdict;
+	struct member_key member_key;
+	struct member member;
+	struct member_change member_change;
+	struct member_record member_record;
 	struct xdp_meta xdp_meta;
 	struct reason_text reason_text;
 	enum limits limits;
@@ -51,6 +58,13 @@ struct layouts_exported {
 	enum matrix_flags matrix_flags;
 	enum generation_flags generation_flags;
 	enum tag_bits tag_bits;
+	enum member_table member_table;
+	enum member_part member_part;
+	enum member_until member_until;
+	enum change_kind change_kind;
+	enum change_flags change_flags;
+	enum refusal refusal;
+	enum sweep_kind sweep_kind;
 	enum phase phase;
 	enum state_bits state_bits;
 	enum timeout timeout;

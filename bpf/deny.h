@@ -17,7 +17,8 @@ __noinline int dynamic_lines(struct flow *flow, __u32 destination, __u64 *lines)
 {
 	struct generation *g;
 	struct address address;
-	__u32 slot, *mask, groups, i;
+	struct member *m;
+	__u32 slot, groups, i;
 	__u64 now;
 
 	if (!flow || !lines)
@@ -27,13 +28,15 @@ __noinline int dynamic_lines(struct flow *flow, __u32 destination, __u64 *lines)
 	if (!g)
 		return -1;
 	address_copy(&address, destination ? &flow->dst : &flow->src);
-	mask = bpf_map_lookup_elem(&member_groups, &address);
-	groups = mask ? *mask & g->deny_dynamic : 0;
+	m = member_of(&address);
+	if (!m)
+		return 0;
+	groups = groups_of(m) & g->deny_dynamic;
 	if (!groups)
 		return 0;
 	now = now_jiffies();
 	for (i = 0; i < MAX_DYNAMIC_GROUPS; i++) {
-		if (groups >> i & 1 && is_member(&address, i, now))
+		if (groups >> i & 1 && is_in(m, &address, i, now))
 			*lines |= destination ? g->dynamic_to[i] : g->dynamic_from[i];
 	}
 	return 0;

@@ -124,8 +124,32 @@ GENERATION_MAPS(services, struct services_inner);
 GENERATION_MAPS(service_deny, struct service_deny_inner);
 GENERATION_MAPS(matrix, struct matrix_inner);
 
-HASH_MAP(members, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 1 << 20, struct member_key, struct member);
-HASH_MAP(member_groups, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 1 << 20, struct address, __u32);
+/* Dynamic groups. */
+struct members_inner {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(struct member_key));
+	__uint(value_size, sizeof(struct member));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, MEMBERS_COUNT);
+	__type(key, __u32);
+	__array(values, struct members_inner);
+} members SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MEMBER_BATCH);
+	__type(key, __u32);
+	__type(value, struct address);
+} member_batch SEC(".maps");
+
+ARRAY_MAP(member_walk, 1, struct member_walk);
+ARRAY_MAP(member_counts, 1, struct member_counts);
 
 /* Connections. */
 HASH_MAP(pending, BPF_MAP_TYPE_LRU_HASH, 0, 65536, struct state_key, struct state);

@@ -5,15 +5,57 @@
 
 #include "frame.h"
 
-static __always_inline int is_member(struct address *address, __u32 group, __u64 now)
+static __always_inline void *member_table(__u32 which)
 {
-	struct member_key key;
-	struct member *m;
+	return bpf_map_lookup_elem(&members, &which);
+}
 
+static __always_inline struct member *member_part(struct address *address, __u32 part)
+{
+	void *table = member_table(MEMBERS_NOW);
+	struct member_key key;
+
+	if (!table)
+		return NULL;
 	address_copy(&key.address, address);
-	key.group = group;
-	m = bpf_map_lookup_elem(&members, &key);
-	return m && (!m->expires || m->expires > now);
+	key.part = part;
+	return bpf_map_lookup_elem(table, &key);
+}
+
+/* What is known of an address; NULL: it is in no group. A stranger costs this one lookup. */
+static __always_inline struct member *member_of(struct address *address)
+{
+	return member_part(address, MEMBER_ITSELF);
+}
+
+/* Groups that it is in, unless its time is over there. */
+static __always_inline __u32 groups_of(struct member *m)
+{
+	return (__u32)*(volatile __u64 *)&m->groups;
+}
+
+/*
+ * Jiffies until which it is in a group; 0: it is not, or not for a limited time. Whoever writes sees
+ * to it that the time stands before the group does, and goes after it.
+ */
+static __always_inline __u64 limited_until(struct member *m, struct address *address, __u32 group)
+{
+	__u64 until = *(volatile __u64 *)&m->until;
+
+	if ((until & UNTIL_GROUP) == group && until >> UNTIL_TIME_SHIFT)
+		return until >> UNTIL_TIME_SHIFT;
+	m = member_part(address, group);
+	return m ? *(volatile __u64 *)&m->until >> UNTIL_TIME_SHIFT : 0;
+}
+
+/* Is it, which is known of this address, in that group now? */
+static __always_inline int is_in(struct member *m, struct address *address, __u32 group, __u64 now)
+{
+	__u64 groups = *(volatile __u64 *)&m->groups;
+
+	if (!(groups >> (group & 31) & 1))
+		return 0;
+	return !(groups >> 32 >> (group & 31) & 1) || limited_until(m, address, group) > now;
 }
 
 #endif

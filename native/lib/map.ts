@@ -94,6 +94,12 @@ export class BpfMap implements Disposable {
     return new BpfMap(adoptPin(pinPath, 'map'));
   }
 
+  /** Opens a map that lives, by its id, as {@link BpfMap.lookup} of a map of maps gives it. */
+  static byId(id: number): BpfMap {
+    checkNumber(id, 'id');
+    return new BpfMap(addon().openMap(id));
+  }
+
   /** The descriptor, for as long as the map is open; it stays the map's own. */
   get fd(): number {
     return this.#native.descriptor();

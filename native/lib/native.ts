@@ -31,6 +31,7 @@ export interface Addon {
     flags: number,
     innerFd: number,
   ): number;
+  openMap(id: number): number;
   getPinned(path: string, kind: 'map' | 'program' | 'link'): number;
   removePin(path: string): void;
   attachTc(

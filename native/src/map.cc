@@ -76,6 +76,13 @@ Napi::Value Map::Create(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), fd);
 }
 
+Napi::Value Map::OpenById(const Napi::CallbackInfo& info) {
+  uint32_t id = U32Of(info[0]);
+  int fd = bpf_map_get_fd_by_id(id);
+  if (fd < 0) ThrowErrno(info.Env(), "open map " + std::to_string(id), errno);
+  return Napi::Number::New(info.Env(), fd);
+}
+
 int Map::Open(Napi::Env env) const {
   if (!fd_.open()) Throw(env, "ECLOSED", "map " + name_ + " is closed");
   return fd_.get();

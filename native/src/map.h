@@ -16,6 +16,8 @@ class Map : public Napi::ObjectWrap<Map> {
   // JavaScript: new Map(fd); owns the descriptor.
   explicit Map(const Napi::CallbackInfo& info);
 
+  // JavaScript: openMap(id) -> fd.
+  static Napi::Value OpenById(const Napi::CallbackInfo& info);
   // JavaScript: createMap(type, name, keySize, valueSize, maxEntries, flags, innerFd) -> fd.
   static Napi::Value Create(const Napi::CallbackInfo& info);
 

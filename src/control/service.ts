@@ -240,6 +240,35 @@ export interface SetMember {
   ttl: number | null;
 }
 
+/** Addresses one after the other: 4 bytes of IPv4 each, or 16 bytes (IPv4 as ::ffff:a.b.c.d). */
+export interface PackedAddresses {
+  readonly width: 4 | 16;
+  readonly bytes: Uint8Array;
+}
+
+export interface SetLoad {
+  name: string;
+  /** `replace`: what the list does not name goes, once all of it is there; `check` changes nothing. */
+  mode: 'check' | 'add' | 'replace' | 'remove';
+  /** Seconds; null: for good. */
+  ttl: number | null;
+  /** Addresses that will come; null: nobody knows. Fewer or more are an error. */
+  count: number | null;
+}
+
+export interface SetLoadResult {
+  /** Addresses that came, duplicates included. */
+  received: number;
+  /** Members that are new. */
+  added: number;
+  /** Members that are gone. */
+  removed: number;
+  /** Members of the group afterwards. */
+  members: number;
+  /** Of `check`: the first address that may not be a member, counted from 0, and why. */
+  refused: { index: number; why: string } | null;
+}
+
 export interface LogRecord {
   /** ISO 8601. */
   ts: string;
@@ -298,6 +327,10 @@ export interface NodeService {
   setMembers(name: string): Promise<SetMember[]>;
   setAdd(name: string, addresses: string[], ttlSeconds: number | null): Promise<number>;
   setDelete(name: string, addresses: string[]): Promise<number>;
+  /** Changes a dynamic group by a list of any length, as it comes in. */
+  setLoad(load: SetLoad, addresses: AsyncIterable<PackedAddresses>): Promise<SetLoadResult>;
+  /** Live members of a dynamic group as they are in the kernel: runs of 20 bytes, see the API. */
+  setDump(name: string): AsyncIterable<Uint8Array>;
   /** Calls back for each record until the signal aborts. */
   watchDrops(onRecord: (record: LogRecord) => void, signal: AbortSignal): void;
   /** Calls back for each event until the signal aborts. */

@@ -14,6 +14,7 @@ import type { NodeClient as GrpcClient } from '../../generated/proto/bridgewall/
 import type { PortsResponse__Output } from '../../generated/proto/bridgewall/v1/PortsResponse.js';
 import type { SetAddResponse__Output } from '../../generated/proto/bridgewall/v1/SetAddResponse.js';
 import type { SetDeleteResponse__Output } from '../../generated/proto/bridgewall/v1/SetDeleteResponse.js';
+import type { SetDumpResponse__Output } from '../../generated/proto/bridgewall/v1/SetDumpResponse.js';
 import type { SetMembersResponse__Output } from '../../generated/proto/bridgewall/v1/SetMembersResponse.js';
 import type { SetsResponse__Output } from '../../generated/proto/bridgewall/v1/SetsResponse.js';
 import type { StatesResponse__Output } from '../../generated/proto/bridgewall/v1/StatesResponse.js';
@@ -30,12 +31,15 @@ import type {
   HistoryEntry,
   LogRecord,
   MatrixResult,
+  PackedAddresses,
   PlanResult,
   PolicyDifference,
   PolicySource,
   PolicyText,
   PortInfo,
   SetInfo,
+  SetLoad,
+  SetLoadResult,
   SetMember,
   StateEntry,
   StateFilter,
@@ -60,6 +64,7 @@ import {
 import { apiDefinition } from './definition.js';
 import { encodeCaller, encodeFilter } from './encode.js';
 import { errorOf, mute } from './errors.js';
+import { decodeMembers, sendLoad } from './set-client.js';
 import { whyUnreachable } from './socket.js';
 
 /** How long to wait for an answer, in milliseconds. */
@@ -253,6 +258,37 @@ export class NodeClient implements Disposable {
       this.#deadlines.work,
     );
     return reply.killed;
+  }
+
+  /**
+   * Changes a dynamic group by a list of any length: `pieces` are packed addresses, at most 1 MiB
+   * each. Resolves once all of it is done.
+   */
+  async setLoad(
+    load: SetLoad,
+    pieces: AsyncIterable<PackedAddresses> | Iterable<PackedAddresses>,
+  ): Promise<SetLoadResult> {
+    await this.#connected();
+    try {
+      return await sendLoad(this.#grpc, load, pieces);
+    } catch (error) {
+      throw await this.#errorOf(error);
+    }
+  }
+
+  /** Live members of a dynamic group, in batches, however many there are. */
+  async *setDump(name: string): AsyncGenerator<SetMember[]> {
+    await this.#connected();
+    const call = this.#grpc.setDump({ name });
+    try {
+      for await (const message of call) {
+        yield decodeMembers((message as SetDumpResponse__Output).members);
+      }
+    } catch (error) {
+      throw await this.#errorOf(error);
+    } finally {
+      call.cancel();
+    }
   }
 
   /** States that match, in batches. */

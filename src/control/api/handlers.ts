@@ -19,6 +19,7 @@ import {
   encodeText,
 } from './encode.js';
 import { statusOf } from './errors.js';
+import { receiveLoad, streamDump } from './set-streams.js';
 import { failStream, streamDrops, streamEvents, streamStates } from './streams.js';
 
 /** What the handlers need besides the node. */
@@ -98,6 +99,21 @@ export function nodeHandlers(service: NodeService, options: HandlerOptions): Nod
     KillStates: unary('KillStates', async ({ filter, all, who }) => ({
       killed: await service.killStates(filter ? decodeFilter(filter) : {}, all, decodeCaller(who)),
     })),
+    SetLoad: (call, reply) => {
+      receiveLoad(call, service, options.stopping).then(
+        (response) => reply(null, response),
+        (error: unknown) => {
+          report('SetLoad', error);
+          reply(statusOf(error));
+        },
+      );
+    },
+    SetDump: (call) => {
+      streamDump(call, service, options.stopping).catch((error: unknown) => {
+        report('SetDump', error);
+        failStream(call, error);
+      });
+    },
     States: (call) => {
       streamStates(call, service, options.stopping).catch((error: unknown) => {
         report('States', error);

@@ -146,7 +146,7 @@ export async function streamStates(
 }
 
 /** What all these calls have in common. */
-type AnyCall = Pick<ServerWritableStream<unknown, unknown>, 'cancelled' | 'emit' | 'on'> &
+export type AnyCall = Pick<ServerWritableStream<unknown, unknown>, 'cancelled' | 'emit' | 'on'> &
   NodeJS.EventEmitter;
 
 /** Ends a stream with the status that tells about `error`. */
@@ -155,7 +155,7 @@ export function failStream(call: AnyCall, error: unknown): void {
 }
 
 /** Aborts when the client has cancelled or its connection is gone. */
-function untilGone(call: AnyCall): AbortSignal {
+export function untilGone(call: AnyCall): AbortSignal {
   const controller = new AbortController();
   const abort = () => controller.abort();
   if (call.cancelled) abort();
@@ -165,7 +165,7 @@ function untilGone(call: AnyCall): AbortSignal {
 }
 
 /** Resolves once the call takes more, or `done` aborts. */
-async function drained(call: AnyCall, done: AbortSignal): Promise<void> {
+export async function drained(call: AnyCall, done: AbortSignal): Promise<void> {
   try {
     await once(call, 'drain', { signal: done });
   } catch (error) {

@@ -129,6 +129,7 @@ export class Installation {
     };
     await this.#deps.store.write(record);
     try {
+      await this.#makeRoom(plan);
       await this.#deps.sets.clear(prepared.freshBits);
       this.#deps.installer.install(prepared, trial?.seconds ?? null);
     } catch (error) {
@@ -220,6 +221,7 @@ export class Installation {
       await this.#plans.keep(record, plan);
       await store.prune();
       await this.#deps.sets.clear(unusedBits(numbering));
+      await this.#deps.sets.fit(roomFor([plan]), true);
     } catch (error) {
       warn(`generation ${generation} is installed, but: ${String(error)}`);
     }
@@ -234,6 +236,19 @@ export class Installation {
     if (fallback === null || trial === null) this.#timer.stop();
     else this.#timer.start(this.#deps.installer.secondsLeft(trial));
     this.#deps.onSwitch();
+  }
+
+  /** For the members of its groups beside those of the policies that judge now. */
+  async #makeRoom(plan: Plan): Promise<void> {
+    const held = [this.#active, this.#fallback].flatMap((policy) => policy?.plan ?? []);
+    const room = roomFor([plan, ...held]);
+    try {
+      await this.#deps.sets.fit(room);
+    } catch (error) {
+      const words = error instanceof Error ? error.message : String(error);
+      const what = `no room for ${room} members of dynamic groups (their max)`;
+      throw new DataplaneError('install', `${what}: ${words}`, { cause: error });
+    }
   }
 
   async #adoptTrial(record: GenerationRecord, fallback: number): Promise<Restoration> {
@@ -305,6 +320,21 @@ export class Installation {
       return { kind: 'unknown', generation, why: (error as Error).message };
     }
   }
+}
+
+/**
+ * Elements that the groups of these policies may need: one per member, and while a list takes the
+ * place of what a group holds, as many again for that one.
+ */
+export function roomFor(plans: readonly Plan[]): number {
+  const max = new Map<string, number>();
+  for (const { dynamicGroups } of plans) {
+    for (const group of dynamicGroups) {
+      max.set(group.name, Math.max(group.max, max.get(group.name) ?? 0));
+    }
+  }
+  const sizes = [...max.values()];
+  return sizes.reduce((sum, size) => sum + size, Math.max(0, ...sizes));
 }
 
 /** Of groups that are no more: their members would only take room that nobody could free. */

@@ -1,14 +1,31 @@
 /** Dynamic groups by name: what may be in them, and what a change of theirs entails. */
-import { GroupFullError, type Installer, type Sets } from '../dataplane/index.js';
+
+import { memberRecord, Refusal } from '../../generated/layouts.js';
+import {
+  addressAt,
+  type BatchResult,
+  batches,
+  type Change,
+  type Installer,
+  type PackedAddresses,
+  type Replacement,
+  type Rules,
+  type Sets,
+} from '../dataplane/index.js';
 import { type DynamicGroup, formatAddress, neverSource, readAddress } from '../policy/index.js';
-import { ServiceError, type SetInfo, type SetMember } from '../service.js';
+import {
+  ServiceError,
+  type SetInfo,
+  type SetLoad,
+  type SetLoadResult,
+  type SetMember,
+} from '../service.js';
 import { Coalesced } from './coalesced.js';
 import type { Policies } from './policies.js';
+import { packed, runLoad } from './set-load.js';
 
 /** States are judged again at most this often, however many members come and go. */
 const REJUDGE_MS = 500;
-/** Members that are added or deleted in one go. */
-const PIECE = 4096;
 /** A hundred years: any longer is for good, and jiffies have an end. */
 const LONGEST_TTL_SECONDS = 100 * 365 * 86_400;
 
@@ -19,7 +36,6 @@ export interface SetDeps {
   readonly installer: Installer;
   /** Ends, by and by, the live states that are no longer allowed. */
   readonly cutStates: () => void;
-  readonly clock: { now(): bigint; seconds(from: bigint, to: bigint): number };
 }
 
 export class SetService {
@@ -44,63 +60,129 @@ export class SetService {
 
   /** @throws ServiceError `not-found` */
   async members(name: string): Promise<SetMember[]> {
-    this.#group(name);
-    const { clock } = this.#deps;
-    const members = await this.#deps.sets.members(this.#bit(name));
-    const now = clock.now();
-    return members.map(({ address, expires }) => ({
-      address: formatAddress(address),
-      ttl: expires === 0n ? null : Math.ceil(clock.seconds(now, expires)),
-    }));
-  }
-
-  /** Returns how many are new. @throws ServiceError */
-  async add(name: string, texts: readonly string[], ttlSeconds: number | null): Promise<number> {
-    const group = this.#group(name);
-    checkTimeToLive(ttlSeconds);
-    const addresses = texts.map(parseMember);
-    refuseNeverSources(addresses);
-    if (!group.allowScreened) this.#refuseScreened(group, addresses);
-    let added = 0;
-    for (const some of pieces(addresses)) added += await this.#addSome(name, some, ttlSeconds);
-    return added;
-  }
-
-  /** Its bit and its most members are looked up for each piece: a policy may come between two. */
-  async #addSome(
-    name: string,
-    addresses: readonly Uint8Array[],
-    ttlSeconds: number | null,
-  ): Promise<number> {
-    const { max } = this.#group(name);
-    const bit = this.#bit(name);
-    try {
-      return await this.#deps.sets.add(bit, addresses, ttlSeconds, max);
-    } catch (error) {
-      if (!(error instanceof GroupFullError)) throw error;
-      const what = error.full === 'group' ? `set ${name}` : 'the table of all sets';
-      throw new ServiceError('precondition', `${what} is full: it holds ${error.max} members`);
-    } finally {
-      // However it ended: some may have been added.
-      this.#changed(bit);
+    const members: SetMember[] = [];
+    for await (const records of this.dump(name)) {
+      for (let at = 0; at < records.length; at += memberRecord.size) {
+        const { address, left } = memberRecord.decode(records, at);
+        members.push({ address: formatAddress(address.byte), ttl: left === 0 ? null : left });
+      }
     }
+    return members;
+  }
+
+  /** @throws ServiceError `not-found` */
+  dump(name: string): AsyncGenerator<Buffer> {
+    this.#group(name);
+    return this.#deps.sets.members(this.#bit(name));
+  }
+
+  /** Returns how many are new; when one may not be a member, none is. @throws ServiceError */
+  async add(name: string, texts: readonly string[], ttlSeconds: number | null): Promise<number> {
+    checkTimeToLive(ttlSeconds);
+    const addresses = packed(texts.map(parseMember));
+    await this.#changeAll(name, 'check', addresses, ttlSeconds);
+    return await this.#changeAll(name, 'add', addresses, ttlSeconds);
   }
 
   /** Returns how many there were. @throws ServiceError */
   async delete(name: string, texts: readonly string[]): Promise<number> {
+    return await this.#changeAll(name, 'remove', packed(texts.map(parseMember)), null);
+  }
+
+  /** @throws ServiceError */
+  async load(load: SetLoad, addresses: AsyncIterable<PackedAddresses>): Promise<SetLoadResult> {
+    const { name, ttl } = load;
+    const { sets } = this.#deps;
     this.#group(name);
-    let removed = 0;
-    for (const some of pieces(texts.map(parseMember))) {
-      this.#group(name);
-      const bit = this.#bit(name);
-      removed += await this.#deps.sets.delete(bit, some);
-      this.#changed(bit);
-    }
-    return removed;
+    checkTimeToLive(ttl);
+    return await runLoad(load, addresses, {
+      change: (kind, piece, own) => this.#change(name, kind, piece, ttl, own),
+      refusal: (result, address) => this.#refusal(name, result, address),
+      replace: () => sets.replace(this.#bit(name)),
+      finish: (replacement) => this.#noting(replacement.bit, sets.finish(replacement)),
+      abandon: (replacement) => this.#noting(replacement.bit, sets.abandon(replacement)),
+      members: () => sets.count(this.#bit(name)),
+    });
   }
 
   close(): void {
     this.#rejudge.close();
+  }
+
+  async #changeAll(
+    name: string,
+    kind: Change,
+    addresses: PackedAddresses,
+    ttlSeconds: number | null,
+  ): Promise<number> {
+    this.#group(name);
+    let changed = 0;
+    for (const batch of batches(addresses)) {
+      const result = await this.#change(name, kind, batch, ttlSeconds, null);
+      const refusal = this.#refusal(name, result, addressAt(batch, result.done));
+      if (refusal !== null) throw refusal;
+      changed += result.changed;
+    }
+    return changed;
+  }
+
+  /** One batch. Its group's bit and maximum are looked up each time: a policy may come between two. */
+  async #change(
+    name: string,
+    kind: Change,
+    batch: PackedAddresses,
+    ttlSeconds: number | null,
+    own: Replacement | null,
+  ): Promise<BatchResult> {
+    const { max, allowScreened } = this.#group(name);
+    const bit = this.#bit(name);
+    const { slot } = this.#deps.installer.judging();
+    const rules: Rules = { bit, max, allowScreened, slot, ttlSeconds };
+    const { sets } = this.#deps;
+    if (kind === 'check') return await sets.change(kind, batch, rules);
+    const change = own === null ? sets.change(kind, batch, rules) : sets.name(own, batch, rules);
+    return await this.#noting(bit, change);
+  }
+
+  /** However it ends: some may have changed. */
+  async #noting<T>(bit: number, change: Promise<T>): Promise<T> {
+    try {
+      return await change;
+    } finally {
+      this.#changed(bit);
+    }
+  }
+
+  #refusal(name: string, { refusal }: BatchResult, address: Uint8Array): ServiceError | null {
+    switch (refusal) {
+      case Refusal.NONE:
+        return null;
+      case Refusal.NEVER: {
+        // A member that can never match would only look like protection.
+        const never = neverSource(address);
+        const why = never
+          ? `${never.problem}; hint: ${never.hint}`
+          : `${formatAddress(address)} is no address of a host`;
+        return new ServiceError('invalid', why);
+      }
+      case Refusal.SCREENED: {
+        const text = formatAddress(address);
+        const hosts = this.#deps.policies.active?.plan.hosts ?? [];
+        const host = hosts.find(({ addresses }) => addresses.includes(text))?.name ?? 'known';
+        const why = `${text} is the screened host ${host}, which ${name} may not hold (allowScreened)`;
+        return new ServiceError('invalid', why);
+      }
+      case Refusal.GROUP_FULL: {
+        const why = `set ${name} is full: it holds ${this.#group(name).max} members`;
+        return new ServiceError('precondition', why);
+      }
+      case Refusal.TABLE_FULL: {
+        const why = `the table of all sets is full: it holds ${this.#deps.sets.room} members`;
+        return new ServiceError('precondition', why);
+      }
+      default:
+        return new ServiceError('precondition', 'the kernel has no memory for more members');
+    }
   }
 
   #groups(): readonly DynamicGroup[] {
@@ -124,25 +206,6 @@ export class SetService {
   #changed(bit: number): void {
     if ((this.#deps.installer.denyGroups() & (1 << bit)) !== 0) this.#rejudge.ask();
   }
-
-  #refuseScreened(group: DynamicGroup, addresses: readonly Uint8Array[]): void {
-    const hosts = this.#deps.policies.active?.plan.hosts ?? [];
-    const owner = new Map(hosts.flatMap((host) => host.addresses.map((text) => [text, host.name])));
-    for (const address of addresses) {
-      const text = formatAddress(address);
-      const host = owner.get(text);
-      if (host === undefined) continue;
-      throw new ServiceError(
-        'invalid',
-        `${text} is the screened host ${host}, which ${group.name} may not hold (allowScreened)`,
-      );
-    }
-  }
-}
-
-/** Of a long list: what others want to change need not wait for all of it, nor what it cuts. */
-function* pieces<T>(list: readonly T[]): Generator<readonly T[]> {
-  for (let from = 0; from < list.length; from += PIECE) yield list.slice(from, from + PIECE);
 }
 
 /** @throws ServiceError `invalid` */
@@ -156,12 +219,4 @@ function parseMember(text: string): Uint8Array {
   const address = readAddress(text);
   if (address instanceof Uint8Array) return address;
   throw new ServiceError('invalid', `${address.problem}; ${address.hint}`);
-}
-
-/** A member that can never match would only look like protection. */
-function refuseNeverSources(addresses: readonly Uint8Array[]): void {
-  for (const address of addresses) {
-    const never = neverSource(address);
-    if (never !== null) throw new ServiceError('invalid', `${never.problem}; hint: ${never.hint}`);
-  }
 }

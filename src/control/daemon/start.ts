@@ -142,7 +142,8 @@ async function start(
   }
 
   const installer = new Installer(dataplane);
-  const sets = await Sets.open(dataplane);
+  const sets = Sets.open(dataplane);
+  leases.add(() => sets.close());
   const warn = (message: string) => log.warn(message);
   const bus = new EventBus((error) => log.error({ error: String(error) }, 'a watch failed'));
   const passes = new StatePasses(dataplane);

@@ -27,6 +27,7 @@ import {
   type LogRecord,
   type MatrixResult,
   type NodeService,
+  type PackedAddresses,
   type PlanResult,
   type PolicyDifference,
   type PolicySource,
@@ -36,6 +37,8 @@ import {
   type RuleCounters,
   ServiceError,
   type SetInfo,
+  type SetLoad,
+  type SetLoadResult,
   type SetMember,
   type StateEntry,
   type StateFilter,
@@ -56,10 +59,9 @@ export class Wall implements NodeService {
 
   constructor(parts: WallParts, installer: Installer) {
     this.#parts = parts;
-    const { sets, policies, dataplane, cutter } = parts;
+    const { sets, policies, cutter } = parts;
     const cutStates = () => cutter.ask();
-    const { clock } = dataplane;
-    this.#sets = new SetService({ sets, policies, installer, clock, cutStates });
+    this.#sets = new SetService({ sets, policies, installer, cutStates });
   }
 
   async apply(source: PolicySource, by: Caller, options: ApplyOptions = {}): Promise<ApplyResult> {
@@ -233,6 +235,14 @@ export class Wall implements NodeService {
 
   setDelete(name: string, addresses: string[]): Promise<number> {
     return this.#sets.delete(name, addresses);
+  }
+
+  setLoad(load: SetLoad, addresses: AsyncIterable<PackedAddresses>): Promise<SetLoadResult> {
+    return this.#sets.load(load, addresses);
+  }
+
+  setDump(name: string): AsyncIterable<Uint8Array> {
+    return this.#sets.dump(name);
   }
 
   watchDrops(onRecord: (record: LogRecord) => void, signal: AbortSignal): void {

@@ -25,6 +25,14 @@ export { readEvents, type WallEvent } from './events.js';
 export { explainFrame } from './explain.js';
 export { type FrameSpec, Protocol } from './frame.js';
 export { type Current, Installer, type Prepared, type Trial } from './install.js';
+export {
+  addressAt,
+  type BatchResult,
+  batches,
+  type Change,
+  countOf,
+  type PackedAddresses,
+} from './member-batch.js';
 export { Mirror, type PortFacts } from './mirror.js';
 export type { AttachMode, AttachWish, ModeReason } from './mode.js';
 export { NO_POLICY_NUMBERS, type Numbering } from './numbering.js';
@@ -42,7 +50,7 @@ export {
 export type { Reasons, ReasonText } from './reasons.js';
 export { checkKernel, checkPins, mountPins } from './requirements.js';
 export { Serial } from './serial.js';
-export { GroupFullError, Sets } from './sets.js';
+export { type Replacement, type Rules, Sets } from './sets.js';
 export { SlotsExhaustedError } from './slots.js';
 export { StatePasses, type StateSelection } from './state-passes.js';
 export { liveStates, phaseName, protocolName } from './states.js';

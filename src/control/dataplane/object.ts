@@ -37,7 +37,9 @@ const MAP_NAMES = [
   'service_deny',
   'matrix',
   'members',
-  'member_groups',
+  'member_batch',
+  'member_walk',
+  'member_counts',
   'rule_counters',
   'outcomes',
   'pending',
@@ -65,6 +67,10 @@ const PROGRAM_NAMES = [
   'cut_refused',
   'kill_states',
   'read_clock',
+  'change_members',
+  'sweep_members',
+  'copy_members',
+  'dump_members',
 ] as const;
 const REASONS_MAP = '.rodata.reasons';
 const RING_BYTES = 1 << 18;
@@ -81,7 +87,8 @@ const SHAPES: Partial<Record<MapName, readonly [number, number]>> = {
   node: [4, layouts.node.size],
   cell: [4, layouts.cell.size],
   generations: [4, layouts.generation.size],
-  members: [layouts.memberKey.size, layouts.member.size],
+  member_walk: [4, layouts.memberWalk.size],
+  member_counts: [4, layouts.memberCounts.size],
   rule_counters: [4, layouts.ruleCounter.size],
   established: [layouts.stateKey.size, layouts.state.size],
   pending: [layouts.stateKey.size, layouts.state.size],

@@ -1,201 +1,313 @@
 /**
- * Members of dynamic groups. The maps are the only record of them; what is kept here is how many
- * there are and when the next one expires.
+ * Members of dynamic groups. The kernel holds, changes, counts and sweeps them; here it is decided
+ * when. Nothing below is done per member.
  */
 import * as layouts from '../../generated/layouts.js';
+import {
+  BATCH,
+  type BatchResult,
+  type Change,
+  type ChangeRules,
+  changeBatch,
+  type PackedAddresses,
+} from './member-batch.js';
+import { MemberTable } from './member-table.js';
+import { type Errand, type Walked, walkMembers } from './member-walk.js';
 import { type Dataplane, index } from './object.js';
-import { Serial } from './serial.js';
 
-const BATCH = 4096;
-const { Limits } = layouts;
+const { Limits, Refusal, SweepKind } = layouts;
+/** An iterator that sweeps writes a byte per element: 1-2 ms. */
+const SWEEP_SLICE = 4096;
+const DUMP_SLICE = 16_384;
+const RECORD = layouts.memberRecord.size;
+/** Sweeping may take one part in so many of a CPU. */
+const SWEEP_SHARE = 20;
+/** A walk that removed some has passed over others: they are looked for again after so long. */
+const AGAIN_SECONDS = 30;
+const NEVER = 0xffffffffffffffffn;
 
-export interface Member {
-  readonly address: Uint8Array;
-  /** Jiffies; 0: never. */
-  readonly expires: bigint;
-}
+/** What a change is to heed; `ttlSeconds` null: for good. */
+export type Rules = Omit<ChangeRules, 'until' | 'mark'> & { readonly ttlSeconds: number | null };
 
-/** A group is full, or the table that all of them share. */
-export class GroupFullError extends Error {
-  constructor(
-    readonly max: number,
-    readonly full: 'group' | 'table',
-  ) {
-    super(`more than ${max} members in the ${full}`);
-    this.name = 'GroupFullError';
-  }
+/** A load that takes the place of what a group holds. */
+export interface Replacement {
+  readonly bit: number;
+  readonly number: number;
+  /** Addresses that it has named so far. */
+  marked: number;
 }
 
 /** The dynamic groups by bit. */
 export class Sets {
   readonly #dataplane: Dataplane;
-  readonly #counts = new Array<number>(Limits.MAX_DYNAMIC_GROUPS).fill(0);
-  // Counting walks the maps with pauses; nothing may change members meanwhile.
-  readonly #serial = new Serial();
-  #nextExpiry: bigint | null = null;
+  readonly #table: MemberTable;
+  #replacement: Replacement | null = null;
+  /** While the table is being replaced by another, nothing may change. */
+  #moving: Promise<void> | null = null;
+  #sweeping: Promise<void> | null = null;
+  #sweptUntil = 0;
+  #closed = false;
 
   private constructor(dataplane: Dataplane) {
     this.#dataplane = dataplane;
+    this.#table = MemberTable.open(dataplane);
   }
 
-  /** Counts what is there. */
-  static async open(dataplane: Dataplane): Promise<Sets> {
+  /** Takes over what is there. */
+  static open(dataplane: Dataplane): Sets {
     const sets = new Sets(dataplane);
-    await sets.#recount(() => false);
+    // A sweep that was cut short knows no next time.
+    sets.#writeCounts({ next: 0n });
     return sets;
   }
 
   /** Members of a group, expired ones that were not swept yet included. */
   count(bit: number): number {
-    return this.#counts[bit]!;
+    return this.#counts().members[bit]!;
+  }
+
+  /** Elements that the table can hold. */
+  get room(): number {
+    return this.#table.room;
   }
 
   /**
-   * Adds members, or gives them a new time to live (null: for ever). Returns how many are new.
-   * @throws GroupFullError, with those before the one too many added
+   * Checks, adds or removes one batch. Adding gives those that are members a new time to live. After
+   * a refusal those before the one refused are done. A group that is full of members whose time is
+   * over is swept first.
    */
-  add(
-    bit: number,
-    addresses: readonly Uint8Array[],
-    ttlSeconds: number | null,
-    max: number,
-  ): Promise<number> {
-    return this.#serial.run(() => this.#add(bit, addresses, ttlSeconds, max));
+  async change(kind: Change, addresses: PackedAddresses, rules: Rules): Promise<BatchResult> {
+    return await this.#change(kind, addresses, rules, null);
   }
 
-  /** Removes members; returns how many there were. */
-  delete(bit: number, addresses: readonly Uint8Array[]): Promise<number> {
-    return this.#serial.run(async () => {
-      let removed = 0;
-      for (const [i, address] of addresses.entries()) {
-        if (this.#remove(bit, address)) removed++;
-        if (i % BATCH === BATCH - 1) await yieldToOthers();
-      }
-      return removed;
-    });
+  /**
+   * Begins to replace what a group holds; null: a replacement is under way, and there is one at a
+   * time. It ends with `finish` or `abandon`.
+   */
+  async replace(bit: number): Promise<Replacement | null> {
+    if (this.#replacement !== null) return null;
+    const number = (this.#counts().mark % Limits.MEMBER_MARKS) + 1;
+    const replacement = { bit, number, marked: 0 };
+    this.#replacement = replacement;
+    this.#writeCounts({ mark: number });
+    // Marks come round again: none may be left from the last time.
+    if (number === 1) await this.#walk({ kind: SweepKind.MARKS });
+    return replacement;
   }
 
-  /** Whether an address is a member that has not expired. */
-  has(bit: number, address: Uint8Array): boolean {
-    const key = layouts.memberKey.encode({ address: { byte: address }, group: bit });
-    const found = this.#dataplane.map('members').lookup(key);
-    if (found === undefined) return false;
-    const { expires } = layouts.member.decode(found);
-    return expires === 0n || expires > this.#dataplane.clock.now();
+  /** Adds a batch that a replacement names. */
+  async name(
+    replacement: Replacement,
+    addresses: PackedAddresses,
+    rules: Rules,
+  ): Promise<BatchResult> {
+    return await this.#change('add', addresses, rules, replacement);
   }
 
-  /** Members that have not expired. */
-  async members(bit: number): Promise<Member[]> {
-    const now = this.#dataplane.clock.now();
-    const found: Member[] = [];
-    for await (const { group, address, expires } of this.#all()) {
-      if (group === bit && (expires === 0n || expires > now)) found.push({ address, expires });
+  /** Removes what the replacement has not named; returns how many that were. */
+  async finish(replacement: Replacement): Promise<number> {
+    return await this.#end(replacement, SweepKind.UNMARKED);
+  }
+
+  /** Removes what the replacement has added; returns how many that were. */
+  async abandon(replacement: Replacement): Promise<number> {
+    return await this.#end(replacement, SweepKind.FRESH);
+  }
+
+  /**
+   * Members that have not expired, as struct member_record, one after the other. Not a snapshot:
+   * what comes or goes meanwhile may be told or not.
+   */
+  async *members(bit: number): AsyncGenerator<Buffer> {
+    const errand = { program: 'dump_members', groups: bit, size: DUMP_SLICE } as const;
+    let rest: Buffer = Buffer.alloc(0);
+    for await (const slice of this.#slices(errand)) {
+      const all = rest.length === 0 ? slice : Buffer.concat([rest, slice]);
+      const whole = all.length - (all.length % RECORD);
+      rest = Buffer.from(all.subarray(whole));
+      const records = withoutFilling(all.subarray(0, whole));
+      if (records.length > 0) yield records;
     }
-    return found;
   }
 
   /** Removes every member of the groups of these bits. */
-  clear(bits: readonly number[]): Promise<void> {
-    const gone = new Set(bits);
-    return this.#serial.run(async () => {
-      if (bits.some((bit) => this.#counts[bit]! > 0)) {
-        await this.#recount((member) => gone.has(member.group));
-      }
-    });
+  async clear(bits: readonly number[]): Promise<void> {
+    const { members } = this.#counts();
+    const groups = bits.filter((bit) => members[bit]! > 0);
+    if (groups.length === 0) return;
+    await this.#removeAll({ kind: SweepKind.GROUPS, groups: maskOf(groups) });
   }
 
-  /** Removes members whose time is over; costs nothing until one's is. */
-  sweep(): Promise<void> {
-    return this.#serial.run(async () => {
-      const now = this.#dataplane.clock.now();
-      if (this.#nextExpiry === null || this.#nextExpiry > now) return;
-      await this.#recount((member) => member.expires !== 0n && member.expires <= now);
-    });
+  /** Removes members whose time is over; costs nothing until one's is, and never much of a CPU. */
+  async sweep(): Promise<void> {
+    if (performance.now() >= this.#sweptUntil && this.#isDue()) await this.#sweepOnce();
   }
 
-  async #add(
-    bit: number,
-    addresses: readonly Uint8Array[],
-    ttlSeconds: number | null,
-    max: number,
-  ): Promise<number> {
+  #isDue(): boolean {
+    return this.#counts().next <= this.#dataplane.clock.now();
+  }
+
+  #sweepOnce(): Promise<void> {
+    this.#sweeping ??= this.#sweepAll().finally(() => {
+      this.#sweeping = null;
+    });
+    return this.#sweeping;
+  }
+
+  async #sweepAll(): Promise<void> {
     const { clock } = this.#dataplane;
-    const expires = ttlSeconds === null ? 0n : clock.now() + clock.jiffies(ttlSeconds);
-    const value = layouts.member.encode({ expires });
-    const members = this.#dataplane.map('members');
-    const room = members.info.maxEntries;
-    let total = this.#counts.reduce((sum, count) => sum + count, 0);
-    let added = 0;
-    // First: those before the one too many expire as well.
-    if (expires !== 0n && (this.#nextExpiry === null || expires < this.#nextExpiry)) {
-      this.#nextExpiry = expires;
+    const begun = performance.now();
+    this.#writeCounts({ next: NEVER });
+    const { removed } = await this.#walk({ kind: SweepKind.EXPIRED });
+    if (removed > 0) {
+      const again = clock.now() + clock.jiffies(AGAIN_SECONDS);
+      if (again < this.#counts().next) this.#writeCounts({ next: again });
     }
-    for (const [i, address] of addresses.entries()) {
-      const key = layouts.memberKey.encode({ address: { byte: address }, group: bit });
-      const known = members.lookup(key) !== undefined;
-      if (!known && this.#counts[bit]! >= max) throw new GroupFullError(max, 'group');
-      if (!known && total >= room) throw new GroupFullError(room, 'table');
-      // The member before the mask: the packet path reads them the other way round.
-      members.update(key, value);
-      this.#setMask(address, (mask) => mask | (1 << bit));
-      if (!known) {
-        this.#counts[bit]!++;
-        total++;
-        added++;
-      }
-      if (i % BATCH === BATCH - 1) await yieldToOthers();
-    }
-    return added;
+    const now = performance.now();
+    this.#sweptUntil = now + (now - begun) * SWEEP_SHARE;
   }
 
-  /** Walks all members, removes those that `unwanted` picks, and counts the rest anew. */
-  async #recount(unwanted: (member: Member & { group: number }) => boolean): Promise<void> {
-    let next: bigint | null = null;
-    const gone: { group: number; address: Uint8Array }[] = [];
-    const counts = new Array<number>(Limits.MAX_DYNAMIC_GROUPS).fill(0);
-    for await (const member of this.#all()) {
-      counts[member.group]!++;
-      if (unwanted(member)) gone.push(member);
-      else if (member.expires !== 0n && (next === null || member.expires < next)) {
-        next = member.expires;
-      }
+  /**
+   * Sees to it that the table has room for that many elements. Changes wait while one of another size
+   * takes its place: about half a second per million members.
+   * @throws BpfError when there is no memory for it; everything stays as it was
+   */
+  async fit(room: number, mayShrink = false): Promise<void> {
+    await this.#settled();
+    if (!this.#table.misfits(room, mayShrink)) return;
+    const moved = this.#table.resize(room, async (from) => {
+      const errand = { program: 'copy_members', size: SWEEP_SLICE } as const;
+      const walk = walkMembers(this.#dataplane, from, errand, nextTurn);
+      const { failed } = await ended(walk);
+      if (failed > 0) throw new Error(`${failed} members find no room in the new table`);
+    });
+    this.#moving = moved
+      .catch(() => {})
+      .then(() => {
+        this.#moving = null;
+      });
+    await moved;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#table.close();
+  }
+
+  async #change(
+    kind: Change,
+    addresses: PackedAddresses,
+    rules: Rules,
+    own: Replacement | null,
+  ): Promise<BatchResult> {
+    await this.#settled();
+    const first = this.#run(kind, addresses, rules, own);
+    // Whoever brings a long list lets others have a turn.
+    if (first.done === BATCH) await nextTurn();
+    const full = first.refusal === Refusal.GROUP_FULL || first.refusal === Refusal.TABLE_FULL;
+    if (!full || !this.#isDue()) return first;
+    await this.#sweepOnce();
+    await this.#settled();
+    const { width, bytes } = addresses;
+    const rest = { width, bytes: bytes.subarray(first.done * width) };
+    const second = this.#run(kind, rest, rules, own);
+    const done = first.done + second.done;
+    return { ...second, done, changed: first.changed + second.changed };
+  }
+
+  /** In one go: nothing else runs meanwhile. */
+  #run(
+    kind: Change,
+    addresses: PackedAddresses,
+    { ttlSeconds, ...rules }: Rules,
+    own: Replacement | null,
+  ): BatchResult {
+    const { clock } = this.#dataplane;
+    const until = ttlSeconds === null ? 0n : clock.now() + clock.jiffies(ttlSeconds);
+    // What comes while its group is being replaced shall outlive that.
+    const of = own ?? (this.#replacement?.bit === rules.bit ? this.#replacement : null);
+    const mark = of && { number: of.number, marked: of.marked, own: own !== null };
+    const result = changeBatch(this.#dataplane, kind, addresses, {
+      ...rules,
+      until,
+      ...(mark === null ? {} : { mark }),
+    });
+    if (of !== null) of.marked = result.marked;
+    return result;
+  }
+
+  async #end(replacement: Replacement, kind: layouts.SweepKind): Promise<number> {
+    const { bit, number } = replacement;
+    try {
+      return await this.#removeAll({ kind, groups: maskOf([bit]), mark: number });
+    } finally {
+      if (this.#replacement === replacement) this.#replacement = null;
     }
-    this.#counts.splice(0, counts.length, ...counts);
-    this.#nextExpiry = next;
-    for (const { group, address } of gone) this.#remove(group, address);
   }
 
-  #remove(bit: number, address: Uint8Array): boolean {
-    const key = layouts.memberKey.encode({ address: { byte: address }, group: bit });
-    const was = this.#dataplane.map('members').delete(key);
-    this.#setMask(address, (mask) => mask & ~(1 << bit));
-    if (was) this.#counts[bit]!--;
-    return was;
-  }
-
-  #setMask(address: Uint8Array, change: (mask: number) => number): void {
-    const groups = this.#dataplane.map('member_groups');
-    const before = groups.lookup(address)?.readUInt32LE(0) ?? 0;
-    const after = change(before) >>> 0;
-    if (after === before) return;
-    if (after === 0) groups.delete(address);
-    else groups.update(address, index(after));
-  }
-
-  async *#all(): AsyncGenerator<Member & { group: number }> {
-    const keySize = layouts.memberKey.size;
-    const valueSize = layouts.member.size;
-    for (const { keys, values, count } of this.#dataplane.map('members').entries(BATCH)) {
-      for (let i = 0; i < count; i++) {
-        const key = layouts.memberKey.decode(keys, i * keySize);
-        const { expires } = layouts.member.decode(values, i * valueSize);
-        yield { group: key.group, address: Uint8Array.from(key.address.byte), expires };
-      }
-      await yieldToOthers();
+  /** Walks until nothing more is found: a walk that removes passes over some. */
+  async #removeAll(errand: Pick<Errand, 'kind' | 'groups' | 'mark'>): Promise<number> {
+    let all = 0;
+    for (;;) {
+      const { removed } = await this.#walk(errand);
+      if (removed === 0) return all;
+      all += removed;
     }
+  }
+
+  #walk(errand: Pick<Errand, 'kind' | 'groups' | 'mark'>): Promise<Walked> {
+    return ended(this.#slices({ program: 'sweep_members', size: SWEEP_SLICE, ...errand }));
+  }
+
+  #slices(errand: Errand): AsyncGenerator<Buffer, Walked> {
+    return walkMembers(this.#dataplane, this.#table.map, errand, async () => {
+      await nextTurn();
+      await this.#settled();
+    });
+  }
+
+  /** Resolves while the table stays where it is, until the caller lets others have a turn. */
+  async #settled(): Promise<void> {
+    while (this.#moving !== null) await this.#moving;
+    if (this.#closed) throw new Error('the sets are closed');
+  }
+
+  #counts(): layouts.MemberCounts {
+    return layouts.memberCounts.decode(this.#dataplane.map('member_counts').lookup(index(0))!);
+  }
+
+  #writeCounts(change: Partial<layouts.MemberCounts>): void {
+    const value = layouts.memberCounts.encode({ ...this.#counts(), ...change });
+    this.#dataplane.map('member_counts').update(index(0), value);
   }
 }
 
-function yieldToOthers(): Promise<void> {
+function maskOf(bits: readonly number[]): number {
+  return bits.reduce((mask, bit) => mask | (1 << bit), 0) >>> 0;
+}
+
+/** Records of which the address is all zero only keep the walk in slices. */
+function withoutFilling(records: Buffer): Buffer {
+  let kept = 0;
+  for (let at = 0; at < records.length; at += RECORD) {
+    const filling =
+      records.readUInt32LE(at + 8) === 0 &&
+      records.readUInt32LE(at + 12) === 0 &&
+      records.readBigUInt64LE(at) === 0n;
+    if (filling) continue;
+    if (kept !== at) records.copyWithin(kept, at, at + RECORD);
+    kept += RECORD;
+  }
+  return records.subarray(0, kept);
+}
+
+async function ended(walk: AsyncGenerator<unknown, Walked>): Promise<Walked> {
+  for (;;) {
+    const { done, value } = await walk.next();
+    if (done === true) return value;
+  }
+}
+
+function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -10,6 +10,11 @@ export const MAX_DYNAMIC_GROUPS = 32;
 /** Members of a dynamic group that does not say `max`. */
 const DEFAULT_MEMBERS = 65_536;
 const MOST_MEMBERS = 16_777_216;
+/**
+ * What the table of all members can be made for. A list that takes the place of what a group holds
+ * needs room for both, so the largest group counts twice.
+ */
+const MOST_ROOM = 33_554_432;
 /** Groups inside groups. */
 const MAX_DEPTH = 64;
 const DYNAMIC_KEYS = ['dynamic', 'max', 'allowScreened'];
@@ -33,6 +38,7 @@ export function readGroups(
 ): Map<string, PolicyGroup> {
   const groups = new Map<string, PolicyGroup>();
   let dynamicGroups = 0;
+  const room = { sum: 0, largest: 0 };
   for (const entry of entries) {
     const position = reader.at(entry.keyNode);
     const name = entry.key;
@@ -41,7 +47,15 @@ export function readGroups(
         const problem = `more than ${MAX_DYNAMIC_GROUPS} dynamic groups`;
         reader.fail('too-large', position, problem, 'merge some of them');
       }
-      groups.set(name, { name, items: [], dynamic: readDynamic(reader, entry), position });
+      const dynamic = readDynamic(reader, entry);
+      room.sum += dynamic.max;
+      room.largest = Math.max(room.largest, dynamic.max);
+      if (room.sum + room.largest > MOST_ROOM) {
+        const most = MOST_ROOM - room.largest;
+        const problem = `the dynamic groups up to here may have ${room.sum} members, and ${most} are the most`;
+        reader.fail('too-large', position, problem, 'lower the `max` of some');
+      }
+      groups.set(name, { name, items: [], dynamic, position });
       continue;
     }
     const items = readItems(reader, peers, entry);

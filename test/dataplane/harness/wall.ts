@@ -3,7 +3,12 @@
  * attached; frames are judged by test runs (see hooks.ts).
  */
 import { resolve } from 'node:path';
-import { type BpfMap, BpfObject, jiffiesPerSecond } from '../../../native/lib/index.js';
+import {
+  type BpfMap,
+  BpfObject,
+  type BpfProgram,
+  jiffiesPerSecond,
+} from '../../../native/lib/index.js';
 import { countCut } from '../../../src/control/daemon/states-cut.js';
 import { Clock } from '../../../src/control/dataplane/clock.js';
 import {
@@ -13,6 +18,8 @@ import {
   type Numbering,
   StatePasses,
 } from '../../../src/control/dataplane/index.js';
+import { changeBatch } from '../../../src/control/dataplane/member-batch.js';
+import { MemberTable } from '../../../src/control/dataplane/member-table.js';
 import { Reasons } from '../../../src/control/dataplane/reasons.js';
 import { writeTimeouts } from '../../../src/control/dataplane/timeouts.js';
 import type { Plan } from '../../../src/control/policy/index.js';
@@ -63,6 +70,7 @@ export class TestWall implements Disposable {
   readonly hz = jiffiesPerSecond();
   readonly passes: StatePasses;
   readonly #installer: Installer;
+  #members: MemberTable;
   readonly #numberOf: ReadonlyMap<PortName, number>;
   #numbering: Numbering = NO_POLICY_NUMBERS;
   #generation = 0;
@@ -84,6 +92,7 @@ export class TestWall implements Disposable {
     } as unknown as Dataplane;
     this.#installer = new Installer(maps);
     this.passes = new StatePasses(maps);
+    this.#members = MemberTable.open(this);
     writeTimeouts(maps);
     this.openPorts();
     this.setNode({});
@@ -92,6 +101,10 @@ export class TestWall implements Disposable {
 
   map(name: string): BpfMap {
     return this.object.map(name);
+  }
+
+  program(name: string): BpfProgram {
+    return this.object.program(name);
   }
 
   number(port: PortName): number {
@@ -204,6 +217,18 @@ export class TestWall implements Disposable {
     this.#installer.cell.rejudge();
   }
 
+  /** The table that holds the members of all dynamic groups. */
+  get memberTable(): BpfMap {
+    this.#members.close();
+    this.#members = MemberTable.open(this);
+    return this.#members.map;
+  }
+
+  /** Slot of the generation that judges. */
+  get slot(): number {
+    return this.#installer.current().slot;
+  }
+
   /** Number of the generation that was installed last. */
   get generation(): number {
     return this.#generation;
@@ -213,18 +238,18 @@ export class TestWall implements Disposable {
   setMember(group: string, address: string, change: { expires?: number } | 'remove'): void {
     const bit = this.#numbering.groupBits.get(group);
     if (bit === undefined) throw new Error(`no dynamic group ${group}`);
-    const bytes = wideBytes(address);
-    const key = layouts.memberKey.encode({ address: { byte: bytes }, group: bit });
-    const groups = this.map('member_groups');
-    const mask = groups.lookup(bytes)?.readUInt32LE(0) ?? 0;
-    if (change === 'remove') {
-      this.map('members').delete(key);
-      groups.update(bytes, index((mask & ~(1 << bit)) >>> 0));
-    } else {
-      const expires = change.expires === undefined ? 0n : this.jiffies(change.expires);
-      this.map('members').update(key, layouts.member.encode({ expires }));
-      groups.update(bytes, index((mask | (1 << bit)) >>> 0));
-    }
+    const kind = change === 'remove' ? 'remove' : 'add';
+    const expires = change === 'remove' ? undefined : change.expires;
+    const result = changeBatch(
+      this,
+      kind,
+      { width: 16, bytes: wideBytes(address) },
+      {
+        ...{ bit, max: PLENTY, allowScreened: true, slot: 0 },
+        until: expires === undefined ? 0n : this.jiffies(expires),
+      },
+    );
+    if (result.done !== 1) throw new Error(`${address}: refusal ${result.refusal}`);
     this.#installer.cell.rejudge();
   }
 
@@ -233,9 +258,12 @@ export class TestWall implements Disposable {
    * installing takes most of a fixture's time.
    */
   reset(options: NodeOptions = {}, plan?: Plan): void {
-    for (const name of ['pending', 'established', 'fdb', 'members', 'member_groups']) {
-      empty(this.map(name));
-    }
+    for (const name of ['pending', 'established', 'fdb'] as const) empty(this.map(name));
+    // Whoever works with members may have put a larger table there.
+    this.#members.close();
+    this.#members = MemberTable.open(this);
+    empty(this.#members.map);
+    this.map('member_counts').update(index(0), Buffer.alloc(layouts.memberCounts.size));
     for (let number = 0; number < this.ports.length; number++) {
       this.map('fdb_counts').update(index(number), index(0));
       for (const outcome of this.#outcomes())
@@ -336,6 +364,7 @@ export class TestWall implements Disposable {
   }
 
   close(): void {
+    this.#members.close();
     this.object.close();
   }
 

@@ -1,5 +1,7 @@
 /** A node without a dataplane: canned answers, and a record of what was asked. */
+
 import type { NodeEvent } from '../../../src/control/events.js';
+import { formatAddress, fromV4, readAddress } from '../../../src/control/policy/address.js';
 import type {
   ApplyOptions,
   ApplyResult,
@@ -13,6 +15,7 @@ import type {
   LogRecord,
   MatrixResult,
   NodeService,
+  PackedAddresses,
   PlanResult,
   PolicyDifference,
   PolicySource,
@@ -20,6 +23,8 @@ import type {
   PortInfo,
   RuleRef,
   SetInfo,
+  SetLoad,
+  SetLoadResult,
   SetMember,
   StateEntry,
   StateFilter,
@@ -118,6 +123,10 @@ export class FakeNode implements NodeService {
   generation = 0;
   states_: StateEntry[][] = [[STATE]];
   members = new Map<string, number | null>();
+  /** Lists that were loaded. */
+  loads: SetLoad[] = [];
+  /** What no set may hold. */
+  screened = '10.0.0.77';
   /** Callbacks of the watches that are on. */
   readonly watchers = new Set<(record: LogRecord) => void>();
   readonly eventWatchers = new Set<(event: NodeEvent) => void>();
@@ -312,6 +321,46 @@ export class FakeNode implements NodeService {
   async setDelete(name: string, addresses: string[]): Promise<number> {
     this.#known(name);
     return addresses.filter((address) => this.members.delete(address)).length;
+  }
+
+  async setLoad(load: SetLoad, pieces: AsyncIterable<PackedAddresses>): Promise<SetLoadResult> {
+    this.#known(load.name);
+    this.loads.push(load);
+    const before = new Set(this.members.keys());
+    const named: string[] = [];
+    for await (const { width, bytes } of pieces) {
+      for (let at = 0; at < bytes.length; at += width) {
+        const one = bytes.subarray(at, at + width);
+        named.push(formatAddress(width === 4 ? fromV4(one) : one));
+      }
+    }
+    const counts = { received: named.length, added: 0, removed: 0, refused: null };
+    if (load.mode === 'check') {
+      const index = named.indexOf(this.screened);
+      const refused =
+        index < 0 ? null : { index, why: `${this.screened} is the screened host auth` };
+      return { ...counts, members: before.size, refused };
+    }
+    for (const address of named) {
+      if (load.mode === 'remove') this.members.delete(address);
+      else this.members.set(address, load.ttl);
+    }
+    if (load.mode === 'replace') {
+      for (const address of before) if (!named.includes(address)) this.members.delete(address);
+    }
+    const added = [...this.members.keys()].filter((address) => !before.has(address)).length;
+    const removed = [...before].filter((address) => !this.members.has(address)).length;
+    return { ...counts, added, removed, members: this.members.size };
+  }
+
+  async *setDump(name: string): AsyncGenerator<Uint8Array> {
+    this.#known(name);
+    for (const [text, ttl] of this.members) {
+      const record = Buffer.alloc(20);
+      record.set(readAddress(text) as Uint8Array);
+      record.writeUInt32BE(ttl ?? 0, 16);
+      yield record;
+    }
   }
 
   watchDrops(onRecord: (record: LogRecord) => void, signal: AbortSignal): void {

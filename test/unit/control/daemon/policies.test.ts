@@ -33,7 +33,7 @@ describe('policies', () => {
     policies = new Policies({
       store,
       installer: installer as unknown as Installer,
-      sets: { clear: async () => {} } as unknown as Sets,
+      sets: { clear: async () => {}, fit: async () => {} } as unknown as Sets,
       resolve: () =>
         new Promise((resolve) => {
           answer = resolve;

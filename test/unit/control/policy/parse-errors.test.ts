@@ -347,6 +347,12 @@ const CASES: [name: string, text: string, code: string, message: string | RegExp
     '3:46: "d": a dynamic group outside of deny is not supported yet; hint: use it by itself in the from or to of a deny line',
   ],
   [
+    'too many members',
+    after(`groups:\n${many(34, (i) => `g${i}: {dynamic: true, max: 1048576}`)}`),
+    'too-large',
+    '34:3: the dynamic groups up to here may have 33554432 members, and 32505856 are the most; hint: lower the `max` of some',
+  ],
+  [
     'too many dynamic groups',
     after(`groups:\n${many(33, (i) => `d${i}: {dynamic: true}`)}`),
     'too-large',

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Iterators over the members of dynamic groups; `member_walk` says what they shall do. As in
+ * sweep.h, something is written every so often, so that user space slices them by small reads. One
+ * that removes elements skips some: user space runs it until it finds nothing more.
+ */
+#ifndef BW_MEMBER_WALK_H
+#define BW_MEMBER_WALK_H
+
+#include "member_change.h"
+#include "sweep.h"
+
+enum dump_pace {
+	DUMP_FILLING = 32,	/* strangers to one record of filling */
+};
+
+static __always_inline struct member_walk *member_walk_here(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&member_walk, &zero);
+}
+
+/* Groups whose time, as this element tells it, is over; the next one to be is noted. */
+static __always_inline __u32 expired_groups(struct member_key *key, __u64 until, __u64 now)
+{
+	struct member_counts *counts = member_counts_here();
+	__u64 time = until >> UNTIL_TIME_SHIFT;
+
+	if (!time)
+		return 0;
+	if (time <= now)
+		return 1U << (key->part == MEMBER_ITSELF ? until & UNTIL_GROUP : key->part & 31);
+	if (counts && time < counts->next && time != FOR_GOOD)
+		counts->next = time;
+	return 0;
+}
+
+static __always_inline __u32 groups_to_leave(struct member_walk *walk, struct member_key *key,
+					     struct member *m)
+{
+	__u32 mark = (m->until & UNTIL_MARK) >> UNTIL_MARK_SHIFT;
+
+	if (walk->kind == SWEEP_EXPIRED)
+		return expired_groups(key, m->until, now_jiffies());
+	if (key->part != MEMBER_ITSELF)
+		return 0;
+	if (walk->kind == SWEEP_UNMARKED && mark == walk->mark)
+		return 0;
+	if (walk->kind == SWEEP_FRESH && (mark != walk->mark || !(m->until & UNTIL_FRESH)))
+		return 0;
+	return m->groups & walk->groups;
+}
+
+static __always_inline void leave_groups(struct member_walk *walk, struct member_key *key,
+					 __u32 groups)
+{
+	__u32 i;
+
+	for (i = 0; i < MAX_DYNAMIC_GROUPS; i++) {
+		if (groups >> i & 1 && leave_group(key, i))
+			walk->removed++;
+	}
+}
+
+SEC("iter/bpf_map_elem")
+int sweep_members(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct member_walk *walk = member_walk_here();
+	struct member *raw_member = ctx->value, *now;
+	void *raw = ctx->key;
+	struct member_key key;
+	struct member m;
+	char byte = 0;
+
+	if (!raw || !raw_member || !walk)
+		return 0;
+	__builtin_memcpy(&key, raw, sizeof(key));
+	m.groups = raw_member->groups;
+	m.until = raw_member->until;
+	if (walk->kind == SWEEP_MARKS) {
+		raw_member->until = m.until & ~(__u64)(UNTIL_MARK | UNTIL_FRESH);
+	} else if (groups_to_leave(walk, &key, &m)) {
+		/* The table that is walked may have been replaced meanwhile. */
+		now = member_part(&key.address, key.part);
+		if (now)
+			leave_groups(walk, &key, groups_to_leave(walk, &key, now));
+	}
+	bpf_seq_write(ctx->meta->seq, &byte, 1);
+	return 0;
+}
+
+/* Into the table that shall take the place of this one. */
+SEC("iter/bpf_map_elem")
+int copy_members(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct member_walk *walk = member_walk_here();
+	void *table = member_table(MEMBERS_NEXT);
+	struct member *raw_member = ctx->value;
+	void *raw = ctx->key;
+	struct member_key key;
+	struct member m;
+	char byte = 0;
+
+	if (!raw || !raw_member || !walk || !table)
+		return 0;
+	__builtin_memcpy(&key, raw, sizeof(key));
+	m.groups = raw_member->groups;
+	m.until = raw_member->until;
+	if (bpf_map_update_elem(table, &key, &m, BPF_ANY))
+		walk->failed++;
+	bpf_seq_write(ctx->meta->seq, &byte, 1);
+	return 0;
+}
+
+/* Until when it is in the group of the walk, into the record; returns whether it is. */
+static __always_inline int describe_member(struct member_record *record, struct member_key *key,
+					   struct member *m, __u32 group)
+{
+	__u64 time, now;
+
+	if (key->part != MEMBER_ITSELF || !(m->groups >> (group & 31) & 1))
+		return 0;
+	record->left = 0;
+	if (is_limited(m, group)) {
+		now = now_jiffies();
+		time = limited_until(m, &key->address, group);
+		if (time <= now)
+			return 0;
+		if (time != FOR_GOOD)
+			record->left = bpf_htonl((time - now + hz - 1) / hz);
+	}
+	address_copy(&record->address, &key->address);
+	return 1;
+}
+
+/* Members of the one group whose number is in `groups` of the walk. */
+SEC("iter/bpf_map_elem")
+int dump_members(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct member_walk *walk = member_walk_here();
+	struct member *raw_member = ctx->value;
+	struct member_record record = {};
+	void *raw = ctx->key;
+	struct member_key key;
+	struct member m;
+
+	if (!raw || !raw_member || !walk)
+		return 0;
+	__builtin_memcpy(&key, raw, sizeof(key));
+	m.groups = raw_member->groups;
+	m.until = raw_member->until;
+	if (!describe_member(&record, &key, &m, walk->groups)) {
+		if (++walk->skipped % DUMP_FILLING)
+			return 0;
+	}
+	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	return 0;
+}
+
+#endif
