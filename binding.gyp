@@ -6,11 +6,13 @@
       "sources": [
         "native/src/addon.cc",
         "native/src/btf_json.cc",
+        "native/src/conversion.cc",
         "native/src/error.cc",
         "native/src/iterator.cc",
         "native/src/link.cc",
         "native/src/map.cc",
         "native/src/map_batch.cc",
+        "native/src/map_carry.cc",
         "native/src/network.cc",
         "native/src/object_file.cc",
         "native/src/pin.cc",
@@ -20,7 +22,8 @@
         "native/src/ring_reader.cc",
         "native/src/shared_memory.cc",
         "native/src/slab_pool.cc",
-        "native/src/variables.cc"
+        "native/src/variables.cc",
+        "native/src/walk.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS_ALL", "NODE_ADDON_API_DISABLE_DEPRECATED"],

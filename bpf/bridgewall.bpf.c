@@ -75,6 +75,7 @@ struct layouts_exported {
 	enum event_type event_type;
 	enum pass pass;
 	enum filter_field filter_field;
+	enum handover handover;
 	enum reason reason;
 	enum icmp_key icmp_key;
 };

@@ -7,6 +7,7 @@
 #define BW_TC_H
 
 #include <linux/pkt_cls.h>
+#include "handover.h"
 #include "judge.h"
 #include "log.h"
 #include "parse.h"
@@ -168,6 +169,8 @@ int tc_wall(struct __sk_buff *skb)
 	parsed = parse_linear(skb, &w->frame);
 	measure(skb, &w->frame);
 	judge(parsed, WALK_PACKET);
+	if (w->verdict.action == ACTION_DROP)
+		bpf_tail_call(skb, &handover_tc, HANDOVER_OLD);
 	return tc_carry_out(skb);
 }
 

@@ -4,6 +4,7 @@
 #ifndef BW_XDP_H
 #define BW_XDP_H
 
+#include "handover.h"
 #include "judge.h"
 #include "log.h"
 #include "parse.h"
@@ -151,6 +152,8 @@ int xdp_wall(struct xdp_md *ctx)
 	judge(parse_xdp(ctx, WALK_PACKET), WALK_PACKET);
 
 	v = &w->verdict;
+	if (v->action == ACTION_DROP)
+		bpf_tail_call(ctx, &handover_xdp, HANDOVER_OLD);
 	mark = log_mark(w);
 	switch (v->action) {
 	case ACTION_FORWARD:

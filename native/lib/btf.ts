@@ -8,6 +8,8 @@ export type FieldType =
       readonly size: 1 | 2 | 4 | 8;
       readonly signed: boolean;
       readonly bigEndian: boolean;
+      /** Of a named enumeration: its name. */
+      readonly enum?: string;
     }
   | { readonly kind: 'bytes'; readonly length: number }
   | { readonly kind: 'text'; readonly length: number }
@@ -38,6 +40,16 @@ export interface MapTypes {
   readonly value?: FieldType;
   /** Of a map of maps: the elements of the maps it holds. */
   readonly inner?: { readonly key?: FieldType; readonly value?: FieldType };
+}
+
+/** What the kernel keeps of the types that a map was made with. */
+export interface LoadedTypes {
+  /** As in {@link Btf}: of the whole object, not of this map alone. */
+  readonly structs: Record<string, StructLayout>;
+  readonly enums: Record<string, Record<string, number>>;
+  readonly key?: FieldType;
+  /** Of a data section: a struct of its variables. */
+  readonly value?: FieldType;
 }
 
 /** The named types of an object, as plain JSON. */

@@ -1,11 +1,36 @@
 /** libbpf-ts: BPF objects, maps, programs and links for Node, over libbpf. */
-export type { Btf, FieldLayout, FieldType, MapTypes, StructLayout } from './btf.js';
+export type {
+  Btf,
+  FieldLayout,
+  FieldType,
+  LoadedTypes,
+  MapTypes,
+  StructLayout,
+} from './btf.js';
 export { type Codec, codec } from './codec.js';
 export { skbContext, xdpContext } from './contexts.js';
+export {
+  type CodedField,
+  Conversion,
+  type ConversionOptions,
+  sameLayout,
+  sizeOf,
+  type TypeIn,
+  type Types,
+} from './conversion.js';
 export { BpfError } from './error.js';
 export type { LinkInfo, MapInfo, ProgramInfo, XdpMode } from './info.js';
 export { BpfIterator, BpfLink } from './link.js';
-export { BpfMap, type MapOptions, type MapSlice, type UpdateFlag } from './map.js';
+export {
+  BpfMap,
+  type Carried,
+  type CarryOptions,
+  type Digest,
+  type MapOptions,
+  type MapSlice,
+  NOWHERE,
+  type UpdateFlag,
+} from './map.js';
 export { MapFlags, type MapTypeName } from './map-types.js';
 export { BpfObject } from './object.js';
 export {

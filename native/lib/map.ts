@@ -1,4 +1,6 @@
+import type { LoadedTypes } from './btf.js';
 import { checkBytes, checkNumber, checkOptions, checkText, shown } from './check.js';
+import { Conversion } from './conversion.js';
 import { BpfError } from './error.js';
 import type { MapInfo } from './info.js';
 import { type MapTypeName, mapType } from './map-types.js';
@@ -29,6 +31,47 @@ export interface MapSlice {
   readonly count: number;
 }
 
+/** How {@link BpfMap.carry} treats the elements. */
+export interface CarryOptions {
+  /** Of keys; by default they stay as they are. */
+  readonly key?: Conversion;
+  readonly value: Conversion;
+  /**
+   * What becomes of a key that the target has: `replace`, `keep`, `newer` (replaced when the 64-bit
+   * number at `newer` of the converted value is larger), `add` (integers are added as the
+   * conversion says; all-zero sources are passed over). `tell` changes nothing and tells what
+   * `newer` would replace.
+   */
+  readonly present: 'replace' | 'keep' | 'newer' | 'add' | 'tell';
+  readonly newer?: number;
+  /** Of arrays: the new index by the old one, {@link NOWHERE} for those that stay behind. */
+  readonly index?: Uint32Array;
+  /** With `add`: zeroes what was added, so that it is not added again. */
+  readonly take?: boolean;
+}
+
+/** Elements by what became of them; `error` is the last reason why one failed, or ''. */
+export interface Carried {
+  readonly read: number;
+  readonly written: number;
+  readonly kept: number;
+  readonly failed: number;
+  readonly error: string;
+  /** With `tell`: those that `written` counts, converted and packed. */
+  readonly keys: Buffer;
+  readonly values: Buffer;
+}
+
+/** A number for all elements of a map, whatever their order. */
+export interface Digest {
+  readonly count: number;
+  readonly sum: bigint;
+}
+
+/** No index: see {@link CarryOptions.index}. */
+export const NOWHERE = 0xffffffff;
+
+const PRESENT = { replace: 0, keep: 1, newer: 2, add: 3, tell: 4 } as const;
 const FLAGS: Record<UpdateFlag, number> = { any: 0, noexist: 1, exist: 2 };
 const DEFAULT_BATCH = 1024;
 const LARGEST_BATCH = 1 << 22;
@@ -108,6 +151,45 @@ export class BpfMap implements Disposable {
   /** Whether close() was called. */
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** The types that the map was made with; undefined: it was made by sizes. */
+  types(): LoadedTypes | undefined {
+    return this.#native.types();
+  }
+
+  /**
+   * Carries every element into another map, whose layout may differ; programs may go on using
+   * either. Elements that come or go meanwhile may be missed.
+   */
+  carry(target: BpfMap, o: CarryOptions): Carried {
+    checkOptions(o, 'carry');
+    if (!(target instanceof BpfMap)) throw new BpfError('expected a BpfMap');
+    const { key = Conversion.same(this.info.keySize), value, newer = 0, index, take = false } = o;
+    if (!(key instanceof Conversion) || !(value instanceof Conversion)) {
+      throw new BpfError('expected a Conversion');
+    }
+    if (!Object.hasOwn(PRESENT, o.present)) throw new BpfError(`present: ${shown(o.present)}`);
+    checkNumber(newer, 'newer');
+    const sizes = [target.fd, target.info.valueSize, target.#storedSize] as const;
+    const rules = [PRESENT[o.present], newer, index ?? null, Boolean(take)] as const;
+    return this.#native.carry(...sizes, key.words, value.words, ...rules);
+  }
+
+  /** Of what the map holds now. */
+  digest(): Digest {
+    return this.#native.digest();
+  }
+
+  /** The digest that a map with these `count` elements would have. */
+  static digestOf(keys: Uint8Array, values: Uint8Array, count: number): Digest {
+    checkBytes(keys, 'keys');
+    checkBytes(values, 'values');
+    checkNumber(count, 'count');
+    if (count > 0 && (keys.length % count !== 0 || values.length % count !== 0)) {
+      throw new BpfError('keys or values are no whole number of elements');
+    }
+    return addon().digestOf(keys, values, count);
   }
 
   /**

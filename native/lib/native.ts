@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Btf } from './btf.js';
+import type { Btf, LoadedTypes } from './btf.js';
 import { BpfError } from './error.js';
 import type { LinkInfo, MapInfo, ProgramInfo, XdpMode } from './info.js';
 
@@ -32,6 +32,7 @@ export interface Addon {
     innerFd: number,
   ): number;
   openMap(id: number): number;
+  digestOf(keys: Uint8Array, values: Uint8Array, count: number): { count: number; sum: bigint };
   getPinned(path: string, kind: 'map' | 'program' | 'link'): number;
   removePin(path: string): void;
   attachTc(
@@ -57,6 +58,7 @@ export interface NativeObject {
   setVariable(name: string, value: bigint): void;
   setMaxEntries(map: string, n: number): void;
   reuseMap(map: string, fd: number): void;
+  mapInfo(map: string): Omit<MapInfo, 'id'>;
   setAutoload(program: string, on: boolean): void;
   load(): void;
   map(name: string): number;
@@ -76,6 +78,27 @@ export interface NativeSlice {
 export interface NativeMap {
   info(): MapInfo;
   descriptor(): number;
+  types(): LoadedTypes | undefined;
+  carry(
+    targetFd: number,
+    targetValueSize: number,
+    targetStoredSize: number,
+    key: Int32Array,
+    value: Int32Array,
+    present: number,
+    newer: number,
+    index: Uint32Array | null,
+    take: boolean,
+  ): {
+    read: number;
+    written: number;
+    kept: number;
+    failed: number;
+    error: string;
+    keys: Buffer;
+    values: Buffer;
+  };
+  digest(): { count: number; sum: bigint };
   lookup(key: Uint8Array): Buffer | undefined;
   update(key: Uint8Array, value: Uint8Array, flags: number): void;
   delete(key: Uint8Array): boolean;
@@ -108,6 +131,7 @@ export interface NativeMap {
 export interface NativeProgram {
   info(): ProgramInfo;
   descriptor(): number;
+  mapIds(): number[];
   testRun(
     data: Uint8Array | null,
     dataOut: number,

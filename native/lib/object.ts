@@ -1,6 +1,7 @@
 import type { Btf } from './btf.js';
 import { checkNumber, checkOptions, checkText, shown } from './check.js';
 import { BpfError } from './error.js';
+import type { MapInfo } from './info.js';
 import { BpfMap } from './map.js';
 import { addon, type NativeObject } from './native.js';
 import { BpfProgram } from './program.js';
@@ -64,6 +65,12 @@ export class BpfObject implements Disposable {
     checkText(map, 'map');
     if (!(pinned instanceof BpfMap)) throw new BpfError('expected a BpfMap');
     this.#native.reuseMap(map, pinned.fd);
+  }
+
+  /** A map as load() will make it; its name in full. */
+  mapInfo(map: string): Omit<MapInfo, 'id'> {
+    checkText(map, 'map');
+    return this.#native.mapInfo(map);
   }
 
   /** Leaves a program out of load(), or takes it back in. Before load. */

@@ -74,6 +74,11 @@ export class BpfProgram implements Disposable {
     return this.#closed;
   }
 
+  /** Ids of the maps that the program uses, data sections among them; at most 64. */
+  mapIds(): number[] {
+    return this.#native.mapIds();
+  }
+
   /** Runs the program once or more on made-up input, in the kernel, with its real maps. */
   testRun(o: TestRunOptions): TestRunResult {
     checkOptions(o, 'testRun');

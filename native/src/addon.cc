@@ -53,6 +53,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["NativeIterator"] = Iterator::Define(env);
   exports["NativeRingReader"] = RingReader::Define(env);
   exports["createMap"] = Napi::Function::New<Map::Create>(env);
+  exports["digestOf"] = Napi::Function::New<Map::DigestOf>(env);
   exports["openMap"] = Napi::Function::New<Map::OpenById>(env);
   exports["getPinned"] = Napi::Function::New<GetPinned>(env);
   exports["removePin"] = Napi::Function::New<RemovePin>(env);

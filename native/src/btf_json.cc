@@ -2,9 +2,13 @@
 
 #include <bpf/btf.h>
 
+#include <errno.h>
+
 #include <cstring>
+#include <memory>
 #include <string>
 
+#include "error.h"
 #include "map_names.h"
 
 namespace libbpf_ts {
@@ -43,9 +47,10 @@ class Describer {
     const struct btf_type* type = Resolve(id, &big_endian);
     if (type == nullptr) return Unsupported("unknown");
     if (btf_is_int(type)) return Integer(type, big_endian);
-    if (btf_is_any_enum(type)) return Integer(type->size, btf_kflag(type), big_endian);
+    if (btf_is_any_enum(type)) return Enumeration(type, big_endian);
     if (btf_is_array(type)) return Array(type);
     if (btf_is_composite(type)) return Composite(type);
+    if (btf_is_datasec(type)) return Section(type);
     if (btf_is_ptr(type)) return Unsupported("pointer");
     return Unsupported("kind " + std::to_string(btf_kind(type)));
   }
@@ -96,6 +101,34 @@ class Describer {
       return Unsupported("bit field");
     }
     return Integer(type->size, (btf_int_encoding(type) & BTF_INT_SIGNED) != 0, big_endian);
+  }
+
+  Napi::Object Enumeration(const struct btf_type* type, bool big_endian) {
+    Napi::Object result = Integer(type->size, btf_kflag(type), big_endian);
+    const char* name = Name(type->name_off);
+    if (*name != '\0') result["enum"] = Napi::String::New(env_, name);
+    return result;
+  }
+
+  // A data section, such as .rodata: a struct of its variables.
+  Napi::Object Section(const struct btf_type* type) {
+    Napi::Array fields = Napi::Array::New(env_);
+    const struct btf_var_secinfo* at = btf_var_secinfos(type);
+    for (int i = 0; i < btf_vlen(type); i++, at++) {
+      const struct btf_type* variable = btf__type_by_id(btf_, at->type);
+      if (!btf_is_var(variable)) continue;
+      Napi::Object field = Napi::Object::New(env_);
+      field["name"] = Napi::String::New(env_, Name(variable->name_off));
+      field["offset"] = Napi::Number::New(env_, at->offset);
+      field["type"] = Type(variable->type);
+      fields.Set(fields.Length(), field);
+    }
+    Napi::Object layout = Napi::Object::New(env_);
+    layout["size"] = Napi::Number::New(env_, type->size);
+    layout["fields"] = fields;
+    Napi::Object result = Kind("inline");
+    result["layout"] = layout;
+    return result;
   }
 
   Napi::Object Array(const struct btf_type* type) {
@@ -204,6 +237,22 @@ void AddMap(Napi::Env env, Describer& types, Napi::Object maps, struct bpf_map* 
 }
 
 }  // namespace
+
+Napi::Object KernelBtfToJs(Napi::Env env, uint32_t btf_id, uint32_t key, uint32_t value) {
+  LogCapture log;
+  struct btf* btf = btf__load_from_kernel_by_id(btf_id);
+  if (btf == nullptr) {
+    ThrowErrno(env, "read BTF " + std::to_string(btf_id), errno, log.text());
+  }
+  std::unique_ptr<struct btf, decltype(&btf__free)> owned(btf, btf__free);
+  Describer types(env, btf);
+  Napi::Object result = Napi::Object::New(env);
+  result["structs"] = types.Structs();
+  result["enums"] = types.Enums();
+  if (key != 0) result["key"] = types.Type(key);
+  if (value != 0) result["value"] = types.Type(value);
+  return result;
+}
 
 Napi::Object BtfToJs(Napi::Env env, struct bpf_object* object) {
   Describer types(env, bpf_object__btf(object));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "arguments.h"
+#include "btf_json.h"
 #include "error.h"
 #include "pin.h"
 
@@ -28,6 +29,7 @@ Napi::Function Map::Define(Napi::Env env) {
                      {
                          InstanceMethod<&Map::Info>("info"),
                          InstanceMethod<&Map::Descriptor>("descriptor"),
+                         InstanceMethod<&Map::Types>("types"),
                          InstanceMethod<&Map::Lookup>("lookup"),
                          InstanceMethod<&Map::Update>("update"),
                          InstanceMethod<&Map::Delete>("delete"),
@@ -35,6 +37,8 @@ Napi::Function Map::Define(Napi::Env env) {
                          InstanceMethod<&Map::DeleteBatch>("deleteBatch"),
                          InstanceMethod<&Map::LookupBatch>("lookupBatch"),
                          InstanceMethod<&Map::Scan>("scan"),
+                         InstanceMethod<&Map::Carry>("carry"),
+                         InstanceMethod<&Map::Digest>("digest"),
                          InstanceMethod<&Map::Memory>("memory"),
                          InstanceMethod<&Map::StoreWord>("storeWord"),
                          InstanceMethod<&Map::LoadWord>("loadWord"),
@@ -81,6 +85,18 @@ Napi::Value Map::OpenById(const Napi::CallbackInfo& info) {
   int fd = bpf_map_get_fd_by_id(id);
   if (fd < 0) ThrowErrno(info.Env(), "open map " + std::to_string(id), errno);
   return Napi::Number::New(info.Env(), fd);
+}
+
+// What the kernel keeps of the types that the map was made with.
+Napi::Value Map::Types(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  struct bpf_map_info about = {};
+  uint32_t size = sizeof(about);
+  if (bpf_obj_get_info_by_fd(Open(env), &about, &size) != 0) {
+    ThrowErrno(env, What("description"), errno);
+  }
+  if (about.btf_id == 0) return env.Undefined();
+  return KernelBtfToJs(env, about.btf_id, about.btf_key_type_id, about.btf_value_type_id);
 }
 
 int Map::Open(Napi::Env env) const {

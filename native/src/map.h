@@ -20,11 +20,14 @@ class Map : public Napi::ObjectWrap<Map> {
   static Napi::Value OpenById(const Napi::CallbackInfo& info);
   // JavaScript: createMap(type, name, keySize, valueSize, maxEntries, flags, innerFd) -> fd.
   static Napi::Value Create(const Napi::CallbackInfo& info);
+  // JavaScript: digestOf(keys, values, count) -> {count, sum}, as of a map that held them.
+  static Napi::Value DigestOf(const Napi::CallbackInfo& info);
 
  private:
   // Single elements (map.cc).
   Napi::Value Info(const Napi::CallbackInfo& info);
   Napi::Value Descriptor(const Napi::CallbackInfo& info);
+  Napi::Value Types(const Napi::CallbackInfo& info);
   Napi::Value Lookup(const Napi::CallbackInfo& info);
   void Update(const Napi::CallbackInfo& info);
   Napi::Value Delete(const Napi::CallbackInfo& info);
@@ -39,6 +42,10 @@ class Map : public Napi::ObjectWrap<Map> {
   Napi::Value DeleteBatch(const Napi::CallbackInfo& info);
   Napi::Value LookupBatch(const Napi::CallbackInfo& info);
   Napi::Value Scan(const Napi::CallbackInfo& info);
+
+  // All of them (map_carry.cc).
+  Napi::Value Carry(const Napi::CallbackInfo& info);
+  Napi::Value Digest(const Napi::CallbackInfo& info);
 
   // The descriptor; throws ECLOSED.
   int Open(Napi::Env env) const;

@@ -21,6 +21,7 @@ Napi::Function ObjectFile::Define(Napi::Env env) {
                          InstanceMethod<&ObjectFile::SetVariable>("setVariable"),
                          InstanceMethod<&ObjectFile::SetMaxEntries>("setMaxEntries"),
                          InstanceMethod<&ObjectFile::ReuseMap>("reuseMap"),
+                         InstanceMethod<&ObjectFile::MapInfo>("mapInfo"),
                          InstanceMethod<&ObjectFile::SetAutoload>("setAutoload"),
                          InstanceMethod<&ObjectFile::Load>("load"),
                          InstanceMethod<&ObjectFile::MapFd>("map"),
@@ -138,6 +139,22 @@ void ObjectFile::ReuseMap(const Napi::CallbackInfo& info) {
   LogCapture log;
   int error = bpf_map__reuse_fd(map, fd);
   if (error != 0) ThrowErrno(env, "reuse map " + name, -error, log.text());
+}
+
+// As the object will make it: what bpf_map_info tells of a map that is there, but for its id.
+Napi::Value ObjectFile::MapInfo(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Opened(env);
+  std::string name = TextOf(info[0]);
+  const struct bpf_map* map = FindMap(env, name);
+  Napi::Object result = Napi::Object::New(env);
+  result["name"] = Napi::String::New(env, name);
+  result["type"] = Napi::Number::New(env, bpf_map__type(map));
+  result["keySize"] = Napi::Number::New(env, bpf_map__key_size(map));
+  result["valueSize"] = Napi::Number::New(env, bpf_map__value_size(map));
+  result["maxEntries"] = Napi::Number::New(env, bpf_map__max_entries(map));
+  result["flags"] = Napi::Number::New(env, bpf_map__map_flags(map));
+  return result;
 }
 
 void ObjectFile::SetAutoload(const Napi::CallbackInfo& info) {

@@ -23,6 +23,7 @@ class ObjectFile : public Napi::ObjectWrap<ObjectFile> {
   void SetVariable(const Napi::CallbackInfo& info);
   void SetMaxEntries(const Napi::CallbackInfo& info);
   void ReuseMap(const Napi::CallbackInfo& info);
+  Napi::Value MapInfo(const Napi::CallbackInfo& info);
   void SetAutoload(const Napi::CallbackInfo& info);
   void Load(const Napi::CallbackInfo& info);
   // map(name) and program(name) -> a descriptor of the caller's own.

@@ -35,6 +35,7 @@ Napi::Function Program::Define(Napi::Env env) {
                      {
                          InstanceMethod<&Program::Info>("info"),
                          InstanceMethod<&Program::Descriptor>("descriptor"),
+                         InstanceMethod<&Program::MapIds>("mapIds"),
                          InstanceMethod<&Program::TestRun>("testRun"),
                          InstanceMethod<&Program::AttachXdp>("attachXdp"),
                          InstanceMethod<&Program::AttachTcx>("attachTcx"),
@@ -72,6 +73,22 @@ Napi::Value Program::Info(const Napi::CallbackInfo& info) {
   result["type"] = Napi::Number::New(env, type_);
   result["tag"] = Napi::String::New(env, tag_);
   result["verifiedInstructions"] = Napi::Number::New(env, verified_);
+  return result;
+}
+
+Napi::Value Program::MapIds(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  uint32_t ids[64];
+  struct bpf_prog_info about = {};
+  about.nr_map_ids = sizeof(ids) / sizeof(ids[0]);
+  about.map_ids = reinterpret_cast<uintptr_t>(ids);
+  uint32_t size = sizeof(about);
+  if (bpf_obj_get_info_by_fd(Open(env), &about, &size) != 0) {
+    ThrowErrno(env, "describe program " + name_, errno);
+  }
+  Napi::Array result = Napi::Array::New(env);
+  uint32_t count = about.nr_map_ids < 64 ? about.nr_map_ids : 64;
+  for (uint32_t i = 0; i < count; i++) result.Set(i, Napi::Number::New(env, ids[i]));
   return result;
 }
 

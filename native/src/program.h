@@ -16,6 +16,7 @@ class Program : public Napi::ObjectWrap<Program> {
  private:
   Napi::Value Info(const Napi::CallbackInfo& info);
   Napi::Value Descriptor(const Napi::CallbackInfo& info);
+  Napi::Value MapIds(const Napi::CallbackInfo& info);
   Napi::Value TestRun(const Napi::CallbackInfo& info);
   // attachXdp(ifindex, generic), attachTcx(ifindex, egress) and attachIter(mapFd | -1) ->
   // descriptor of the link.

@@ -40,6 +40,18 @@ export interface EventFields {
   'port-state': { port: string; state: string; carrier: boolean; mtu: number };
   /** The device of a port is gone; `repaired` tells of its return. */
   'port-gone': { port: string };
+  /**
+   * Another version of the dataplane took over. `migrated`: maps that were made anew, with what was in
+   * them; `states`: connections in those; `ms`: how long it took, the wall judging all the while.
+   */
+  upgraded: {
+    from: string;
+    to: string;
+    shared: number;
+    migrated: string;
+    states: number;
+    ms: number;
+  };
   'daemon-started': { node: string; generation: number; policy: string };
 }
 

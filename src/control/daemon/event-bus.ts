@@ -13,11 +13,14 @@ export interface EventSink {
 
 type Listener = (event: NodeEvent) => void;
 
+/** Kinds that are told before anybody can listen. */
+const FIRST: readonly EventKind[] = ['upgraded', 'daemon-started'];
+
 export class EventBus implements EventSink {
   readonly #listeners = new Set<Listener>();
   readonly #onError: (error: unknown) => void;
-  /** Nobody watches yet when the daemon starts: every watch begins with it. */
-  #started: NodeEvent | null = null;
+  /** Nobody watches yet when the daemon starts: every watch begins with what it did. */
+  readonly #started: NodeEvent[] = [];
 
   /** @param onError told when a listener throws; the others hear the event all the same */
   constructor(onError: (error: unknown) => void = () => {}) {
@@ -26,7 +29,7 @@ export class EventBus implements EventSink {
 
   emit<K extends EventKind>(kind: K, fields: EventFields[K]): void {
     const event = { ts: new Date().toISOString(), event: kind, ...fields } as NodeEvent;
-    if (kind === 'daemon-started') this.#started = event;
+    if (FIRST.includes(kind)) this.#started.push(event);
     for (const listener of this.#listeners) this.#tell(listener, event);
   }
 
@@ -35,7 +38,7 @@ export class EventBus implements EventSink {
     if (signal.aborted) return;
     this.#listeners.add(onEvent);
     signal.addEventListener('abort', () => this.#listeners.delete(onEvent), { once: true });
-    if (this.#started !== null) this.#tell(onEvent, this.#started);
+    for (const event of this.#started) this.#tell(onEvent, event);
   }
 
   #tell(listener: Listener, event: NodeEvent): void {

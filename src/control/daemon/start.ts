@@ -32,6 +32,7 @@ import {
   Sets,
   StatePasses,
   Sweeper,
+  type UpgradeReport,
   writeNode,
   writePorts,
   writeTimeouts,
@@ -51,6 +52,7 @@ import { checkOwnership } from './ownership.js';
 import { Policies } from './policies.js';
 import { StateCutter } from './state-cutter.js';
 import { countCut } from './states-cut.js';
+import { tellUpgrade, upgradeFields, upgradeWall } from './upgrade.js';
 import { Wall } from './wall.js';
 
 export interface StartOptions {
@@ -72,6 +74,15 @@ interface Raised {
   readonly ports: readonly NumberedPort[];
   readonly mode: ModeReason;
   readonly table: WallTable;
+  /** What it took to put this version in the place of another; null: there was no other. */
+  readonly upgraded: UpgradeReport | null;
+}
+
+interface RaiseDeps {
+  readonly pins: PinSet;
+  readonly links: Links;
+  readonly store: GenerationStore<GenerationRecord>;
+  readonly log: Logger;
 }
 
 /** Undoes, last first, what was taken in this process. */
@@ -126,10 +137,10 @@ async function start(
       // What may still refuse comes before what changes the wire.
       store = await GenerationStore.open(config.store, generationRecord);
       await logFeed.open(config.log.group);
-      raised = await raise(config, survey, pins, links, log);
+      raised = await raise(config, survey, { pins, links, store, log });
     },
   });
-  const { dataplane, ports, mode, table } = raised!;
+  const { dataplane, ports, mode, table, upgraded } = raised!;
   const portTable = new PortTable(ports);
   leases.add(() => dataplane.close());
   // Joining may have given the bridge its MAC.
@@ -216,6 +227,7 @@ async function start(
   });
   leases.add(() => api.close());
   await api.listen();
+  if (upgraded !== null) bus.emit('upgraded', upgradeFields(upgraded));
   bus.emit('daemon-started', {
     node: config.node,
     generation: policies.generation,
@@ -229,9 +241,7 @@ async function start(
 async function raise(
   config: NodeConfig,
   survey: BridgeSurvey,
-  pins: PinSet,
-  links: Links,
-  log: Logger,
+  { pins, links, store, log }: RaiseDeps,
 ): Promise<Raised> {
   mountPins(config.pins);
   const stood =
@@ -252,14 +262,18 @@ async function raise(
     const mac = survey.bridge?.mac ?? survey.ports[0]!.mac;
     writeNode(dataplane, ports, nodeSettings(config, mac));
     writeTimeouts(dataplane);
+    const upgraded = await upgradeWall(dataplane, store);
     const mode = await attachAll(dataplane, ports, gone, config.attach, {
       pins,
       keepVlanTags: vlanTagKeeper(log),
     });
+    // Nothing of the version before is attached any more.
+    if (upgraded !== null) dataplane.upgrade?.retire();
     for (const ifindex of gone) await dropIdleClsact(ifindex);
     for (const port of ports)
       log.info({ port: port.name, why: mode.why.get(port.name) }, 'attached');
-    return { dataplane, ports, mode, table };
+    if (upgraded !== null) tellUpgrade(log, upgraded);
+    return { dataplane, ports, mode, table, upgraded };
   } catch (error) {
     dataplane?.close();
     // A wall that stood, be it the tables alone, goes on keeping its bridge shut; else what this
@@ -278,11 +292,13 @@ function vlanTagKeeper(log: Logger): (port: string) => Promise<void> {
 
 function tellAdoption(dataplane: Dataplane, config: NodeConfig, log: Logger): void {
   if (dataplane.fresh) return;
-  log.info({ object: dataplane.tag }, 'adopted the running dataplane');
-  if (dataplane.tag !== dataplane.builtTag) {
-    log.warn(
-      { running: dataplane.tag, built: dataplane.builtTag },
-      'this version has another dataplane; the running one stays until bridgewalld --detach',
+  if (dataplane.upgrade === null) {
+    log.info({ object: dataplane.tag }, 'adopted the running dataplane');
+  }
+  if (dataplane.held !== '') {
+    log.error(
+      { running: dataplane.tag, built: dataplane.builtTag, why: dataplane.held },
+      'this version has another dataplane, which does not load; the running one goes on',
     );
   }
   const max = dataplane.map('established').info.maxEntries;

@@ -23,9 +23,9 @@ import { LINK_HOOKS, type LinkHook, type PinSet } from './pins.js';
 import type { NumberedPort } from './ports.js';
 
 /** Where the tc program hangs on a port: fixed, so that it can be found again. */
-const TC = { direction: 'ingress', handle: 0xb1, priority: 1 } as const;
+export const TC = { direction: 'ingress', handle: 0xb1, priority: 1 } as const;
 const TRACING = ['redirect_failed', 'transmit_failed'] as const;
-const GATE = { ...TC, direction: 'egress' } as const;
+export const GATE = { ...TC, direction: 'egress' } as const;
 
 /** What attaching needs of the machine besides the dataplane. */
 export interface AttachDeps {
@@ -204,8 +204,10 @@ function attachXdp(dataplane: Dataplane, port: NumberedPort, mode: XdpMode, pins
   if (existsSync(path)) {
     const now = queryXdp(port.ifindex);
     using link = BpfLink.adopt(path);
-    const ours = link.info.ifindex === port.ifindex && link.info.programId === program.info.id;
-    if (ours && now.programId === program.info.id && now.mode === mode) return;
+    const { ifindex, programId } = link.info;
+    const there = ifindex === port.ifindex && now.programId === programId && now.mode === mode;
+    if (there && programId !== program.info.id) link.update(program);
+    if (there) return;
     dropLink(port.number, 'xdp', pins);
   }
   using link = program.attachXdp(port.ifindex, mode);
@@ -215,11 +217,18 @@ function attachXdp(dataplane: Dataplane, port: NumberedPort, mode: XdpMode, pins
 /** What counts frames that were not sent. Returns the programs that were missing and are there now. */
 export function attachTracing(dataplane: Dataplane, pins: PinSet): string[] {
   return TRACING.filter((name) => {
+    const program = dataplane.program(name);
     const path = pins.tracing(name);
-    if (existsSync(path)) return false;
-    using link = dataplane.program(name).attachTracing();
+    const stood = existsSync(path);
+    if (stood) {
+      using old = BpfLink.adopt(path);
+      if (old.info.programId === program.info.id) return false;
+      // Such a link takes no other program.
+      unlinkSync(path);
+    }
+    using link = program.attachTracing();
     link.pin(path);
-    return true;
+    return !stood;
   });
 }
 
@@ -235,7 +244,10 @@ function attachTcx(
   if (existsSync(path)) {
     using link = BpfLink.adopt(path);
     const { ifindex, programId } = link.info;
-    if (ifindex === port.ifindex && programId === program.info.id) return 'there';
+    if (ifindex === port.ifindex) {
+      if (programId !== program.info.id) link.update(program);
+      return 'there';
+    }
     dropLink(port.number, hook, pins);
   }
   try {

@@ -46,6 +46,11 @@ export class Cell {
     this.#write({ ...this.read(), unconfirmed: false });
   }
 
+  /** Goes on with the epoch of another cell: what was judged under it stays judged. */
+  continueAt(epoch: number): void {
+    this.#write({ ...this.read(), epoch });
+  }
+
   #write({ slot, epoch, unconfirmed }: CellValue): void {
     const flags = unconfirmed ? CellFlags.UNCONFIRMED : 0;
     const word = codec.encode({ slot, flags, epoch: epoch >>> 0 });

@@ -10,6 +10,7 @@ export type DataplaneErrorCode =
   | 'too-large'
   | 'too-many-ports'
   | 'install'
+  | 'upgrade'
   | 'explain';
 
 /** An error of the dataplane; its message is one clear line for an operator. */

@@ -56,3 +56,5 @@ export { StatePasses, type StateSelection } from './state-passes.js';
 export { liveStates, phaseName, protocolName } from './states.js';
 export { type LiveCounts, Sweeper } from './sweep.js';
 export { writeTimeouts } from './timeouts.js';
+export { carryFirstMembers } from './upgrade/first-members.js';
+export type { OldPolicy, Upgrade, UpgradeReport } from './upgrade/upgrade.js';

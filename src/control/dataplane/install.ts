@@ -127,19 +127,20 @@ export class Installer {
 
   /**
    * Stages and switches. Members of bits that are fresh must have been cleared by the caller. With
-   * `trialSeconds` the generation before judges again after that time, unless `confirm` comes.
+   * `trial`, seconds from now or a time in jiffies, the generation before judges again from then on,
+   * unless `confirm` comes.
    * @throws DataplaneError `install`, with nothing changed
    */
-  install(prepared: Prepared, trialSeconds: number | null = null): void {
+  install(prepared: Prepared, trial: number | bigint | null = null): void {
     const before = this.current();
     const judging = this.judging();
     this.retire(before.slot);
     const slot = this.#freeSlot(before.slot);
     this.#build(slot, prepared, {
       fallback: judging.slot,
-      ...(trialSeconds === null ? {} : { deadline: this.#deadline(trialSeconds) }),
+      ...(trial === null ? {} : { deadline: this.#deadline(trial) }),
     });
-    this.cell.switchTo(slot, trialSeconds !== null);
+    this.cell.switchTo(slot, trial !== null);
     // Both generations of a trial may have packets under way; the next install empties them.
     if (before.trial === null) this.retire(slot);
   }
@@ -184,9 +185,10 @@ export class Installer {
     }
   }
 
-  #deadline(seconds: number): bigint {
+  #deadline(trial: number | bigint): bigint {
+    if (typeof trial === 'bigint') return trial;
     const { clock } = this.#dataplane;
-    return clock.now() + clock.jiffies(seconds);
+    return clock.now() + clock.jiffies(trial);
   }
 
   /** Empties every slot but `current` and its fallback: what an install left behind, or broke off. */

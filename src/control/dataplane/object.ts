@@ -14,13 +14,19 @@ import {
   cpuCount,
   jiffiesPerSecond,
 } from '../../../native/lib/index.js';
-import * as layouts from '../../generated/layouts.js';
 import { packageRoot } from '../package.js';
+import { index } from './array-key.js';
 import { Clock } from './clock.js';
 import { DataplaneError } from './errors.js';
-import type { PinSet } from './pins.js';
+import type { PinnedSet, PinSet } from './pins.js';
 import { Reasons } from './reasons.js';
 import { cannotPin } from './requirements.js';
+import { HANDOVER_MAPS, HANDOVER_PROGRAMS } from './upgrade/names.js';
+import { type Sharing, share } from './upgrade/stage.js';
+import { Upgrade } from './upgrade/upgrade.js';
+import { REASONS_MAP, readOnlyNumber } from './upgrade/versions.js';
+
+export { index } from './array-key.js';
 
 const MAP_NAMES = [
   'ports',
@@ -72,35 +78,20 @@ const PROGRAM_NAMES = [
   'copy_members',
   'dump_members',
 ] as const;
-const REASONS_MAP = '.rodata.reasons';
 const RING_BYTES = 1 << 18;
 const PENDING_LEAST = 16384;
 
 export type MapName = (typeof MAP_NAMES)[number];
 export type ProgramName = (typeof PROGRAM_NAMES)[number];
 
-/** Bytes of a key and a value where this build and a pinned map could disagree. */
-const SHAPES: Partial<Record<MapName, readonly [number, number]>> = {
-  ports: [4, layouts.port.size],
-  port_list: [4, layouts.port.size],
-  mirror: [4, 8],
-  node: [4, layouts.node.size],
-  cell: [4, layouts.cell.size],
-  generations: [4, layouts.generation.size],
-  member_walk: [4, layouts.memberWalk.size],
-  member_counts: [4, layouts.memberCounts.size],
-  rule_counters: [4, layouts.ruleCounter.size],
-  established: [layouts.stateKey.size, layouts.state.size],
-  pending: [layouts.stateKey.size, layouts.state.size],
-  fdb: [layouts.fdbKey.size, layouts.fdbEntry.size],
-};
-
 export interface LoadOptions {
   /** The compiled object; default: the one that was built with this package. */
   readonly objectPath?: string;
-  /** Entries of the table of established states; only a fresh load heeds it. */
+  /** Entries of the table of established states; only a load of that table heeds it. */
   readonly maxStates: number;
 }
+
+const STANDING = { fresh: false, upgrade: null, held: '' } as const;
 
 /** Handles of the pinned dataplane. */
 export class Dataplane implements Disposable {
@@ -110,6 +101,13 @@ export class Dataplane implements Disposable {
   readonly tag: string;
   /** Tag of the object that this package was built with. */
   readonly builtTag: string;
+  /**
+   * Not null: this is the set of another version than the one that judges, and stands ready. Once the
+   * daemon has written what it writes, `run` makes it judge.
+   */
+  readonly upgrade: Upgrade | null;
+  /** Why the running version stays although another was built; '' when there is no reason. */
+  readonly held: string;
   readonly rings: readonly BpfMap[];
   readonly reasons: Reasons;
   readonly clock: Clock;
@@ -120,6 +118,8 @@ export class Dataplane implements Disposable {
     fresh: boolean;
     tag: string;
     builtTag: string;
+    upgrade: Upgrade | null;
+    held: string;
     maps: ReadonlyMap<string, BpfMap>;
     programs: ReadonlyMap<string, BpfProgram>;
     rings: readonly BpfMap[];
@@ -128,6 +128,8 @@ export class Dataplane implements Disposable {
     this.fresh = o.fresh;
     this.tag = o.tag;
     this.builtTag = o.builtTag;
+    this.upgrade = o.upgrade;
+    this.held = o.held;
     this.#maps = o.maps;
     this.#programs = o.programs;
     this.rings = o.rings;
@@ -136,47 +138,84 @@ export class Dataplane implements Disposable {
   }
 
   /**
-   * Adopts what is pinned, or loads and pins it first. Nothing is attached.
+   * Adopts what is pinned, or loads and pins it first. Nothing is attached. What is pinned by another
+   * version stays in force: the new one is pinned beside it, see `upgrade`.
    * @throws DataplaneError `no-object`, `load`
    */
   static open(pins: PinSet, options: LoadOptions): Dataplane {
     const path = options.objectPath ?? builtObject();
     const builtTag = tagOf(path);
     const tag = pins.completeTag();
-    if (tag !== undefined) return Dataplane.#adopt(pins, { fresh: false, tag, builtTag });
+    if (tag === undefined) return Dataplane.#openFresh(pins, path, builtTag, options);
+    finishUpgrade(pins);
+    dropStrays(pins);
+    if (tag === builtTag) return Dataplane.#adopt(pins.inForce(), { ...STANDING, tag, builtTag });
+    return Dataplane.#openUpgrade(pins, path, { tag, builtTag }, options);
+  }
+
+  static #openFresh(pins: PinSet, path: string, tag: string, options: LoadOptions): Dataplane {
     // Remains of a first start or of a detach that was killed: nothing there is in use.
     pins.remove();
     try {
-      loadAndPin(path, pins, options.maxStates);
-      pins.complete(builtTag);
+      loadAndPin(path, pins, tag, options.maxStates);
+      pins.complete(tag);
     } catch (error) {
       pins.remove();
       throw asLoadError(error, path);
     }
-    return Dataplane.#adopt(pins, { fresh: true, tag: builtTag, builtTag });
+    const fresh = { ...STANDING, fresh: true, tag, builtTag: tag };
+    return Dataplane.#adopt(pins.inForce(), fresh);
   }
 
-  static #adopt(pins: PinSet, o: { fresh: boolean; tag: string; builtTag: string }): Dataplane {
+  static #openUpgrade(
+    pins: PinSet,
+    path: string,
+    tags: { tag: string; builtTag: string },
+    options: LoadOptions,
+  ): Dataplane {
+    let interchangeable = false;
+    try {
+      loadAndPin(path, pins, tags.builtTag, options.maxStates, (sharing) => {
+        interchangeable = sharing.interchangeable;
+      });
+      const to = pins.set(tags.builtTag);
+      const upgrade = new Upgrade(pins, { from: pins.inForce(), to }, MAP_NAMES);
+      return Dataplane.#adopt(to, { ...STANDING, ...tags, tag: tags.builtTag, upgrade });
+    } catch (error) {
+      pins.set(tags.builtTag).remove();
+      const refusal = asLoadError(error, path);
+      if (interchangeable) {
+        return Dataplane.#adopt(pins.inForce(), { ...STANDING, ...tags, held: refusal.message });
+      }
+      const stands = 'the wall stands as it is, with the programs of the version before';
+      throw new DataplaneError('load', `${refusal.message}; ${stands}`, { cause: error });
+    }
+  }
+
+  static #adopt(
+    set: PinnedSet,
+    o: { fresh: boolean; tag: string; builtTag: string; upgrade: Upgrade | null; held: string },
+  ): Dataplane {
     const maps = new Map<string, BpfMap>();
     const programs = new Map<string, BpfProgram>();
     const rings: BpfMap[] = [];
     try {
-      for (const name of MAP_NAMES) maps.set(name, BpfMap.adopt(pins.map(name)));
-      for (const name of PROGRAM_NAMES) programs.set(name, BpfProgram.adopt(pins.program(name)));
-      for (let cpu = 0; existsSync(pins.map(ringName(cpu))); cpu++) {
-        rings.push(BpfMap.adopt(pins.map(ringName(cpu))));
+      for (const name of MAP_NAMES) maps.set(name, BpfMap.adopt(set.map(name)));
+      for (const name of PROGRAM_NAMES) programs.set(name, BpfProgram.adopt(set.program(name)));
+      for (let cpu = 0; existsSync(set.map(ringName(cpu))); cpu++) {
+        rings.push(BpfMap.adopt(set.map(ringName(cpu))));
       }
-      checkShapes(maps);
-      using table = BpfMap.adopt(pins.map(REASONS_MAP));
+      using table = BpfMap.adopt(set.map(REASONS_MAP));
       const reasons = new Reasons(table.lookup(index(0)) ?? new Uint8Array());
       return new Dataplane({ ...o, maps, programs, rings, reasons });
     } catch (error) {
       for (const handle of [...maps.values(), ...programs.values(), ...rings]) handle.close();
+      o.upgrade?.close();
       if (error instanceof DataplaneError) throw error;
       const words = error instanceof Error ? error.message : String(error);
       throw new DataplaneError(
         'load',
-        `cannot adopt the pins in ${pins.directory} (${words}); bridgewalld --detach clears them`,
+        `cannot adopt the pins in ${set.directory} (${words}); bridgewalld --detach clears them`,
         { cause: error },
       );
     }
@@ -192,6 +231,7 @@ export class Dataplane implements Disposable {
 
   /** Closes the handles; what is pinned stays. */
   close(): void {
+    this.upgrade?.close();
     for (const handle of [...this.#maps.values(), ...this.#programs.values(), ...this.rings]) {
       handle.close();
     }
@@ -200,13 +240,6 @@ export class Dataplane implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-/** Key of an array map. */
-export function index(number: number): Buffer {
-  const key = Buffer.alloc(4);
-  key.writeUInt32LE(number);
-  return key;
 }
 
 /** The object that was built with this package, found from the package's root. */
@@ -226,56 +259,107 @@ function ringName(cpu: number): string {
   return `events_${cpu}`;
 }
 
-function preparePins(pins: PinSet): void {
+function preparePins(pins: PinSet, tag: string): PinnedSet {
   try {
-    pins.prepare();
+    return pins.prepare(tag);
   } catch (error) {
     throw cannotPin(pins.directory, error);
   }
 }
 
-function loadAndPin(path: string, pins: PinSet, maxStates: number): void {
+/**
+ * Loads an object and pins it as a set of its own. Over a wall that stands it shares those maps that
+ * mean the same to both, and the secret by which frames on their way are known.
+ */
+function loadAndPin(
+  path: string,
+  pins: PinSet,
+  tag: string,
+  maxStates: number,
+  onSharing?: (sharing: Sharing) => void,
+): void {
+  const old = onSharing === undefined ? undefined : pins.inForce();
+  const secret = old && readOnlyNumber(old.program('tc_wall'), 'meta_secret');
   const object = BpfObject.open(path);
+  using sharing = old && share(object, old, MAP_NAMES);
+  if (sharing !== undefined) onSharing?.(sharing);
   try {
     object.setReadOnly({
       hz: jiffiesPerSecond(),
       test_clock: 0,
       netns: statSync('/proc/self/ns/net').ino,
-      meta_secret: randomBytes(4).readUInt32LE(0),
+      meta_secret: secret ?? randomBytes(4).readUInt32LE(0),
     });
-    object.setMaxEntries('established', maxStates);
-    object.setMaxEntries('pending', Math.max(PENDING_LEAST, Math.floor(maxStates / 4)));
-    object.load();
-    preparePins(pins);
-    const events = object.map('events');
-    for (let cpu = 0; cpu < Math.min(cpuCount(), events.info.maxEntries); cpu++) {
-      using ring = BpfMap.create({
-        type: 'ringbuf',
-        name: ringName(cpu),
-        keySize: 0,
-        valueSize: 0,
-        maxEntries: RING_BYTES,
-      });
-      events.updateInner(index(cpu), ring);
-      ring.pin(pins.map(ringName(cpu)));
+    for (const [map, entries] of [
+      ['established', maxStates],
+      ['pending', Math.max(PENDING_LEAST, Math.floor(maxStates / 4))],
+    ] as const) {
+      // What was in the old table must find room.
+      const most = Math.max(entries, sharing?.entriesOf(map) ?? 0);
+      if (!sharing?.names.has(map)) object.setMaxEntries(map, most);
     }
-    for (const name of [...MAP_NAMES, REASONS_MAP]) object.map(name).pin(pins.map(name));
-    for (const name of PROGRAM_NAMES) object.program(name).pin(pins.program(name));
+    object.load();
+    const set = preparePins(pins, tag);
+    pinRings(object, set, sharing?.names.has('events') ? old : undefined);
+    for (const name of [...MAP_NAMES, ...HANDOVER_MAPS, REASONS_MAP]) {
+      object.map(name).pin(set.map(name));
+    }
+    for (const name of [...PROGRAM_NAMES, ...HANDOVER_PROGRAMS]) {
+      object.program(name).pin(set.program(name));
+    }
   } finally {
     object.close();
   }
 }
 
-function checkShapes(maps: ReadonlyMap<string, BpfMap>): void {
-  for (const [name, [key, value]] of Object.entries(SHAPES)) {
-    const info = maps.get(name)!.info;
-    if (info.keySize !== key || info.valueSize !== value) {
-      throw new DataplaneError(
-        'load',
-        `the pinned map ${name} has another layout than this version; the wall stands as it is, bridgewalld --detach clears it`,
-      );
+/** One ring per CPU: new ones, or those of the set that the map of rings is shared with. */
+function pinRings(object: BpfObject, set: PinnedSet, old: PinnedSet | undefined): void {
+  const events = object.map('events');
+  for (let cpu = 0; cpu < Math.min(cpuCount(), events.info.maxEntries); cpu++) {
+    const name = ringName(cpu);
+    const there = old?.map(name);
+    if (there !== undefined && existsSync(there)) {
+      using ring = BpfMap.adopt(there);
+      ring.pin(set.map(name));
+      continue;
+    }
+    using ring = BpfMap.create({
+      ...{ type: 'ringbuf', name, keySize: 0, valueSize: 0 },
+      maxEntries: RING_BYTES,
+    });
+    events.updateInner(index(cpu), ring);
+    ring.pin(set.map(name));
+  }
+}
+
+/** An upgrade that was killed on the way needs nothing but the programs and maps that it pinned. */
+function finishUpgrade(pins: PinSet): void {
+  const from = pins.retiring();
+  if (from === undefined) return;
+  const upgrade = new Upgrade(pins, { from, to: pins.inForce() }, MAP_NAMES);
+  try {
+    upgrade.run();
+    upgrade.retire();
+  } finally {
+    upgrade.close();
+  }
+}
+
+/**
+ * Sets of upgrades that were killed before they were in force: a port may still call on from their
+ * programs to the old ones, which end with the set, so those are put back first.
+ */
+function dropStrays(pins: PinSet): void {
+  for (const to of pins.strays()) {
+    if (HANDOVER_PROGRAMS.every((name) => existsSync(to.program(name)))) {
+      const upgrade = new Upgrade(pins, { from: pins.inForce(), to }, MAP_NAMES);
+      upgrade.abandon();
+      upgrade.close();
+    } else {
+      to.remove();
     }
   }
+  pins.notRetiring();
 }
 
 function asLoadError(error: unknown, path: string): DataplaneError {

@@ -1,14 +1,21 @@
 /**
- * What is pinned for one node, under `<pins>/<node>/`: maps/, progs/, links/ and, made last, a
- * directory that says the set is complete and which object it came from. Without that directory the
- * rest is the remains of a first start that was killed: nothing of it was attached yet. Another
- * directory, bridge-<ifindex>, says that the bridge of that number was made for this node.
+ * What is pinned for one node, under `<pins>/<node>/`: a set of maps and programs in set-TAG/, named
+ * for the object that they came from, links/ and, made last, a directory that says which set is
+ * complete and in force: complete-TAG. Without that directory the rest is the remains of a first
+ * start that was killed: nothing of it was attached yet. An upgrade pins a second set beside the
+ * first; renaming complete-OLD to complete-NEW puts it in force, and retire-OLD says that the old
+ * one is to be emptied and removed. A first version had its maps/ and progs/ in the node's directory
+ * itself. Another directory, bridge-<ifindex>, says that the bridge of that number was made for this
+ * node.
  */
-import { existsSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 const COMPLETE = 'complete-';
+const RETIRE = 'retire-';
+const SET = 'set-';
 const BRIDGE = 'bridge-';
+const KINDS = ['progs', 'maps'] as const;
 
 /** Hooks of a port that a pinned link holds a program at. */
 export const LINK_HOOKS = ['xdp', 'tcx', 'gate'] as const;
@@ -19,12 +26,19 @@ function pinName(name: string): string {
   return name.replaceAll('%', '%25').replaceAll('.', '%2e');
 }
 
-/** Pins of one node. */
-export class PinSet {
-  readonly directory: string;
+function namesIn(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory) : [];
+}
 
-  constructor(pins: string, node: string) {
-    this.directory = join(pins, pinName(node));
+/** Maps and programs that came from one object. */
+export class PinnedSet {
+  readonly directory: string;
+  /** Of the object. */
+  readonly tag: string;
+
+  constructor(directory: string, tag: string) {
+    this.directory = directory;
+    this.tag = tag;
   }
 
   map(name: string): string {
@@ -35,6 +49,69 @@ export class PinSet {
     return join(this.directory, 'progs', pinName(name));
   }
 
+  /** Makes the empty directories. */
+  prepare(): void {
+    for (const kind of KINDS) mkdirSync(join(this.directory, kind), { recursive: true });
+  }
+
+  /** Removes every pin of the set. */
+  remove(): void {
+    for (const kind of KINDS) {
+      const directory = join(this.directory, kind);
+      for (const name of namesIn(directory)) unlinkSync(join(directory, name));
+      if (existsSync(directory)) rmdirSync(directory);
+    }
+    if (this.directory.endsWith(SET + this.tag) && existsSync(this.directory)) {
+      rmdirSync(this.directory);
+    }
+  }
+}
+
+/** Pins of one node. */
+export class PinSet {
+  readonly directory: string;
+
+  constructor(pins: string, node: string) {
+    this.directory = join(pins, pinName(node));
+  }
+
+  /** Path of a map of the set that is in force. */
+  map(name: string): string {
+    return this.inForce().map(name);
+  }
+
+  /** Path of a program of the set that is in force. */
+  program(name: string): string {
+    return this.inForce().program(name);
+  }
+
+  /** The set that is in force. */
+  inForce(): PinnedSet {
+    return this.set(this.completeTag() ?? '');
+  }
+
+  /** The set of an object, whether it is there or not. */
+  set(tag: string): PinnedSet {
+    const own = join(this.directory, SET + tag);
+    const first = existsSync(join(this.directory, 'maps')) && !existsSync(own);
+    const named = tag === this.completeTag() || this.#tagged(RETIRE).includes(tag);
+    return new PinnedSet(first && named ? this.directory : own, tag);
+  }
+
+  /** The set that an upgrade left behind and that may still have something to hand over. */
+  retiring(): PinnedSet | undefined {
+    const complete = this.completeTag();
+    const tag = this.#tagged(RETIRE).find((each) => each !== complete);
+    return tag === undefined ? undefined : this.set(tag);
+  }
+
+  /** Sets of upgrades that were broken off before they were in force. */
+  strays(): PinnedSet[] {
+    const known = [this.completeTag(), this.retiring()?.tag];
+    const tags = this.#tagged(SET).filter((tag) => !known.includes(tag));
+    return tags.map((tag) => this.set(tag));
+  }
+
   /** Link of a program at a port, by the port's number. */
   link(number: number, hook: LinkHook): string {
     return join(this.directory, 'links', `${hook}-${number}`);
@@ -42,10 +119,7 @@ export class PinSet {
 
   /** Tag of the object that a complete set came from; undefined: there is no complete set. */
   completeTag(): string | undefined {
-    if (!existsSync(this.directory)) return undefined;
-    return readdirSync(this.directory)
-      .find((name) => name.startsWith(COMPLETE))
-      ?.slice(COMPLETE.length);
+    return this.#tagged(COMPLETE)[0];
   }
 
   /** Link of a program that belongs to no port. */
@@ -56,15 +130,16 @@ export class PinSet {
   /** Numbers of the ports that have a link pinned at this hook. */
   links(hook: LinkHook): number[] {
     const start = `${hook}-`;
-    const names = this.#names('links').filter((name) => name.startsWith(start));
+    const names = namesIn(join(this.directory, 'links')).filter((name) => name.startsWith(start));
     return names.map((name) => Number(name.slice(start.length)));
   }
 
-  /** Makes the empty directories. */
-  prepare(): void {
-    for (const kind of ['maps', 'progs', 'links']) {
-      mkdirSync(join(this.directory, kind), { recursive: true });
-    }
+  /** Makes the empty directories of a set, and that of the links. */
+  prepare(tag: string): PinnedSet {
+    mkdirSync(join(this.directory, 'links'), { recursive: true });
+    const set = this.set(tag);
+    set.prepare();
+    return set;
   }
 
   /** Says that everything is pinned; `tag` is plain hex. */
@@ -72,11 +147,29 @@ export class PinSet {
     mkdirSync(join(this.directory, COMPLETE + tag));
   }
 
+  /** Puts another set in force, in one step. The one that was is `retiring` from then on. */
+  succeed(from: string, to: string): void {
+    mkdirSync(join(this.directory, RETIRE + from), { recursive: true });
+    renameSync(join(this.directory, COMPLETE + from), join(this.directory, COMPLETE + to));
+  }
+
+  /** Removes the set that was in force before. */
+  retired(set: PinnedSet): void {
+    set.remove();
+    rmdirSync(join(this.directory, RETIRE + set.tag));
+  }
+
+  /** Forgets a succession that did not come to be. */
+  notRetiring(): void {
+    const complete = this.completeTag();
+    for (const tag of this.#tagged(RETIRE)) {
+      if (tag === complete) rmdirSync(join(this.directory, RETIRE + tag));
+    }
+  }
+
   /** ifindexes of bridges that were made for this node. */
   madeBridges(): number[] {
-    if (!existsSync(this.directory)) return [];
-    const names = readdirSync(this.directory).filter((name) => name.startsWith(BRIDGE));
-    return names.map((name) => Number(name.slice(BRIDGE.length)));
+    return this.#tagged(BRIDGE).map(Number);
   }
 
   /** Remembers that a bridge was made for this node. */
@@ -87,20 +180,22 @@ export class PinSet {
   /** Removes every pin; the mark of completeness goes first. A missing set is no error. */
   remove(): void {
     if (!existsSync(this.directory)) return;
-    for (const start of [COMPLETE, BRIDGE]) {
-      for (const name of readdirSync(this.directory)) {
-        if (name.startsWith(start)) rmdirSync(join(this.directory, name));
-      }
+    for (const start of [COMPLETE, BRIDGE, RETIRE]) {
+      for (const tag of this.#tagged(start)) rmdirSync(join(this.directory, start + tag));
     }
-    for (const kind of ['links', 'progs', 'maps']) {
-      for (const name of this.#names(kind)) unlinkSync(join(this.directory, kind, name));
-      if (existsSync(join(this.directory, kind))) rmdirSync(join(this.directory, kind));
+    const links = join(this.directory, 'links');
+    for (const name of namesIn(links)) unlinkSync(join(links, name));
+    if (existsSync(links)) rmdirSync(links);
+    for (const tag of this.#tagged(SET)) {
+      new PinnedSet(join(this.directory, SET + tag), tag).remove();
     }
+    new PinnedSet(this.directory, '').remove();
     rmdirSync(this.directory);
   }
 
-  #names(kind: string): string[] {
-    const directory = join(this.directory, kind);
-    return existsSync(directory) ? readdirSync(directory) : [];
+  /** What follows `start` in the names of the node's directory. */
+  #tagged(start: string): string[] {
+    const names = namesIn(this.directory).filter((name) => name.startsWith(start));
+    return names.map((name) => name.slice(start.length));
   }
 }

@@ -1,6 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PinSet } from '../../../src/control/dataplane/index.js';
 import { Bench, CLIENT, DAEMON, policy, SERVER } from './bench.js';
 
 describe('a wall that is taken down', () => {
@@ -30,7 +31,7 @@ describe('a wall that is taken down', () => {
     expect((await bench.run('--detach')).status).toBe(0);
     bench.wall.ip('link', 'add', 'br0', 'type', 'bridge');
     await (await bench.start()).end('SIGTERM');
-    const program = join(bench.pins, 'fw-1', 'progs', 'tc_wall');
+    const program = new PinSet(bench.pins, 'fw-1').program('tc_wall');
     const mine = ['protocol', 'all', 'pref', '7', 'bpf', 'da', 'pinned', program];
     bench.wall.exec('tc', 'filter', 'add', 'dev', 'up0', 'ingress', ...mine);
     bench.wall.exec('tc', 'filter', 'add', 'dev', 'dn0', 'egress', ...mine);

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PinSet } from '../../../src/control/dataplane/index.js';
 import { Bench, CLIENT, type Daemon, LiveConnection, policy, SERVER } from '../daemon/bench.js';
 
 const WITHIN = { timeout: 5000, interval: 20 };
@@ -100,7 +101,7 @@ describe('a wall that is meddled with', () => {
   });
 
   it('takes its port back from an XDP program that is not its own', async () => {
-    const pinned = join(bench.pins, 'fw-1', 'progs', 'explain_wall');
+    const pinned = new PinSet(bench.pins, 'fw-1').program('explain_wall');
     rmSync(join(bench.pins, 'fw-1', 'links', 'xdp-0'));
     bench.wall.exec(
       'bpftool',

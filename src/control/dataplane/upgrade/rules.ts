@@ -1,0 +1,100 @@
+/**
+ * What becomes of each map when another version of the dataplane takes over. A map whose contents
+ * mean the same to both is shared; the rest is made anew and filled as its rule says.
+ */
+import type { ConversionOptions } from '../../../../native/lib/index.js';
+
+export interface MapRule {
+  /**
+   * `empty`: written anew by the daemon, or of no lasting use. `copy`: carried over before the new
+   * programs judge. `pending`, `established`: that, and what the old programs wrote until then
+   * afterwards. `counters`: added once the old programs count no more.
+   */
+  readonly how: 'empty' | 'copy' | 'pending' | 'established' | 'counters';
+  /** Maps of one group are shared all together, or none of them. */
+  readonly group?: 'policy' | 'members' | 'fdb' | 'events';
+  /** Never shared. */
+  readonly own?: true;
+  /** The operator sizes it: another number of entries is no other layout. */
+  readonly sized?: true;
+  /** Enumerations whose numbers its contents hold. */
+  readonly enums?: readonly string[];
+  /** Structs that it holds, beyond those that its own types tell. */
+  readonly structs?: readonly string[];
+  /** Of a map of maps that are carried over one by one: what their elements are. */
+  readonly inner?: { readonly key: string; readonly value: string };
+  /** Its indices are outcomes of ports. */
+  readonly outcomes?: true;
+  readonly conversion?: ConversionOptions;
+}
+
+const POLICY: Pick<MapRule, 'how' | 'group' | 'enums'> = {
+  how: 'empty',
+  group: 'policy',
+  enums: [
+    'service_code',
+    'direction',
+    'any_peer',
+    'cell_flags',
+    'matrix_flags',
+    'generation_flags',
+  ],
+};
+const STATES: Omit<MapRule, 'how'> = {
+  sized: true,
+  enums: ['phase', 'state_bits', 'tag_bits', 'icmp_key'],
+  conversion: {
+    coded: { word: { code: { enum: 'phase', mask: 0xff }, bits: { enum: 'state_bits' } } },
+  },
+};
+
+const RULES: Readonly<Record<string, MapRule>> = {
+  // Programs that share a devmap must agree on more than its layout.
+  tx_ports: { how: 'empty', own: true },
+  ports: { how: 'copy', enums: ['side', 'port_state'] },
+  port_list: { how: 'copy', enums: ['side', 'port_state'] },
+  mirror: { how: 'copy', enums: ['mirror_word'] },
+  node: { how: 'copy', enums: ['reserved_action'] },
+  timeouts: { how: 'empty', enums: ['timeout', 'phase'] },
+  cell: POLICY,
+  generations: POLICY,
+  addresses: { ...POLICY, structs: ['address_key', 'address_class'] },
+  services: { ...POLICY, structs: ['service_page'] },
+  service_deny: { ...POLICY, structs: ['service_class'] },
+  matrix: { ...POLICY, structs: ['matrix_key', 'matrix_entry'] },
+  members: {
+    how: 'copy',
+    group: 'members',
+    structs: ['member_key', 'member'],
+    enums: ['member_table', 'member_part', 'member_until'],
+    inner: { key: 'member_key', value: 'member' },
+  },
+  member_counts: { how: 'copy', group: 'members' },
+  member_batch: { how: 'empty' },
+  member_walk: { how: 'empty' },
+  rule_counters: {
+    how: 'counters',
+    conversion: { add: ['packets', 'bytes', 'connections'], max: ['last'] },
+  },
+  outcomes: {
+    how: 'counters',
+    outcomes: true,
+    enums: ['outcome'],
+    conversion: { add: ['packets', 'bytes'] },
+  },
+  event_losses: { how: 'counters', conversion: { add: [''] } },
+  pending: { how: 'pending', ...STATES },
+  established: { how: 'established', ...STATES },
+  fdb: { how: 'copy', group: 'fdb', enums: ['tag_bits'] },
+  fdb_counts: { how: 'empty', group: 'fdb' },
+  events: { how: 'empty', group: 'events', structs: ['event'], enums: ['event_type'] },
+  sweep_stats: { how: 'empty' },
+  log_window: { how: 'empty' },
+  state_passes: { how: 'empty' },
+  picked: { how: 'empty' },
+};
+
+/** A map without a rule of its own is carried over field by field. */
+export function ruleOf(map: string): MapRule {
+  return RULES[map] ?? { how: 'copy' };
+}
