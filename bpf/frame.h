@@ -21,6 +21,9 @@ enum frame_flags {
 	FRAME_TOPOLOGY_CHANGE = 128,	/* a BPDU that tells of one */
 	FRAME_ERROR = 256,		/* ICMP error that quotes a packet */
 	FRAME_QUOTE = 512,		/* ... and the quote could be read */
+	FRAME_MORE = 1024,		/* fragment that is not the last */
+	FRAME_ILL_FRAGMENT = 2048,	/* fragment of a length that cannot be */
+	FRAME_UPPER = 4096,		/* what is above IP was reached, and its header is whole */
 };
 
 struct frame {
@@ -40,6 +43,11 @@ struct frame {
 	__u8 hop_limit;		/* IPv6 */
 	__u16 upper;		/* where the transport header begins, as on the wire */
 	__u16 upper_length;	/* bytes of it and its payload, as IP says */
+	__u16 fragment_offset;	/* bytes */
+	__u16 fragment_length;	/* bytes of the datagram that it carries */
+	__u16 fragment_before;	/* IPv6: where the fragment header stands */
+	__u8 fragment_headers;	/* IPv6: how many there are */
+	__u32 fragment_id;
 	__u32 length;		/* bytes on the wire, all segments */
 	__u32 segments;		/* frames on the wire: GRO hands tc many as one */
 	__u32 headers;		/* bytes up to the payload: what every segment repeats */
@@ -48,6 +56,29 @@ struct frame {
 	__u32 port;
 	__u32 side;
 	__u32 state;		/* enum port_state, of its port */
+};
+
+/* The next header of IPv6 fragments is that of the first (RFC 8200 4.5): `proto` is 0 there. */
+struct fragment_key {
+	struct address src;
+	struct address dst;
+	__u32 id;
+	__u16 tag[2];
+	__u8 proto;
+	__u8 family;
+	__u8 pad[2];
+};
+
+/* A datagram whose first fragment was accepted (fragments.h). */
+struct datagram {
+	__u64 word;		/* enum fragment_word: what has come of it */
+	__u64 seen;		/* when its first fragment came */
+	__u32 epoch;		/* under which that was judged */
+	__u32 side;		/* where it came from */
+	__u32 rule_out;
+	__u32 rule_in;
+	__u32 rule_transit;
+	__u32 pad;
 };
 
 /* What opens a connection: who, to whom, asking for what. */
@@ -76,6 +107,10 @@ struct walk {
 	__u32 epoch;
 	__u32 from_high;	/* the frame's source is the key's higher address */
 	__u32 quoted_seq;	/* TCP sequence number in `quote` */
+	struct fragment_key fragment_key;
+	struct datagram datagram;
+	__u64 fragment_before;	/* word of the datagram before and after this frame; 0: */
+	__u64 fragment_after;	/* there was none, nothing moved */
 	__u32 may_open;		/* the frame is of a kind that opens a connection */
 	__u32 reopens;		/* a SYN over a closed connection that still has its slot */
 	__u32 kind;		/* enum walk_kind */
@@ -108,6 +143,8 @@ static __always_inline struct walk *walk_begin(__u32 kind)
 		__builtin_memset(&w->frame, 0, sizeof(w->frame));
 		__builtin_memset(&w->verdict, 0, sizeof(w->verdict));
 		w->now = now_jiffies();
+		w->fragment_before = 0;
+		w->fragment_after = 0;
 		w->may_open = 0;
 		w->reopens = 0;
 		w->kind = kind;

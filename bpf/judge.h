@@ -8,6 +8,7 @@
 #define BW_JUDGE_H
 
 #include "fdb.h"
+#include "fragments.h"
 #include "link.h"
 #include "martian.h"
 #include "related.h"
@@ -73,15 +74,12 @@ static __always_inline int judge_reserved(struct walk *w)
 	return REASON_RESERVED;
 }
 
-/* IP: states and matrix. Returns a reason. */
-static __always_inline int judge_ip(struct walk *w)
+/* A packet, or the first fragment of one. Returns a reason. */
+static __always_inline int judge_packet(struct walk *w)
 {
 	struct frame *f = &w->frame;
 	int reason;
 
-	w->flow.family = f->family;
-	if (f->flags & FRAME_FRAGMENT)
-		return judge_frame_flow(w, JUDGE_FRAGMENT);
 	if (f->proto == IPPROTO_TCP && tcp_bad_flags(f->tcp_flags)) {
 		reason = judge_frame_flow(w, JUDGE_SPOOFED_ONLY);
 		return reason ? reason : REASON_BAD_FLAGS;
@@ -94,6 +92,24 @@ static __always_inline int judge_ip(struct walk *w)
 			return reason;
 	}
 	return judge_opening(w);
+}
+
+/* IP: fragments, states and matrix. Returns a reason. */
+static __always_inline int judge_ip(struct walk *w)
+{
+	struct frame *f = &w->frame;
+	int reason;
+
+	w->flow.family = f->family;
+	if (f->flags & FRAME_FRAGMENT) {
+		reason = judge_fragment(w->kind);
+		if (reason != FRAGMENT_GOES_ON)
+			return reason;
+	}
+	reason = judge_packet(w);
+	if (!reason && f->flags & FRAME_FRAGMENT)
+		fragment_remember(w);
+	return reason;
 }
 
 /*

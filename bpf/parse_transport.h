@@ -105,15 +105,17 @@ static __always_inline int parse_transport(struct frame *f, struct cursor *c)
 		break;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
-		if ((f->proto == IPPROTO_ICMP) != (f->family == 4))
-			return 0;
-		reason = parse_icmp(f, c);
-		break;
+		if ((f->proto == IPPROTO_ICMP) == (f->family == 4)) {
+			reason = parse_icmp(f, c);
+			break;
+		}
+		/* fallthrough */
 	default:
+		f->flags |= FRAME_UPPER;
 		return 0;
 	}
 	if (!reason)
-		f->flags |= FRAME_PORTS;
+		f->flags |= FRAME_PORTS | FRAME_UPPER;
 	else if (f->flags & FRAME_FRAGMENT)
 		return 0;
 	return reason;

@@ -43,7 +43,7 @@ static __always_inline int quote_ipv4(struct frame *q, struct cursor *c)
 static __always_inline int quote_ipv6(struct frame *q, struct cursor *c)
 {
 	struct ipv6hdr *ip = cursor_at(c, sizeof(*ip));
-	__u32 payload, kind, i;
+	__u32 payload, kind, start;
 
 	if (!ip || c->left < sizeof(*ip) || ip->version != 6)
 		return -1;
@@ -54,24 +54,11 @@ static __always_inline int quote_ipv6(struct frame *q, struct cursor *c)
 	cursor_skip(c, sizeof(*ip));
 	if (c->left > payload)
 		c->left = payload;
-
-	for (i = 0; i <= MAX_EXTENSIONS; i++) {
-		__u32 length = 0, next = 0;
-		int done;
-
-		q->proto = kind;
-		if ((kind == EXT_HOP_BY_HOP && i) || c->offset + c->hidden > UPPER_HEADER_LIMIT)
-			return -1;
-		done = parse_extension(q, c, kind, &length, &next);
-		if (done > 0)
-			return payload;
-		if (done < 0 || !length || i == MAX_EXTENSIONS)
-			return -1;
-		cursor_skip(c, length);
-		payload -= length;
-		kind = next;
-	}
-	return -1;
+	start = c->offset;
+	if (walk_extensions(q, c, kind) != WALK_UPPER)
+		return -1;
+	note_fragment6(q, start);
+	return payload - (c->offset - start);
 }
 
 /* `length` is what the transport header and its payload had when they were sent. */

@@ -36,7 +36,8 @@
 	REASON(OUT_OF_WINDOW, "out-of-window", "TCP segment outside its connection's window")      \
 	REASON(DENIED, "denied", "a deny line matches")                                            \
 	REASON(NO_STATE, "no-state", "belongs to no connection and may not open one")              \
-	REASON(FRAGMENT, "fragment", "an IP fragment")                                             \
+	REASON(FRAGMENT, "fragment", "an IP fragment that follows no first one, or one without ports")\
+	REASON(FRAGMENT_OVERLAP, "fragment-overlap", "a fragment of a datagram whose fragments overlap")  \
 	REASON(NO_OUT, "no-out", "the source is screened and no out rule allows this")             \
 	REASON(NO_IN, "no-in", "the destination is screened and no in rule allows this")           \
 	REASON(NOT_SCREENED, "not-screened", "neither end is screened and no transit line allows") \

@@ -133,10 +133,12 @@ static __always_inline int xdp_pass(struct xdp_md *ctx, struct walk *w, __u32 ma
 
 	if (mark && (mark & MARK_KIND) == MARK_SENT_LOG)
 		ifindex = ifindex_of(w->verdict.out_port);
-	if (put_meta(ctx, mark, ifindex))
+	if (put_meta(ctx, mark, ifindex)) {
 		account_opening(w, (mark & MARK_KIND) != MARK_ACCEPT);
-	else
+		fragment_undo(w);
+	} else {
 		account(w, outcome);
+	}
 	return XDP_PASS;
 }
 

@@ -1,7 +1,7 @@
 /** What XDP tells tc of a frame: believed when it is ours, and made up for when it cannot be told. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BpfObject, xdpContext } from '../../native/lib/index.js';
-import { tcp } from '../packet/index.js';
+import { filling, pieces, tcp, udp } from '../packet/index.js';
 import {
   admin,
   dropped,
@@ -12,8 +12,10 @@ import {
   segment,
   stranger,
   tagged,
+  www,
 } from './fixtures/actors.js';
 import { CAMPUS } from './fixtures/policies.js';
+import type { PortName } from './fixtures/types.js';
 import { TcHook } from './harness/hooks.js';
 import { built } from './harness/native.js';
 import { layCables, type TestPort } from './harness/network.js';
@@ -84,6 +86,37 @@ describe('a frame with no room for the verdict before it', () => {
     expect(retval).toBe(2);
     expect(wall.tally()).toMatchObject({ rx: 0, passed: 0, suppressed: 1 });
     expect(wall.ruleCount('mail-ssh')).toMatchObject({ packets: 0, connections: 1 });
+  });
+});
+
+describe('a fragment with no room for the verdict before it', () => {
+  /** Through XDP, which cannot tell what it found, and then through tc. */
+  function twice(tc: TcHook, port: PortName, frame: Buffer): string {
+    const data = Buffer.concat([Buffer.alloc(FULL_META), frame]);
+    const { length } = data;
+    const ctx = xdpContext({ length, ifindex: wall.ifindex(port), metaLength: FULL_META });
+    expect(wall.object.program('xdp_wall').testRun({ data, ctx }).retval).toBe(2);
+    return tc.run(port, frame).action;
+  }
+
+  it('is judged again as if it had not come', () => {
+    wall.reset({}, planOf(CAMPUS));
+    const { from, frame } = packetWith(
+      stranger,
+      www,
+      {},
+      udp({ sport: 5000, dport: 443 }),
+      filling(120),
+    );
+    const tc = new TcHook(wall);
+    const [first, second, third, last] = pieces(frame, 32);
+    for (const each of [first!, third!, second!, last!]) {
+      expect(twice(tc, from.port, each)).toBe('flood');
+    }
+    expect(tc.run(from.port, last!).action).toBe('drop');
+    tc.close();
+    expect(wall.tally()).toMatchObject({ rx: 5, passed: 4, dropped: { fragment: 1 } });
+    expect(wall.ruleCount('www-quic')).toMatchObject({ packets: 4, connections: 1 });
   });
 });
 

@@ -2,6 +2,7 @@
 export * from './address.js';
 export * from './checksum.js';
 export * from './describe.js';
+export * from './fragment.js';
 export * from './icmp.js';
 export * from './layer.js';
 export * from './link.js';

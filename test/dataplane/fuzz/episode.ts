@@ -3,6 +3,7 @@ import { compile, PolicyError, parsePolicy } from '../../../src/control/policy/i
 import { Wall as Model, type PortFacts } from '../../../src/control/policy/model/index.js';
 import { PORTS, type PortName } from '../fixtures/types.js';
 import { errorFrame } from './errors.js';
+import { fragmentsOf } from './fragments.js';
 import {
   type Arrival,
   type Conversation,
@@ -59,6 +60,7 @@ export function randomEpisode(seed: number, frames: number, hz: number): Episode
   const talks = Array.from({ length: random.between(4, 12) }, () => matches[0]!(random));
   const events: Event[] = [];
   if (!random.oneIn(25)) events.push({ kind: 'policy', text: policies[0]! });
+  const coming: Arrival[] = [];
   let now = 0;
   let expiry: number | undefined;
   let switches = 1;
@@ -98,7 +100,8 @@ export function randomEpisode(seed: number, frames: number, hz: number): Episode
     if (random.oneIn(50)) {
       talks[random.below(talks.length)] = random.pick(matches)(random);
     }
-    const arrival = randomArrival(random, random.pick(talks));
+    if (coming.length === 0) coming.push(...randomArrivals(random, random.pick(talks)));
+    const arrival = coming.shift()!;
     const frame = random.oneIn(9) ? mutated(random, arrival.frame) : arrival.frame;
     events.push({ kind: 'frame', port: arrival.port, frame });
     sent++;
@@ -109,11 +112,13 @@ export function randomEpisode(seed: number, frames: number, hz: number): Episode
 /** How far a sweep moves the clock: past the grace between its two passes. */
 export const SWEEP_JIFFIES = 8;
 
-function randomArrival(random: Random, talk: Conversation): Arrival {
-  return random.weighted([
-    [3, () => oddFrame(random)],
-    [3, () => errorFrame(random, talk)],
-    [18, () => nextFrame(random, talk)],
+/** What arrives next, one after the other. */
+function randomArrivals(random: Random, talk: Conversation): Arrival[] {
+  return random.weighted<() => Arrival[]>([
+    [6, () => [oddFrame(random)]],
+    [6, () => [errorFrame(random, talk)]],
+    [2, () => fragmentsOf(random, talk)],
+    [36, () => [nextFrame(random, talk)]],
   ])();
 }
 

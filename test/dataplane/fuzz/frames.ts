@@ -163,6 +163,24 @@ export function nextFrame(random: Random, talk: Conversation): Arrival {
   };
 }
 
+/** A frame of a conversation with that many bytes of data, without anything odd about its headers. */
+export function wholeFrame(random: Random, talk: Conversation, length: number): Arrival {
+  const back = random.oneIn(2);
+  const [from, to] = back ? [talk.ends[1], talk.ends[0]] : talk.ends;
+  const flags = random.oneIn(4) ? 'S' : 'PA';
+  const ends = { src: from.v4, dst: to.v4 };
+  return {
+    port: from.port,
+    frame: frame(
+      ether({ src: from.mac, dst: to.mac }),
+      ...talk.tags,
+      talk.family === 4 ? ipv4(ends) : ipv6({ src: from.v6, dst: to.v6 }),
+      ...upper(talk, { flags, back, id: 1, strange: strangeType(random) }),
+      'y'.repeat(length),
+    ),
+  };
+}
+
 function network(random: Random, family: 4 | 6, from: Party, to: Party): Layer[] {
   if (family === 4) {
     const options = random.oneIn(12) ? Buffer.alloc(4 * random.between(1, 10), 1) : undefined;

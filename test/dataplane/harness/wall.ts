@@ -264,6 +264,7 @@ export class TestWall implements Disposable {
     this.#members = MemberTable.open(this);
     empty(this.#members.map);
     this.map('member_counts').update(index(0), Buffer.alloc(layouts.memberCounts.size));
+    empty(this.object.map('fragments'));
     for (let number = 0; number < this.ports.length; number++) {
       this.map('fdb_counts').update(index(number), index(0));
       for (const outcome of this.#outcomes())

@@ -5,10 +5,12 @@
   traffic.py get|put ADDRESS BYTES     over TCP; prints how many bytes arrived
   traffic.py echo ADDRESS BYTES COUNT  UDP; prints how many came back whole
   traffic.py big ADDRESS BYTES         UDP with don't-fragment; prints the MTU that an error told
+  traffic.py orphans ADDRESS COUNT     later fragments without a first one
   traffic.py trace ADDRESS PORT HOPS   UDP with that hop limit; prints "ADDRESS TYPE" of the error
 """
 import selectors
 import socket
+import struct
 import sys
 import threading
 
@@ -116,6 +118,25 @@ def trace(address, port, hops):
     return "none" if found is None else f"{found[0]} {found[1]}"
 
 
+def orphans(address, count):
+    """Later fragments of datagrams that never began."""
+    family = family_of(address)
+    data = b"y" * 64
+    if family == socket.AF_INET6:
+        raw = socket.socket(family, socket.SOCK_RAW, 44)
+        packets = [struct.pack("!BBHI", 17, 0, 1448, n) + data for n in range(count)]
+    else:
+        raw = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        to = socket.inet_aton(address)
+        # Source and checksum are the kernel's to fill in.
+        head = "!BBHHHBBH4s4s"
+        packets = [
+            struct.pack(head, 0x45, 0, 84, n + 1, 185, 64, 17, 0, bytes(4), to) + data
+            for n in range(count)
+        ]
+    return sum(raw.sendto(each, (address, 0)) > 0 for each in packets)
+
+
 def main(verb, *rest):
     if verb == "serve":
         serve()
@@ -125,6 +146,8 @@ def main(verb, *rest):
         print(echo(rest[0], int(rest[1]), int(rest[2])))
     elif verb == "big":
         print(big(rest[0], int(rest[1])))
+    elif verb == "orphans":
+        print(orphans(rest[0], int(rest[1])))
     elif verb == "trace":
         print(trace(rest[0], int(rest[1]), int(rest[2])))
 

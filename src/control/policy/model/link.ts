@@ -30,7 +30,7 @@ export function judgeLink(frame: Frame, fromUplink: boolean): LinkDecision {
   if (isArp(frame)) return 'passes';
   const { packet } = frame;
   if (packet === null) return 'ethertype';
-  if (packet.fragment) return 'goes-on';
+  if (packet.fragment !== null) return 'goes-on';
   // Membership is told to groups: sent to one host, it would be a way around the matrix.
   const toGroup = isGroup(packet);
   if (packet.family === 4 && packet.protocol === PROTO_IGMP) return toGroup ? 'passes' : 'goes-on';

@@ -20,6 +20,18 @@ const MAX_EXTENSIONS = 8;
 /** Where a header may begin at the latest, from the start of the frame. */
 export const HEADER_LIMIT = 1024;
 
+/** A part of a datagram. An IPv6 packet in one "atomic" fragment is none. */
+export interface Fragment {
+  readonly id: number;
+  /** Bytes of the datagram before it, and in it. */
+  readonly offset: number;
+  readonly length: number;
+  /** It is not the last. */
+  readonly more: boolean;
+  /** Its length cannot be. */
+  readonly ill: boolean;
+}
+
 /** An IP packet as far as the wall looks into it. */
 export interface Packet {
   readonly family: 4 | 6;
@@ -29,8 +41,9 @@ export interface Packet {
   readonly protocol: number;
   /** IPv4: time to live. */
   readonly hopLimit: number;
-  /** An IPv6 packet in one "atomic" fragment is none. */
-  readonly fragment: boolean;
+  readonly fragment: Fragment | null;
+  /** What is above IP is here, and its header is whole. */
+  readonly whole: boolean;
   /** Null for protocols that the wall does not read, and for fragments that do not show theirs. */
   readonly transport: Transport | null;
 }
@@ -42,7 +55,9 @@ export function parseIpv4(ip: Bytes): Packet | Malformed {
   const fits = headerLength >= 20 && totalLength >= headerLength && totalLength <= ip.length;
   if (!fits) return 'malformed-ip';
   const more = (ip.word(6) & 0x2000) !== 0;
-  const offset = ip.word(6) & 0x1fff;
+  const offset = (ip.word(6) & 0x1fff) * 8;
+  const id = ip.word(4);
+  const length = totalLength - headerLength;
   const payload = ip.first(totalLength).after(headerLength);
   const packet = {
     family: 4 as const,
@@ -50,9 +65,17 @@ export function parseIpv4(ip: Bytes): Packet | Malformed {
     destination: fromV4(ip.slice(16, 4)),
     protocol: ip.byte(9),
     hopLimit: ip.byte(8),
-    fragment: more || offset > 0,
+    fragment: more || offset > 0 ? fragmentOf({ id, offset, more, length }, headerLength) : null,
   };
-  return offset > 0 ? { ...packet, transport: null } : withTransport(packet, payload);
+  if (offset > 0) return { ...packet, whole: false, transport: null };
+  return withTransport(packet, payload);
+}
+
+/** @param before bytes that count for the datagram's length, but not for its offsets */
+function fragmentOf(fragment: Omit<Fragment, 'ill'>, before: number): Fragment {
+  const { offset, length, more } = fragment;
+  const ill = length === 0 || (more && length % 8 !== 0) || before + offset + length > 65535;
+  return { ...fragment, ill };
 }
 
 export function parseIpv6(ip: Bytes): Packet | Malformed {
@@ -66,12 +89,13 @@ export function parseIpv6(ip: Bytes): Packet | Malformed {
   if (typeof walk === 'string') return walk;
   const { protocol, fragment, upper } = walk;
   const packet = { family: 6 as const, ...ends, protocol, fragment };
-  return upper === null ? { ...packet, transport: null } : withTransport(packet, upper);
+  if (upper === null) return { ...packet, whole: false, transport: null };
+  return withTransport(packet, upper);
 }
 
 interface ExtensionWalk {
   readonly protocol: number;
-  readonly fragment: boolean;
+  readonly fragment: Fragment | null;
   /** Null when the upper header is not in this packet. */
   readonly upper: Bytes | null;
 }
@@ -80,20 +104,26 @@ interface ExtensionWalk {
 export function walkExtensions(first: number, payload: Bytes): ExtensionWalk | 'malformed-ext' {
   let protocol = first;
   let rest = payload;
-  let fragment = false;
+  let fragment: Fragment | null = null;
+  let fragmentHeaders = 0;
   for (let count = 0; EXTENSIONS.has(protocol); count++) {
     if (protocol === HOP_BY_HOP && count > 0) return 'malformed-ext';
     const length = extensionLength(protocol, rest);
     if (length === null) {
       // The first fragment of a packet may end anywhere: it merely shows no ports.
-      return fragment ? { protocol, fragment, upper: null } : 'malformed-ext';
+      return fragment === null ? 'malformed-ext' : { protocol, fragment, upper: null };
     }
     const next = rest.byte(0);
     if (protocol === FRAGMENT) {
+      if (fragmentHeaders++ > 0) return 'malformed-ext';
       const offset = rest.word(2) & 0xfff8;
       const more = (rest.word(2) & 1) !== 0;
-      if (offset > 0) return { protocol: next, fragment: true, upper: null };
-      fragment ||= more;
+      const id = rest.word(4) * 0x10000 + rest.word(6);
+      const before = rest.start - payload.start;
+      if (offset > 0 || more) {
+        fragment = fragmentOf({ id, offset, more, length: rest.length - 8 }, before);
+      }
+      if (offset > 0) return { protocol: next, fragment, upper: null };
     }
     if (count === MAX_EXTENSIONS) return 'malformed-ext';
     rest = rest.after(length);
@@ -112,12 +142,14 @@ function extensionLength(kind: number, header: Bytes): number | null {
   return length <= header.length ? length : null;
 }
 
-function withTransport(packet: Omit<Packet, 'transport'>, payload: Bytes): Packet | 'malformed-l4' {
-  const transport = parseTransport(packet.family, packet.protocol, payload, packet.fragment);
-  if (transport === 'malformed-l4') {
-    return packet.fragment ? { ...packet, transport: null } : transport;
-  }
-  return { ...packet, transport };
+function withTransport(
+  packet: Omit<Packet, 'transport' | 'whole'>,
+  payload: Bytes,
+): Packet | 'malformed-l4' {
+  const partial = packet.fragment !== null;
+  const transport = parseTransport(packet.family, packet.protocol, payload, partial);
+  if (transport !== 'malformed-l4') return { ...packet, whole: true, transport };
+  return partial ? { ...packet, whole: false, transport: null } : transport;
 }
 
 /** The service that a packet asks for, or null when a fragment does not show it. */

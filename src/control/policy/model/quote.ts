@@ -38,10 +38,11 @@ interface Inside {
 export function parseQuote(family: 4 | 6, bytes: Bytes): Quote | null {
   const inside = family === 4 ? insideIpv4(bytes) : insideIpv6(bytes);
   if (inside === null) return null;
-  const { ends, protocol, fragment } = inside;
+  const { ends, protocol } = inside;
   const read = readTransport(inside);
   if (read === null) return null;
-  return { packet: { ...ends, protocol, fragment, transport: read.transport }, ...read };
+  const { transport, sequence } = read;
+  return { packet: { ...ends, protocol, fragment: null, whole: true, transport }, sequence };
 }
 
 function insideIpv4(ip: Bytes): Inside | null {
@@ -81,7 +82,7 @@ function insideIpv6(ip: Bytes): Inside | null {
       hopLimit: ip.byte(7),
     },
     protocol: walk.protocol,
-    fragment: walk.fragment,
+    fragment: walk.fragment !== null,
     upper: walk.upper,
     length: payload - (walk.upper.start - quoted.start),
   };

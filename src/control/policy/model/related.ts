@@ -1,6 +1,8 @@
 import { addressKey } from '../address.js';
-import { type Connection, type Phase, relate } from './connection.js';
+import type { Judgement } from '../opening.js';
+import { type Connection, openingOf, type Phase, relate } from './connection.js';
 import type { Frame } from './frame.js';
+import { judgeDeny, judgeOpening, screenedHost, type World } from './judge.js';
 import type { Packet } from './packet.js';
 import { parseQuote, type Quote } from './quote.js';
 
@@ -15,25 +17,67 @@ export function isIcmpError({ family, transport }: Packet): boolean {
   return transport?.kind === 'icmp' && ERRORS[family].has(transport.type);
 }
 
-/** What an ICMP error is about. */
-export interface About {
-  /** Key of the connection that the quoted packet belongs to. */
-  readonly key: string;
-  readonly quote: Quote;
+/** An ICMP error, and under what it came. */
+export interface ErrorArrival {
+  readonly world: World;
+  readonly frame: Frame;
+  readonly packet: Packet;
+  readonly fromUplink: boolean;
+  readonly epoch: number;
 }
 
-/** The connection that an ICMP error names, or null when it names none that concerns its receiver. */
-export function aboutOf(frame: Frame, error: Packet): About | null {
+/** What becomes of an error; `key` and `before`: the connection that it passes for, and its phase. */
+export interface ErrorJudgement {
+  readonly reason: Judgement['reason'] | 'no-state';
+  readonly rules: Judgement['rules'];
+  readonly log: boolean;
+  readonly key: string | null;
+  readonly before: Phase | null;
+}
+
+const NOBODYS: ErrorJudgement = {
+  reason: 'no-state',
+  rules: { out: null, in: null, transit: null, deny: null },
+  log: false,
+  key: null,
+  before: null,
+};
+
+/** An ICMP error passes for the connection that it quotes, and changes nothing about it. */
+export function judgeError(
+  { world, frame, packet, fromUplink, epoch }: ErrorArrival,
+  find: (key: string) => Connection | null,
+): ErrorJudgement {
+  const denied = judgeDeny(world, openingOf(packet, fromUplink));
+  if (denied !== null) return { ...NOBODYS, ...denied };
+  const quote = quoteFor(packet);
+  const { key } = quote === null ? { key: null } : relate(frame, quote.packet);
+  const connection = key === null ? null : find(key);
+  if (quote === null || connection === null) return NOBODYS;
+  // It comes from where the quoted packet was going.
+  if (fromUplink && screenedHost(world, quote.packet.destination) !== null) {
+    return { ...NOBODYS, reason: 'spoofed' };
+  }
+  let { rules } = connection;
+  if (connection.epoch !== epoch) {
+    const judgement = judgeOpening(world, connection.opening);
+    if (judgement.verdict === 'drop') return { ...NOBODYS, ...judgement };
+    rules = judgement.rules;
+  }
+  if (!isPlausible(quote, connection)) return NOBODYS;
+  return { ...NOBODYS, reason: 'none', rules, key, before: connection.phase };
+}
+
+/** What an error quotes, if that was sent by the one who is told. */
+function quoteFor(error: Packet): Quote | null {
   if (error.transport?.kind !== 'icmp') return null;
   const quote = parseQuote(error.family, error.transport.body);
-  if (quote === null || !same(quote.packet.source, error.destination)) return null;
-  const { key } = relate(frame, quote.packet);
-  return key === null ? null : { key, quote };
+  return quote !== null && same(quote.packet.source, error.destination) ? quote : null;
 }
 
 /** Can the sender of the quoted packet have sent it? */
-export function isPlausible({ quote }: About, connection: Connection): boolean {
-  const byOpener = addressKey(quote.packet.source) === connection.originator;
+function isPlausible({ packet }: Quote, connection: Connection): boolean {
+  const byOpener = addressKey(packet.source) === connection.originator;
   return byOpener || !ONE_SIDED.has(connection.phase);
 }
 

@@ -18,6 +18,7 @@ import {
   type Timeouts,
   timeoutOf,
 } from './connection.js';
+import { Fragments } from './fragments.js';
 import { type Frame, parseFrame } from './frame.js';
 import { judgeDeny, judgeOpening, screenedHost, type World } from './judge.js';
 import { LearnedMacs } from './learned.js';
@@ -26,7 +27,7 @@ import type { Malformed } from './malformed.js';
 import { isGroupMac, isMartian } from './martian.js';
 import { MirroredPorts, type PortFacts, type WayOut } from './mirror.js';
 import type { Packet } from './packet.js';
-import { aboutOf, isIcmpError, isPlausible } from './related.js';
+import { isIcmpError, judgeError } from './related.js';
 import { hasBadFlags, type TcpPhase, tcpStep } from './tcp.js';
 
 /** What node.yaml says, as far as it decides about frames. */
@@ -58,6 +59,7 @@ export type Reason =
   | 'bad-phase'
   | 'no-state'
   | 'fragment'
+  | 'fragment-overlap'
   | 'table-full'
   | 'same-port'
   | Exclude<WayOut, 'free' | 'unknown'>;
@@ -90,6 +92,21 @@ interface Decision {
   readonly opened: boolean;
 }
 
+/** With the connection that the frame belongs to, if it does, and its phase before. */
+interface Judged extends Decision {
+  readonly key: string | null;
+  readonly before: Phase | null;
+}
+
+/** An IP packet whose source may be where it comes from. */
+interface Arrived {
+  readonly world: World;
+  readonly frame: Frame;
+  readonly packet: Packet;
+  readonly fromUplink: boolean;
+}
+
+const STATELESS = { key: null, before: null } as const;
 const NO_RULES: Judgement['rules'] = { out: null, in: null, transit: null, deny: null };
 
 export class Wall {
@@ -99,6 +116,7 @@ export class Wall {
   readonly #connections = new Map<string, Connection>();
   readonly #learned: LearnedMacs;
   readonly #ports = new MirroredPorts();
+  readonly #fragments: Fragments;
   /** By group and address: until when, 0 for ever. */
   readonly #members = new Map<string, number>();
   #policy: Policy | null = null;
@@ -110,6 +128,7 @@ export class Wall {
     this.#node = node;
     this.#timeouts = node.timeouts ?? DEFAULT_TIMEOUTS;
     this.#macs = new Set(node.macs.map(macText));
+    this.#fragments = new Fragments(node.hz);
     const quota = node.fdbQuota ?? Number.POSITIVE_INFINITY;
     this.#learned = new LearnedMacs(this.#timeouts.fdb * node.hz, node.hz, quota);
   }
@@ -128,7 +147,8 @@ export class Wall {
   }
 
   removeMember(group: string, address: Uint8Array): void {
-    if (this.#members.delete(memberKey(group, address))) this.#epoch++;
+    this.#members.delete(memberKey(group, address));
+    this.#epoch++;
   }
 
   /** Has every connection judged again at its next packet. */
@@ -209,52 +229,50 @@ export class Wall {
     if (fromUplink && screenedHost(world, packet.source) !== null) {
       return this.#dropped(drop('spoofed'));
     }
-    if (packet.fragment) {
-      const denied = judgeDeny(world, openingOf(packet, fromUplink));
-      return this.#dropped(denied === null ? drop('fragment') : { ...denied, opened: false });
+    const judged = this.#judgeIp({ world, frame, packet, fromUplink });
+    const { key, before } = judged;
+    const outcome =
+      judged.reason === 'none' ? this.#forward(frame, port, judged) : this.#dropped(judged);
+    const after = this.#find(key)?.phase ?? null;
+    return { ...outcome, stateKey: key, phaseBefore: before, phaseAfter: after };
+  }
+
+  /** The first fragment of a datagram is judged like a packet, and those that fit follow its verdict. */
+  #judgeIp(arrived: Arrived): Judged {
+    const { world, frame, packet, fromUplink } = arrived;
+    if (packet.fragment === null) return this.#judgePacket(arrived);
+    const circumstances = { fromUplink, epoch: this.#epoch, now: this.#now };
+    const decision = this.#fragments.receive(frame, packet, isIcmpError(packet), circumstances);
+    if (decision === 'judge') {
+      const judged = this.#judgePacket(arrived);
+      if (judged.reason === 'none') {
+        this.#fragments.remember(frame, packet, judged.rules, circumstances);
+      }
+      return { ...judged, ...STATELESS };
     }
-    if (isIcmpError(packet)) return this.#receiveError(world, frame, packet, port, fromUplink);
+    if (typeof decision !== 'string') return { ...accept(decision), ...STATELESS };
+    const denied = judgeDeny(world, openingOf(packet, fromUplink));
+    return denied === null
+      ? { ...drop(decision), ...STATELESS }
+      : { ...denied, opened: false, ...STATELESS };
+  }
+
+  #judgePacket(arrived: Arrived): Judged {
+    const { world, frame, packet, fromUplink } = arrived;
+    if (isIcmpError(packet)) {
+      const find = (key: string) => this.#find(key);
+      const judged = judgeError({ ...arrived, epoch: this.#epoch }, find);
+      return { ...judged, opened: false };
+    }
     const { transport } = packet;
     if (transport?.kind === 'tcp' && hasBadFlags(transport.flags)) {
-      return this.#dropped(drop('bad-flags'));
+      return { ...drop('bad-flags'), ...STATELESS };
     }
     const relation = relate(frame, packet);
     const before = this.#find(relation.key)?.phase ?? null;
     const decision =
       this.#hit(world, relation, packet) ?? this.#miss(world, relation, packet, fromUplink);
-    const outcome =
-      decision.reason === 'none' ? this.#forward(frame, port, decision) : this.#dropped(decision);
-    const after = this.#find(relation.key)?.phase ?? null;
-    return { ...outcome, stateKey: relation.key, phaseBefore: before, phaseAfter: after };
-  }
-
-  /** An ICMP error passes for the connection that it quotes, and changes nothing about it. */
-  #receiveError(
-    world: World,
-    frame: Frame,
-    packet: Packet,
-    port: number,
-    fromUplink: boolean,
-  ): Outcome {
-    const denied = judgeDeny(world, openingOf(packet, fromUplink));
-    if (denied !== null) return this.#dropped({ ...denied, opened: false });
-    const about = aboutOf(frame, packet);
-    const connection = this.#find(about?.key ?? null);
-    if (about === null || connection === null) return this.#dropped(drop('no-state'));
-    // It comes from where the quoted packet was going.
-    if (fromUplink && screenedHost(world, about.quote.packet.destination) !== null) {
-      return this.#dropped(drop('spoofed'));
-    }
-    let { rules } = connection;
-    if (connection.epoch !== this.#epoch) {
-      const judgement = judgeOpening(world, connection.opening);
-      if (judgement.verdict === 'drop') return this.#dropped({ ...judgement, opened: false });
-      rules = judgement.rules;
-    }
-    if (!isPlausible(about, connection)) return this.#dropped(drop('no-state'));
-    const outcome = this.#forward(frame, port, accept(rules));
-    const { key, phase } = connection;
-    return { ...outcome, stateKey: key, phaseBefore: phase, phaseAfter: phase };
+    return { ...decision, key: relation.key, before };
   }
 
   /** A packet of a connection that exists; null when it does not, or when a new one begins. */
