@@ -5,6 +5,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { packageVersion } from '../control/package.js';
 import type { ApplyWords } from './commands/policy.js';
+import type { LoadWords } from './commands/set-load.js';
 import { findSocket } from './node-socket.js';
 import { Output } from './output.js';
 import type { Session } from './session.js';
@@ -233,6 +234,28 @@ function describeSets(program: Command, start: Start): void {
     .argument('<address...>', 'exact addresses')
     .action((name: string, addresses: string[]) =>
       start(async (s) => (await import('./commands/sets.js')).del(s, name, addresses)),
+    );
+  describeLists(set, start);
+}
+
+function describeLists(set: Command, start: Start): void {
+  set
+    .command('load')
+    .description('add the addresses of a list to a group')
+    .argument('<name>', 'name of the group')
+    .argument('<file>', 'one address per line, # begins a comment; - reads standard input')
+    .option('--ttl <time>', 'for how long: 90s, 15m, 1h, 7d (default: for good)')
+    .option('--replace', 'and remove members that are not in it')
+    .option('--remove', 'remove the addresses of the list instead')
+    .action((name: string, file: string, words: LoadWords) =>
+      start(async (s) => (await import('./commands/set-load.js')).load(s, name, file, words)),
+    );
+  set
+    .command('flush')
+    .description('remove every member of a group')
+    .argument('<name>', 'name of the group')
+    .action((name: string) =>
+      start(async (s) => (await import('./commands/set-load.js')).flush(s, name)),
     );
 }
 

@@ -1,6 +1,6 @@
 /** `set list`, `set add`, `set del`. */
 import { parseDuration } from '../arguments.js';
-import { formatMembers, formatSets } from '../format/sets.js';
+import { formatMembers, formatSets, memberTitles } from '../format/sets.js';
 import { count } from '../format/words.js';
 import { DONE, type Session } from '../session.js';
 
@@ -9,9 +9,26 @@ export async function list({ node, out }: Session, name: string | undefined): Pr
   if (name === undefined) {
     await out.show(await node.sets(), (sets) => formatSets(sets, out.paint));
   } else {
-    await out.show(await node.setMembers(name), (members) => formatMembers(members, out.paint));
+    await listMembers({ node, out }, name);
   }
   return DONE;
+}
+
+/** However many there are: none of it is held. */
+async function listMembers({ node, out }: Pick<Session, 'node' | 'out'>, name: string) {
+  let any = false;
+  for await (const members of node.setDump(name)) {
+    if (out.json) {
+      const texts = members.map((member) => `  ${JSON.stringify(member)}`);
+      await out.text(`${any ? ',' : '['}\n${texts.join(',\n')}`);
+    } else {
+      const lines = formatMembers(members);
+      await out.lines(any ? lines : [memberTitles(out.paint), ...lines]);
+    }
+    any = true;
+  }
+  if (out.json) await out.text(any ? '\n]\n' : '[]\n');
+  else if (!any) await out.lines(['no members']);
 }
 
 /** Adds addresses to a group, for `ttl` if given. */

@@ -14,12 +14,19 @@ export function formatSets(sets: readonly SetInfo[], paint: Paint): string[] {
   );
 }
 
-/** Lines of the members of a group. */
-export function formatMembers(members: readonly SetMember[], paint: Paint): string[] {
-  if (members.length === 0) return ['no members'];
-  return table(
-    [{ title: 'ADDRESS' }, { title: 'EXPIRES', align: 'right' }],
-    members.map(({ address, ttl }) => [address, ttl === null ? 'never' : `in ${duration(ttl)}`]),
-    paint,
-  );
+/** Columns of the longest address. */
+const WIDEST = 39;
+const TITLES = `${'ADDRESS'.padEnd(WIDEST)}  EXPIRES`;
+
+/** Lines of some members of a group. There may be millions: the columns are as wide as they can get. */
+export function formatMembers(members: readonly SetMember[]): string[] {
+  return members.map(({ address, ttl }) => {
+    const expires = ttl === null ? 'never' : `in ${duration(ttl)}`;
+    return `${address.padEnd(WIDEST)}  ${expires.padStart(7)}`;
+  });
+}
+
+/** The line above them. */
+export function memberTitles(paint: Paint): string {
+  return paint('dim', TITLES);
 }

@@ -36,6 +36,11 @@ function ask(...words: string[]): Promise<Outcome> {
   return bwctl(words, { BWCTL_SOCKET: socket });
 }
 
+/** With something on standard input. */
+function feed(input: string, ...words: string[]): Promise<Outcome> {
+  return bwctl(words, { BWCTL_SOCKET: socket }, input);
+}
+
 async function json(...words: string[]): Promise<unknown> {
   const { code, stdout, stderr } = await ask(...words, '-o', 'json');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -302,6 +307,58 @@ describe('questions', () => {
 });
 
 describe('set', () => {
+  test('load, replace, remove and flush', async () => {
+    const list = '# feed\n10.1.0.1\n2001:db8::a # why\n\n10.1.0.2\n';
+    const json = async (input: string, ...words: string[]) => {
+      const { code, stdout, stderr } = await feed(input, '-o', 'json', 'set', ...words);
+      expect([code, stderr]).toEqual([0, '']);
+      return JSON.parse(stdout);
+    };
+    node.members.clear();
+    node.loads.length = 0;
+    const counts = { name: 'badguys', received: 3, added: 3, removed: 0, members: 3 };
+    expect(await json(list, 'load', 'badguys', '-', '--ttl', '1h')).toEqual(counts);
+    expect(node.loads).toEqual([
+      { name: 'badguys', mode: 'check', ttl: 3600, count: 3 },
+      { name: 'badguys', mode: 'add', ttl: 3600, count: 3 },
+    ]);
+    expect([...node.members]).toEqual([
+      ['10.1.0.1', 3600],
+      ['10.1.0.2', 3600],
+      ['2001:db8::a', 3600],
+    ]);
+    const next = await json('10.1.0.2\n10.1.0.3', 'load', 'badguys', '-', '--replace');
+    expect(next).toEqual({ ...counts, received: 2, added: 1, removed: 2, members: 2 });
+    const less = await json('10.1.0.3', 'load', 'badguys', '-', '--remove');
+    expect(less).toEqual({ ...counts, received: 1, added: 0, removed: 1, members: 1 });
+    expect(await json('', 'flush', 'badguys')).toEqual({ name: 'badguys', removed: 1 });
+    const { stdout } = await feed(list, 'set', 'load', 'badguys', '-');
+    expect(stdout).toBe('3 members added to badguys, of 3 in the list\n');
+    await ask('set', 'flush', 'badguys');
+  });
+
+  test('a list that is wrong somewhere changes nothing', async () => {
+    node.members.clear();
+    const wrong = [
+      ['10.1.0.1\n10.1.0.', '<stdin>:2:1: 10.1.0. is not an address; hint: an IPv4 address has'],
+      ['2001:db8::a\n10.1.0.1\n10.0.0.77\n', '<stdin>:3:1: 10.0.0.77 is the screened host auth'],
+    ] as const;
+    for (const [input, complaint] of wrong) {
+      const { code, stdout, stderr } = await feed(input, 'set', 'load', 'badguys', '-');
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toContain(complaint);
+      expect(stderr.trimEnd()).not.toContain('\n');
+      expect(node.members.size).toBe(0);
+    }
+    const empty = await feed('# nothing\n', 'set', 'load', 'badguys', '-', '--replace');
+    expect(empty).toMatchObject({ code: 1, stdout: '' });
+    expect(empty.stderr).toBe(
+      'bwctl: <stdin>: no address in it; bwctl set flush badguys empties a set\n',
+    );
+    const both = await feed('10.1.0.1', 'set', 'load', 'badguys', '-', '--replace', '--remove');
+    expect(both).toMatchObject({ code: 1, stderr: expect.stringContaining('exclude each other') });
+  });
+
   test('add, list, del', async () => {
     const added = await json('set', 'add', 'badguys', '10.0.0.9', '2001:db8::9', '--ttl', '1h');
     expect(added).toEqual({ name: 'badguys', added: 2 });
