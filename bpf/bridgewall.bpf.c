@@ -37,6 +37,7 @@ struct layouts_exported {
 	struct service_class service_class;
 	struct matrix_key matrix_key;
 	struct matrix_entry matrix_entry;
+	struct alternative alternative;
 	struct state_record state_record;
 	struct event event;
 	struct verdict verdict;

@@ -21,6 +21,7 @@ enum limits {
 	MAX_DENY_LINES = 64,		/* one bit each of a deny mask */
 	MAX_DYNAMIC_GROUPS = 32,	/* one bit each of a dynamic mask */
 	MAX_SERVICE_CLASSES = 8192,
+	MAX_ALTERNATIVES = 32,		/* of one entry of the matrix */
 	SERVICE_PAGE = 64,		/* service codes in one value of a services map */
 	OUTCOME_STRIDE = 128,		/* counters of one port */
 	MAX_V4_LENGTHS = 32,
@@ -179,9 +180,23 @@ enum matrix_flags {
 };
 
 struct matrix_entry {
-	__u32 rule;		/* rule slot, from 1 */
-	__u32 dynamic;		/* dynamic groups that the peer must be in; 0: none */
-	__u32 flags;
+	__u32 rule;		/* rule slot, from 1; 0: only its alternatives allow anything */
+	__u32 flags;		/* enum matrix_flags */
+	__u32 first;		/* alternatives that are asked before, and their number */
+	__u32 count;
+	__u32 from;		/* all dynamic groups that they ask the source for */
+	__u32 to;
+};
+
+/*
+ * Inner maps of `alternatives`: rules for those who are in dynamic groups now. Those of one entry stand
+ * one after the other, in the order of precedence; the first that holds both ends speaks.
+ */
+struct alternative {
+	__u32 from;		/* the source is in one of these dynamic groups; 0: it need not */
+	__u32 to;
+	__u32 rule;		/* rule slot */
+	__u32 flags;		/* enum matrix_flags */
 };
 
 enum generation_flags {
@@ -196,6 +211,8 @@ struct generation {
 	__u64 deadline;			/* of the cell that is unconfirmed */
 	__u32 fallback;			/* slot of the generation before: judges after the deadline */
 	__u32 deny_dynamic;		/* dynamic groups that deny lines use */
+	__u32 rule_dynamic;		/* dynamic groups that other lines use */
+	__u32 pad;
 	struct address_class v4;	/* of an address that no prefix holds */
 	struct address_class v6;
 	__u64 deny_all_services;	/* deny lines that name no service */

@@ -119,10 +119,19 @@ struct matrix_inner {
 	__uint(value_size, sizeof(struct matrix_entry));
 };
 
+struct alternatives_inner {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct alternative));
+};
+
 GENERATION_MAPS(addresses, struct addresses_inner);
 GENERATION_MAPS(services, struct services_inner);
 GENERATION_MAPS(service_deny, struct service_deny_inner);
 GENERATION_MAPS(matrix, struct matrix_inner);
+GENERATION_MAPS(alternatives, struct alternatives_inner);
 
 /* Dynamic groups. */
 struct members_inner {

@@ -2,13 +2,15 @@
 /*
  * Step 6: may this connection be opened? Classes of both ends and of the service, deny lines, then
  * at most two hash lookups per direction. Used for a miss, for re-judging a state after a switch of
- * policy (with the flow as its originator opened it), and by explain.
+ * policy (with the flow as its originator opened it), and by explain. Members are looked up only where
+ * the entry that was found asks for dynamic groups.
  */
 #ifndef BW_POLICY_H
 #define BW_POLICY_H
 
 #include "classify.h"
 #include "deny.h"
+#include "memberships.h"
 
 static __always_inline struct matrix_entry *matrix_find(void *map, __u8 direction, __u32 host,
 							__u32 peer, __u16 service)
@@ -24,33 +26,34 @@ static __always_inline struct matrix_entry *matrix_find(void *map, __u8 directio
 }
 
 /* The halves of the matrix that the two ends need. Returns a reason, 0: allowed. */
-static __always_inline int judge_matrix(void *map, struct address_class *src,
+static __always_inline int judge_matrix(void *map, struct flow *flow, struct address_class *src,
 					struct address_class *dst, __u16 service,
 					struct verdict *v)
 {
+	struct speaker speaker = {};
 	struct matrix_entry *e;
 	__u32 flags = 0;
 
 	if (!src->host && !dst->host) {
 		e = matrix_find(map, DIRECTION_TRANSIT, src->peer, dst->peer, service);
-		if (!e)
+		if (!speaker_of(flow, e, &speaker))
 			return REASON_NOT_SCREENED;
-		v->rule_transit = e->rule;
-		flags = e->flags;
+		v->rule_transit = speaker.rule;
+		flags = speaker.flags;
 	}
 	if (src->host) {
 		e = matrix_find(map, DIRECTION_OUT, src->host, dst->peer, service);
-		if (!e)
+		if (!speaker_of(flow, e, &speaker))
 			return REASON_NO_OUT;
-		v->rule_out = e->rule;
-		flags = e->flags;
+		v->rule_out = speaker.rule;
+		flags = speaker.flags;
 	}
 	if (dst->host) {
 		e = matrix_find(map, DIRECTION_IN, dst->host, src->peer, service);
-		if (!e)
+		if (!speaker_of(flow, e, &speaker))
 			return REASON_NO_IN;
-		v->rule_in = e->rule;
-		flags |= e->flags;
+		v->rule_in = speaker.rule;
+		flags |= speaker.flags;
 	}
 	/* Only what is allowed: a drop is logged for its own sake. */
 	if (flags & MATRIX_LOG)
@@ -104,7 +107,7 @@ __noinline int judge_flow(struct flow *flow, struct verdict *v, __u32 options)
 		return REASON_FRAGMENT;
 	if (!(options & JUDGE_MAY_OPEN))
 		return REASON_NO_STATE;
-	return judge_matrix(map, &src, &dst, service, v);
+	return judge_matrix(map, flow, &src, &dst, service, v);
 }
 
 #endif

@@ -75,15 +75,13 @@ describe('a policy that allows less', () => {
     send(forwarded(data(40000), mail));
     wall.install(planOf(STRICT));
     expect(await cut()).toBe(3);
-    const rules = liveStates(wall).map(({ sport, proto, rules }) => [sport, proto, rules.in]);
+    const left = liveStates(wall);
+    expect(left.map(({ src, sport }) => `${src} ${sport}`).sort()).toEqual(
+      [`${partner.ip} 40000`, `${partner.ip} 40001`, `${stranger.ip} 7`].sort(),
+    );
     // Pending states get their new rules with their next packets.
-    expect(rules).toEqual([
-      [40000, 'tcp', 'renamed'],
-      ...[
-        [40001, 'tcp', wall.ruleId(0)],
-        [7, 'icmp', 'mail-ping'],
-      ].map(([port, proto]) => [port, proto, expect.any(String)]),
-    ]);
+    const established = left.filter((state) => state.established);
+    expect(established.map(({ rules }) => rules.in)).toEqual(['renamed']);
     send(dropped(data(40000), 'no-state'));
     expect(await cut()).toBe(0);
   });

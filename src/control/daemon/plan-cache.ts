@@ -10,7 +10,7 @@ import type { Plan } from '../policy/index.js';
 import { type GenerationRecord, writeAtomic } from '../store/index.js';
 
 /** Raised whenever what a plan looks like changes. */
-const FORMAT = 1;
+const FORMAT = 2;
 const DIGEST_BYTES = 32;
 
 interface Cached {

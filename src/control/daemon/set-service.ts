@@ -105,6 +105,11 @@ export class SetService {
     });
   }
 
+  /** Members of these groups (a bit mask) came or went: what is no longer allowed ends. */
+  changed(groups: number): void {
+    if ((this.#deps.installer.usedGroups() & groups) !== 0) this.#rejudge.ask();
+  }
+
   close(): void {
     this.#rejudge.close();
   }
@@ -202,9 +207,8 @@ export class SetService {
     return this.#deps.policies.active!.numbering.groupBits.get(name)!;
   }
 
-  /** Live connections that a deny line now hits end at their next packet, or without one. */
   #changed(bit: number): void {
-    if ((this.#deps.installer.denyGroups() & (1 << bit)) !== 0) this.#rejudge.ask();
+    this.changed(1 << bit);
   }
 }
 

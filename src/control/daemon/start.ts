@@ -48,6 +48,7 @@ import { PortTable } from './guard/port-table.js';
 import type { Restoration } from './installation.js';
 import { lockNode } from './lock.js';
 import { LogFeed } from './log-feed.js';
+import { MemberExpiry } from './member-expiry.js';
 import { checkOwnership } from './ownership.js';
 import { Policies } from './policies.js';
 import { StateCutter } from './state-cutter.js';
@@ -170,6 +171,9 @@ async function start(
   });
   leases.add(() => policies.close());
   const restored = await policies.restore();
+  // Members may have gone while no daemon was there to see to their connections.
+  if (installer.usedGroups() !== 0) installer.cell.rejudge();
+  cutter.ask();
   logRestoration(log, restored);
 
   logFeed.describeWith({
@@ -197,7 +201,6 @@ async function start(
     (error) => log.error({ error: String(error) }, 'sweeping failed'),
     async () => {
       for (const tell of tellLosses) tell();
-      await sets.sweep();
     },
   );
   leases.add(() => sweeper.stop());
@@ -221,6 +224,13 @@ async function start(
   };
   const wall = new Wall(parts, installer);
   leases.add(() => wall.close());
+  const expiry = new MemberExpiry(
+    sets,
+    () => wall.membersLeft(),
+    (error) => log.error({ error: String(error) }, 'expired members could not be taken out'),
+  );
+  leases.add(() => expiry.stop());
+  expiry.start();
   const api = new ApiServer(wall, {
     socket: config.api.socket,
     onError: (method, error) => log.error({ method, error: String(error) }, 'call failed'),

@@ -245,6 +245,11 @@ export class Wall implements NodeService {
     return this.#sets.dump(name);
   }
 
+  /** Members of some group are gone by themselves. */
+  membersLeft(): void {
+    this.#sets.changed(-1);
+  }
+
   watchDrops(onRecord: (record: LogRecord) => void, signal: AbortSignal): void {
     this.#parts.logFeed.watch(onRecord, signal);
   }

@@ -1,7 +1,7 @@
 /** A plan in the shapes that the packet path reads: pure, so that it can be checked without a kernel. */
 import * as layouts from '../../generated/layouts.js';
 import { isV4 } from '../policy/address.js';
-import type { AddressClass, Plan } from '../policy/plan.js';
+import type { AddressClass, Alternative, Plan } from '../policy/plan.js';
 import { DataplaneError } from './errors.js';
 import type { Numbering } from './numbering.js';
 
@@ -67,10 +67,15 @@ export function packAddresses(plan: Plan): Packed {
   return { keys, values, count };
 }
 
-export function packMatrix(plan: Plan, numbering: Numbering): Packed {
+/** Entries, and the alternatives that they point to. */
+export function packMatrix(
+  plan: Plan,
+  numbering: Numbering,
+): { readonly entries: Packed; readonly alternatives: Buffer } {
   const count = plan.matrix.length;
   const keys = Buffer.alloc(count * layouts.matrixKey.size);
   const values = Buffer.alloc(count * layouts.matrixEntry.size);
+  const lists = new AlternativeLists();
   plan.matrix.forEach((entry, i) => {
     const key = {
       host: entry.host,
@@ -80,14 +85,69 @@ export function packMatrix(plan: Plan, numbering: Numbering): Packed {
       pad: 0,
     };
     const value = {
-      rule: slotOf(plan, entry.rule, numbering),
-      dynamic: entry.dynamic,
-      flags: entry.log ? MatrixFlags.LOG : 0,
+      rule: entry.rule === null ? 0 : slotOf(plan, entry.rule, numbering),
+      flags: flagsOf(entry),
+      ...lists.add(heard(plan, entry.alternatives, numbering)),
     };
     layouts.matrixKey.encode(key, keys, i * layouts.matrixKey.size);
     layouts.matrixEntry.encode(value, values, i * layouts.matrixEntry.size);
   });
-  return { keys, values, count };
+  return { entries: { keys, values, count }, alternatives: lists.packed() };
+}
+
+/** Alternatives by the bits of their groups. A group without one has no members: nobody asks for it. */
+function heard(
+  plan: Plan,
+  alternatives: readonly Alternative[],
+  numbering: Numbering,
+): layouts.Alternative[] {
+  return alternatives.flatMap((one) => {
+    const from = bitMask(plan, one.from, numbering);
+    const to = bitMask(plan, one.to, numbering);
+    if ((one.from !== 0 && from === 0) || (one.to !== 0 && to === 0)) return [];
+    return [{ from, to, rule: slotOf(plan, one.rule, numbering), flags: flagsOf(one) }];
+  });
+}
+
+function flagsOf({ log }: { readonly log: boolean }): number {
+  return log ? MatrixFlags.LOG : 0;
+}
+
+function bitMask(plan: Plan, groups: number, numbering: Numbering): number {
+  const indices = plan.dynamicGroups.map((_, i) => i).filter((i) => (groups >>> i) & 1);
+  return maskOf(bitsOf(plan, indices, numbering));
+}
+
+function maskOf(bits: readonly number[]): number {
+  return bits.reduce((mask, bit) => (mask | (1 << bit)) >>> 0, 0);
+}
+
+/** Lists of alternatives one after the other, equal ones once. */
+class AlternativeLists {
+  readonly #first = new Map<string, number>();
+  readonly #all: layouts.Alternative[] = [];
+
+  /** What an entry says of its list. */
+  add(list: readonly layouts.Alternative[]) {
+    if (list.length === 0) return { first: 0, count: 0, from: 0, to: 0 };
+    const key = list.map(({ from, to, rule, flags }) => `${from} ${to} ${rule} ${flags}`).join();
+    let first = this.#first.get(key);
+    if (first === undefined) {
+      first = this.#all.length;
+      this.#first.set(key, first);
+      this.#all.push(...list);
+    }
+    const from = list.reduce((mask, one) => (mask | one.from) >>> 0, 0);
+    const to = list.reduce((mask, one) => (mask | one.to) >>> 0, 0);
+    return { first, count: list.length, from, to };
+  }
+
+  packed(): Buffer {
+    const { size } = layouts.alternative;
+    const packed = Buffer.alloc(size * Math.max(1, this.#all.length));
+    for (const [i, one] of this.#all.entries()) layouts.alternative.encode(one, packed, i * size);
+    return packed;
+  }
 }
 
 function slotOf(plan: Plan, rule: number, numbering: Numbering): number {
@@ -126,6 +186,8 @@ export function generationValue(
     deadline,
     fallback,
     denyDynamic: denyDynamic >>> 0,
+    ruleDynamic: bitMask(plan, ruleGroups(plan), numbering),
+    pad: 0,
     v4: classValue(plan.defaultV4),
     v6: classValue(plan.defaultV6),
     denyAllServices,
@@ -138,6 +200,15 @@ export function generationValue(
     v4Length: padded(lengths.v4, Limits.MAX_V4_LENGTHS),
     v6Length: padded(lengths.v6, Limits.MAX_V6_LENGTHS),
   };
+}
+
+/** Dynamic groups (bit: index) that lines other than deny ask for. */
+function ruleGroups({ matrix }: Plan): number {
+  let groups = 0;
+  for (const { alternatives } of matrix) {
+    for (const { from, to } of alternatives) groups |= from | to;
+  }
+  return groups >>> 0;
 }
 
 /** Bits of groups by their index; one that has none is one that has no members yet. */

@@ -21,7 +21,9 @@ import { assignSlots } from './slots.js';
 
 const { Limits, ServiceCode } = layouts;
 const MMAPABLE = 1 << 10;
-const OUTER = ['addresses', 'services', 'service_deny', 'matrix'] as const;
+/** Arrays of other sizes may take this one's place. */
+const INNER_MAP = 1 << 12;
+const OUTER = ['addresses', 'services', 'service_deny', 'alternatives', 'matrix'] as const;
 const BATCH = 65536;
 
 type Inner = Record<(typeof OUTER)[number], BpfMap>;
@@ -94,11 +96,14 @@ export class Installer {
     return this.#dataplane.clock.now() >= trial.deadline;
   }
 
-  /** Dynamic groups whose members deny lines of the current generation ask for, as a bit mask. */
-  denyGroups(): number {
+  /** Dynamic groups whose members lines of the current generation ask for, as a bit mask. */
+  usedGroups(): number {
     const { slot, trial } = this.current();
-    const now = this.#generation(slot).denyDynamic;
-    return trial === null ? now : now | this.#generation(trial.fallback.slot).denyDynamic;
+    const used = (of: number): number => {
+      const { denyDynamic, ruleDynamic } = this.#generation(of);
+      return denyDynamic | ruleDynamic;
+    };
+    return trial === null ? used(slot) : used(slot) | used(trial.fallback.slot);
   }
 
   /**
@@ -232,15 +237,29 @@ export class Installer {
         fill(map, packed);
         return map;
       };
-      const array = (name: string, o: { valueSize: number; maxEntries: number }, from: Buffer) => {
+      const array = (
+        name: string,
+        o: { valueSize: number; maxEntries: number; flags?: number },
+        from: Buffer,
+      ) => {
         const map = BpfMap.create({ type: 'array', name, keySize: 4, flags: MMAPABLE, ...o });
         made.push(map);
         map.mmap().set(from);
         return map;
       };
+      const matrix = packMatrix(plan, prepared);
       const inner: Inner = {
         addresses: hash('addresses', packAddresses(plan)),
-        matrix: hash('matrix', packMatrix(plan, prepared)),
+        matrix: hash('matrix', matrix.entries),
+        alternatives: array(
+          'alternatives',
+          {
+            valueSize: layouts.alternative.size,
+            maxEntries: matrix.alternatives.length / layouts.alternative.size,
+            flags: MMAPABLE | INNER_MAP,
+          },
+          matrix.alternatives,
+        ),
         services: array(
           'services',
           {

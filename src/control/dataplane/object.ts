@@ -42,6 +42,7 @@ const MAP_NAMES = [
   'services',
   'service_deny',
   'matrix',
+  'alternatives',
   'members',
   'member_batch',
   'member_walk',

@@ -45,6 +45,8 @@ export class Sets {
   /** While the table is being replaced by another, nothing may change. */
   #moving: Promise<void> | null = null;
   #sweeping: Promise<void> | null = null;
+  /** Somebody's time was over, and `sweep` has not told yet. */
+  #left = false;
   #sweptUntil = 0;
   #closed = false;
 
@@ -138,9 +140,15 @@ export class Sets {
     await this.#removeAll({ kind: SweepKind.GROUPS, groups: maskOf(groups) });
   }
 
-  /** Removes members whose time is over; costs nothing until one's is, and never much of a CPU. */
-  async sweep(): Promise<void> {
+  /**
+   * Removes members whose time is over; costs nothing until one's is, and never much of a CPU. Returns
+   * whether somebody left since the last time.
+   */
+  async sweep(): Promise<boolean> {
     if (performance.now() >= this.#sweptUntil && this.#isDue()) await this.#sweepOnce();
+    const left = this.#left;
+    this.#left = false;
+    return left;
   }
 
   #isDue(): boolean {
@@ -160,6 +168,7 @@ export class Sets {
     this.#writeCounts({ next: NEVER });
     const { removed } = await this.#walk({ kind: SweepKind.EXPIRED });
     if (removed > 0) {
+      this.#left = true;
       const again = clock.now() + clock.jiffies(AGAIN_SECONDS);
       if (again < this.#counts().next) this.#writeCounts({ next: again });
     }

@@ -2,7 +2,7 @@ import { type AddressClasses, classifyAddresses, sortedUnique } from './address-
 import type { DenyStatement, Peers, Policy, ResolvedNames, ServiceRef } from './ast.js';
 import { planDigest } from './digest.js';
 import { PolicyError } from './errors.js';
-import { type MatrixLine, matrixEntries } from './matrix.js';
+import { MAX_ALTERNATIVES, type MatrixLine, matrixEntries, TooManyAlternatives } from './matrix.js';
 import { PeerIndex, PeerSets } from './peer-sets.js';
 import { peersText } from './peers.js';
 import type { DenyLine, DynamicGroup, MatrixEntry, Plan, Position } from './plan.js';
@@ -69,7 +69,7 @@ export function compile(policy: Policy, options: CompileOptions = {}): Plan {
     limits.rules,
   );
   const services = divideServices(policy, limits.serviceClasses);
-  const matrix = buildMatrix(rules.all, services, peers, hosts.length, classes, limits);
+  const matrix = buildMatrix(rules.all, services, peers, dynamic, hosts.length, classes, limits);
   const ruleIndex = new Map(rules.all.map(({ rule }, i) => [rule.id, i]));
   const plan = {
     hosts: hosts.map(({ name, addresses, position }) => ({
@@ -124,12 +124,28 @@ class PeerClasses {
   }
 }
 
-function dynamicGroups(policy: Policy): Map<string, { index: number; group: DynamicGroup }> {
+type DynamicGroups = ReadonlyMap<string, { readonly index: number; readonly group: DynamicGroup }>;
+
+function dynamicGroups(policy: Policy): DynamicGroups {
   const groups = new Map<string, { index: number; group: DynamicGroup }>();
   for (const { name, dynamic } of policy.groups.values()) {
     if (dynamic !== null) groups.set(name, { index: groups.size, group: { name, ...dynamic } });
   }
   return groups;
+}
+
+/** Bits of the dynamic groups among peers; none when `any` is among them. */
+function groupMask(peers: Peers, dynamic: DynamicGroups): number {
+  if (peers.some((item) => item.kind === 'any')) return 0;
+  const names = peers.flatMap((item) => (item.kind === 'group' ? [item.name] : []));
+  return maskOf(names, dynamic);
+}
+
+function maskOf(names: readonly string[], dynamic: DynamicGroups): number {
+  return names.reduce((mask, name) => {
+    const found = dynamic.get(name);
+    return found === undefined ? mask : (mask | (1 << found.index)) >>> 0;
+  }, 0);
 }
 
 function divideServices(policy: Policy, limit: number): ServiceClasses {
@@ -151,6 +167,7 @@ function buildMatrix(
   rules: readonly LineRule[],
   services: ServiceClasses,
   peers: PeerClasses,
+  dynamic: DynamicGroups,
   hosts: number,
   classes: AddressClasses,
   limits: Limits,
@@ -165,19 +182,32 @@ function buildMatrix(
     const { log } = line.rule;
     const matches = services.matches(line.services);
     if (line.kind === 'host') {
+      const peerGroups = groupMask(line.peers, dynamic);
+      const ownGroups = maskOf(line.own, dynamic);
       const entry = { rule, log, services: matches, peers: peers.of(line.peers) };
-      byHost[line.hostId]![line.rule.direction as 'in' | 'out'].push(entry);
+      const lines = byHost[line.hostId]![line.rule.direction as 'in' | 'out'];
+      lines.push({ ...entry, peerGroups, ownGroups });
       continue;
     }
-    const entry = { rule, log, services: matches, peers: peers.of(line.to) };
-    for (const source of peers.of(line.from) ?? transit.keys()) transit.get(source)?.push(entry);
+    const peerGroups = groupMask(line.to, dynamic);
+    const entry = { rule, log, services: matches, peers: peers.of(line.to), peerGroups };
+    const certain = peers.of(line.from);
+    for (const source of certain ?? transit.keys()) {
+      transit.get(source)?.push({ ...entry, ownGroups: 0 });
+    }
+    const ownGroups = groupMask(line.from, dynamic);
+    if (certain === null || ownGroups === 0) continue;
+    const named = new Set(certain);
+    for (const [source, lines] of transit) {
+      if (!named.has(source)) lines.push({ ...entry, ownGroups });
+    }
   }
 
   const matrix: MatrixEntry[] = [];
   const add = (entries: Iterable<MatrixEntry>): void => {
-    for (const entry of entries) {
+    for (const entry of checked(entries, rules)) {
       if (matrix.length >= limits.matrixEntries) {
-        const { position } = rules[entry.rule]!.rule;
+        const { position } = rules[entry.rule ?? entry.alternatives[0]!.rule]!.rule;
         const problem = `the policy needs more than ${limits.matrixEntries} matrix entries`;
         const hint = 'use fewer overlapping groups, or `any` and ranges where they will do';
         throw new PolicyError('too-large', position, problem, hint);
@@ -191,6 +221,21 @@ function buildMatrix(
   }
   for (const [source, lines] of transit) add(matrixEntries('transit', source, lines));
   return matrix;
+}
+
+function* checked(
+  entries: Iterable<MatrixEntry>,
+  rules: readonly LineRule[],
+): Generator<MatrixEntry> {
+  try {
+    yield* entries;
+  } catch (error) {
+    if (!(error instanceof TooManyAlternatives)) throw error;
+    const { position } = rules[error.rule]!.rule;
+    const problem = `more than ${MAX_ALTERNATIVES} lines with dynamic groups meet in one host and service`;
+    const hint = 'name the groups of several lines in the list of one';
+    throw new PolicyError('too-large', position, problem, hint);
+  }
 }
 
 function isAllServices({ services }: DenyStatement): boolean {

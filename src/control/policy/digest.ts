@@ -26,6 +26,12 @@ export function planDigest(plan: Omit<Plan, 'digest'>): string {
   const putClass = (kind: string, c: AddressClass): void =>
     put(kind, hostName(c.host), c.peerClass, c.denyFrom, c.denyTo);
 
+  const groups = (mask: number): string =>
+    plan.dynamicGroups
+      .filter((_, i) => (mask >>> i) & 1)
+      .map(({ name }) => name)
+      .join();
+
   put('bridgewall plan 1', plan.logDrops);
   putClass('v4', plan.defaultV4);
   putClass('v6', plan.defaultV6);
@@ -41,7 +47,12 @@ export function planDigest(plan: Omit<Plan, 'digest'>): string {
   for (const group of plan.dynamicGroups) put('group', group.name, group.max, group.allowScreened);
   for (const entry of byHostName(plan)) {
     const host = entry.direction === 'transit' ? entry.host : hostName(entry.host);
-    put(entry.direction, host, entry.peer, entry.serviceClass, ids[entry.rule]!, entry.log);
+    const rule = entry.rule === null ? '-' : ids[entry.rule]!;
+    const alternatives = entry.alternatives.map(
+      ({ from, to, rule, log }) => `<${groups(from)}|${groups(to)}|${ids[rule]!}|${log}>`,
+    );
+    const { direction, peer, serviceClass, log } = entry;
+    put(direction, host, peer, serviceClass, rule, log, ...alternatives);
   }
   flush();
   hash.update(servicesBytes(plan.services));

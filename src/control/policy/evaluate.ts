@@ -2,6 +2,12 @@ import { isV4, maskAddress, prefixKey } from './address.js';
 import type { Judgement, Members, Opening } from './opening.js';
 import { type AddressClass, type MatrixEntry, PEER_ANY, type Plan } from './plan.js';
 
+/** The rule that speaks for an opening. */
+interface Speaker {
+  readonly rule: number;
+  readonly log: boolean;
+}
+
 /** Judges openings by the tables of a plan, lookup by lookup as the packet path does it. */
 export class PlanEvaluator {
   readonly #plan: Plan;
@@ -34,21 +40,23 @@ export class PlanEvaluator {
     const denied = this.#denied(opening, source, destination, members);
     if (denied !== null) return denied;
     const serviceClass = opening.code === null ? 0 : this.#plan.services[opening.code]!;
+    const find = (direction: MatrixEntry['direction'], host: number, peer: number) =>
+      this.#speaker(this.#find(direction, host, peer, serviceClass), opening, members);
     if (source.host === 0 && destination.host === 0) {
-      const transit = this.#find('transit', source.peerClass, destination.peerClass, serviceClass);
+      const transit = find('transit', source.peerClass, destination.peerClass);
       return transit === null
         ? drop('not-screened')
         : accept({ transit: this.#id(transit) }, transit.log);
     }
-    let out: MatrixEntry | null = null;
+    let out: Speaker | null = null;
     if (source.host !== 0) {
-      out = this.#find('out', source.host, destination.peerClass, serviceClass);
+      out = find('out', source.host, destination.peerClass);
       if (out === null) return drop('no-out');
     }
     const outRule = out === null ? {} : { out: this.#id(out) };
     const outLog = out?.log ?? false;
     if (destination.host === 0) return accept(outRule, outLog);
-    const into = this.#find('in', destination.host, source.peerClass, serviceClass);
+    const into = find('in', destination.host, source.peerClass);
     if (into === null) return drop('no-in', outRule);
     return accept({ ...outRule, in: this.#id(into) }, outLog || into.log);
   }
@@ -103,8 +111,26 @@ export class PlanEvaluator {
     );
   }
 
-  #id(entry: MatrixEntry): string {
-    return this.#plan.rules[entry.rule]!.id;
+  /** The first alternative that holds both ends, or else the entry's own rule. */
+  #speaker(
+    entry: MatrixEntry | null,
+    { source, destination }: Opening,
+    members: Members,
+  ): Speaker | null {
+    if (entry === null) return null;
+    const { dynamicGroups } = this.#plan;
+    const holds = (groups: number, address: Uint8Array): boolean =>
+      groups === 0 ||
+      dynamicGroups.some(({ name }, i) => (groups >>> i) & 1 && members(name, address));
+    const { rule, log, alternatives } = entry;
+    const found = alternatives.find(
+      ({ from, to }) => holds(from, source) && holds(to, destination),
+    );
+    return found ?? (rule === null ? null : { rule, log });
+  }
+
+  #id({ rule }: Speaker): string {
+    return this.#plan.rules[rule]!.id;
   }
 }
 

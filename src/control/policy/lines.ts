@@ -12,7 +12,6 @@ export const MAX_DENY_LINES = 64;
 const OPTIONS = ['log', 'id', 'note'];
 const LATER_OPTIONS = ['rate', 'expires', 'mode', 'inspect'];
 const ID = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,63}$/;
-const NO_DYNAMIC = 'a dynamic group outside of deny is not supported yet';
 
 /** What reading a line needs. */
 export interface LineContext {
@@ -57,7 +56,7 @@ function readPeerLines(
 ): PeerLine[] {
   const { reader, peers } = context;
   const plain = (node: Node | null, where: Node): PeerLine => ({
-    peers: peers.read(node, where, 'the peers', NO_DYNAMIC),
+    peers: peers.read(node, where, 'the peers', null),
     position: reader.at(where),
     log: false,
     id: null,
@@ -94,7 +93,7 @@ function readSpelledOut(
   }
   const fields = reader.fields(node, node, 'the line', [key, ...OPTIONS], LATER_OPTIONS);
   const peersEntry = need(reader, fields, key, 'the line', `write {${key}: any} for every peer`);
-  const list = peers.read(peersEntry.value, peersEntry.keyNode, `\`${key}\``, NO_DYNAMIC);
+  const list = peers.read(peersEntry.value, peersEntry.keyNode, `\`${key}\``, null);
   return { peers: list, position, ...readOptions(reader, fields) };
 }
 
@@ -110,8 +109,8 @@ export function readPairLines(context: LineContext, section: string, entry: Entr
     const to = need(reader, fields, 'to', what, 'write to: any for every destination');
     const service = need(reader, fields, 'services', what, 'write services: all for every service');
     return {
-      from: peers.read(from.value, from.keyNode, '`from`', NO_DYNAMIC),
-      to: peers.read(to.value, to.keyNode, '`to`', NO_DYNAMIC),
+      from: peers.read(from.value, from.keyNode, '`from`', null),
+      to: peers.read(to.value, to.keyNode, '`to`', null),
       services: services.read(service.value, service.keyNode, '`services`'),
       position: fields.position,
       ...readOptions(reader, fields),

@@ -103,9 +103,8 @@ export class PeerReader {
   }
 
   #refuseDynamic(name: string, position: Position, reason: string): never {
-    const code = reason.endsWith('not supported yet') ? 'unsupported' : 'wrong-type';
-    const hint = 'use it by itself in the from or to of a deny line';
-    this.#reader.fail(code, position, `${quote(name)}: ${reason}`, hint);
+    const hint = 'name it in the from or to of a line';
+    this.#reader.fail('wrong-type', position, `${quote(name)}: ${reason}`, hint);
   }
 
   #unknown(text: string, position: Position): never {

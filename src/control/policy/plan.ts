@@ -52,10 +52,20 @@ export interface MatrixEntry {
   /** Peer class or PEER_ANY. */
   readonly peer: number;
   readonly serviceClass: number;
+  /** Index into Plan.rules; null: only the alternatives allow anything. */
+  readonly rule: number | null;
+  readonly log: boolean;
+  /** Asked first, in this order; the first that holds speaks. */
+  readonly alternatives: readonly Alternative[];
+}
+
+/** A rule for those who are in dynamic groups at the moment; bits are indices into Plan.dynamicGroups. */
+export interface Alternative {
+  /** The source is in one of these; 0: it need not be. */
+  readonly from: number;
+  readonly to: number;
   /** Index into Plan.rules. */
   readonly rule: number;
-  /** Mask of dynamic groups the peer must be in; always 0 for now. */
-  readonly dynamic: number;
   readonly log: boolean;
 }
 

@@ -20,6 +20,8 @@ export interface HostRule {
   readonly hostId: number;
   readonly services: readonly ServiceRef[];
   readonly peers: Peers;
+  /** Dynamic groups of which the host's address must be in one; none: it need not. */
+  readonly own: readonly string[];
 }
 
 export interface TransitRule {
@@ -59,7 +61,7 @@ export function collectRules(policy: Policy, screened: ScreenedAmong, limit: num
   for (const line of policy.lines) found.push(hostRule(line, hostIds.get(line.host)!));
   const names = [...policy.hosts.keys()];
   for (const line of policy.matrix) {
-    for (const rule of matrixRules(line, names, screened)) found.push(rule);
+    for (const rule of matrixRules(policy, line, names, screened)) found.push(rule);
   }
   for (const line of policy.transit) found.push(transitRule(line));
   for (const line of policy.deny) found.push(denyRule(line));
@@ -91,23 +93,33 @@ function hostRule(line: HostLine, hostId: number): HostRule {
   const { host, direction, services, peers, log, position } = line;
   const service = servicesText(services);
   const content = { host, direction, service, peers: peersText(peers), log };
-  return { kind: 'host', rule: makeRule(content, line.id, position), hostId, services, peers };
+  const rule = makeRule(content, line.id, position);
+  return { kind: 'host', rule, hostId, services, peers, own: [] };
 }
 
+/**
+ * A host that a side of the line names has a rule; where that side names a dynamic group that may hold
+ * screened hosts, every other host has one for while it is in there.
+ */
 function matrixRules(
+  { groups }: Policy,
   line: PairLine,
   names: readonly string[],
   screened: ScreenedAmong,
 ): HostRule[] {
   const rules: HostRule[] = [];
   const half = (direction: 'in' | 'out', own: Peers, peers: Peers): void => {
-    for (const hostId of screened(own)) {
+    const named = new Set(screened(own));
+    const dynamic = screenableGroups(own, groups);
+    const hosts = dynamic.length === 0 ? named : names.map((_, i) => i + 1);
+    for (const hostId of hosts) {
       const host = names[hostId - 1]!;
       const service = servicesText(line.services);
       const content = { host, direction, service, peers: peersText(peers), log: line.log };
       const id = line.id === null ? null : matrixId(line.id, direction, host);
       const rule = makeRule(content, id, line.position);
-      rules.push({ kind: 'host', rule, hostId, services: line.services, peers });
+      const asked = named.has(hostId) ? [] : dynamic;
+      rules.push({ kind: 'host', rule, hostId, services: line.services, peers, own: asked });
     }
   };
   half('out', line.from, line.to);
@@ -118,6 +130,12 @@ function matrixRules(
     throw new PolicyError('not-screened', line.position, problem, hint);
   }
   return rules;
+}
+
+/** Dynamic groups among peers whose members may be screened hosts. */
+function screenableGroups(peers: Peers, groups: Policy['groups']): string[] {
+  const names = peers.flatMap((item) => (item.kind === 'group' ? [item.name] : []));
+  return names.filter((name) => groups.get(name)?.dynamic?.allowScreened);
 }
 
 function transitRule(line: PairLine): TransitRule {

@@ -46,7 +46,13 @@ function groupLines(random: Random, { groups, dynamic, hosts }: Names): string[]
     const list = `[${items.join(', ')}]`;
     return `  ${name}: ${items.length > 0 && random.oneIn(4) ? `{not: ${list}}` : list}`;
   });
-  return ['groups:', ...lines, ...dynamic.map((name) => `  ${name}: {dynamic: true, max: 100}`)];
+  return ['groups:', ...lines, ...dynamic.map(dynamicGroup)];
+}
+
+/** One of them may hold screened hosts. */
+function dynamicGroup(name: string): string {
+  const screened = name === DYNAMIC_GROUPS[1] ? ', allowScreened: true' : '';
+  return `  ${name}: {dynamic: true, max: 100${screened}}`;
 }
 
 function hostLines(random: Random, names: Names): string[] {
@@ -100,7 +106,8 @@ function pairLines(
   const count = random.between(least, most);
   if (count === 0) return [];
   const lines = Array.from({ length: count }, () => {
-    const from = key === 'matrix' ? random.pick(names.hosts) : peers(random, names);
+    const from =
+      key === 'matrix' && !random.oneIn(4) ? random.pick(names.hosts) : peers(random, names);
     const log = random.oneIn(6) ? ', log: true' : '';
     return `  - {from: ${from}, to: ${peers(random, names)}, services: ${services(random)}${log}}`;
   });
@@ -134,10 +141,15 @@ function denyLines(random: Random, names: Names): string[] {
   return ['deny:', ...lines];
 }
 
-function peers(random: Random, { hosts, groups }: Names): string {
+function peers(random: Random, { hosts, groups, dynamic }: Names): string {
   const named = [...hosts, ...groups];
   return random.weighted<() => string>([
     [3, () => 'any'],
+    [dynamic.length, () => random.pick(dynamic)],
+    [
+      dynamic.length,
+      () => `[${[...random.some([...named, ...dynamic], 0, 2), random.pick(dynamic)].join(', ')}]`,
+    ],
     [named.length > 0 ? 5 : 0, () => random.pick(named)],
     [2, () => random.pick(PREFIXES)],
     [1, () => `[${[...random.some(named, 0, 2), random.pick(PREFIXES)].join(', ')}]`],

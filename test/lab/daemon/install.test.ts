@@ -87,7 +87,7 @@ describe('installing a plan', () => {
   });
 
   it('tells deny lines by groups, and asks for the members of those that deny uses', () => {
-    expect(installer.denyGroups()).toBe(1);
+    expect(installer.usedGroups()).toBe(1);
     const { slot } = installer.current();
     const value = dataplane.map('generations').lookup(index(slot))!;
     const generation = layouts.generation.decode(value);

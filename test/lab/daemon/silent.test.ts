@@ -84,4 +84,26 @@ describe('a silent connection', () => {
       { filter: 'all', ...ME },
     ]);
   });
+
+  it('ends with the membership that allowed it, taken away or expired, daemon or no daemon', async () => {
+    const office = policy([80]).replace('badguys:', 'vpn: {dynamic: true}\n  badguys:');
+    await bench.apply(office.replace('ping: local', 'ping: local\n      443/tcp: [vpn, 10.9.9.9]'));
+    expect(await bench.connects(443)).toBe(false);
+    await bench.api.setAdd('vpn', [CLIENT.v4], null);
+    await connect(80, 443);
+    await bench.api.setDelete('vpn', [CLIENT.v4]);
+    await expect.poll(states, SOON).toEqual([80]);
+
+    await bench.api.setAdd('vpn', [CLIENT.v4], 3);
+    await connect(443);
+    await expect.poll(states, SOON).toEqual([80]);
+
+    await bench.api.setAdd('vpn', [CLIENT.v4], 4);
+    await connect(443);
+    watching.abort();
+    await bench.kill();
+    await new Promise((resolve) => setTimeout(resolve, 4500));
+    await bench.start();
+    await expect.poll(states, SOON).toEqual([80]);
+  });
 });

@@ -62,6 +62,7 @@ const RULES: Readonly<Record<string, MapRule>> = {
   services: { ...POLICY, structs: ['service_page'] },
   service_deny: { ...POLICY, structs: ['service_class'] },
   matrix: { ...POLICY, structs: ['matrix_key', 'matrix_entry'] },
+  alternatives: { ...POLICY, structs: ['alternative'] },
   members: {
     how: 'copy',
     group: 'members',

@@ -5,7 +5,7 @@
 import { addressKey, prefixHolds, readAddress } from '../address.js';
 import type { PeerItem, Peers, Policy, PolicyHost, ResolvedNames, ServiceRef } from '../ast.js';
 import { rangeWidth, SERVICE_CODES } from '../codes.js';
-import type { Judgement, Members, Opening } from '../opening.js';
+import { type Judgement, type Members, NO_MEMBERS, type Opening } from '../opening.js';
 import { peersText } from '../peers.js';
 import type { Position } from '../plan.js';
 import { denyServicesText, hashedId, matrixId, pairText } from '../rule-id.js';
@@ -42,13 +42,15 @@ export function judgeOpening(world: World, opening: Opening): Judgement {
   let rules: Judgement['rules'] = NO_RULES;
   let log = false;
   if (source !== null) {
-    const out = winner(world, candidates(world, source, 'out'), opening.destination, opening.code);
+    const lines = candidates(world, source, 'out', opening.source);
+    const out = winner(world, lines, opening.destination, opening.code);
     if (out === null) return drop('no-out');
     rules = { ...rules, out: out.id() };
     log ||= out.log;
   }
   if (destination !== null) {
-    const into = winner(world, candidates(world, destination, 'in'), opening.source, opening.code);
+    const lines = candidates(world, destination, 'in', opening.destination);
+    const into = winner(world, lines, opening.source, opening.code);
     if (into === null) return drop('no-in', rules);
     rules = { ...rules, in: into.id() };
     log ||= into.log;
@@ -124,8 +126,13 @@ function judgeTransit(world: World, opening: Opening): Judgement {
   return { verdict: 'accept', reason: 'none', rules, log: line.log };
 }
 
-/** Lines of a host's own and matrix lines that touch it. */
-function candidates(world: World, host: PolicyHost, direction: 'in' | 'out'): Candidate[] {
+/** Lines of a host's own, and matrix lines that touch it when it uses this address. */
+function candidates(
+  world: World,
+  host: PolicyHost,
+  direction: 'in' | 'out',
+  own: Uint8Array,
+): Candidate[] {
   const { policy } = world;
   const candidate = (
     line: Omit<Candidate, 'id'> & { id: string | null },
@@ -139,7 +146,7 @@ function candidates(world: World, host: PolicyHost, direction: 'in' | 'out'): Ca
     };
     return { services, peers, position, log, id };
   };
-  const own = policy.lines
+  const lines = policy.lines
     .filter((line) => line.host === host.name && line.direction === direction)
     .map((line) => candidate(line, (id) => id));
   const shared = policy.matrix
@@ -148,11 +155,24 @@ function candidates(world: World, host: PolicyHost, direction: 'in' | 'out'): Ca
       screened: direction === 'out' ? line.from : line.to,
       peers: direction === 'out' ? line.to : line.from,
     }))
-    .filter(({ screened }) =>
-      host.addresses.some(({ address }) => peersHold(world, screened, address)),
-    )
+    .filter(({ screened }) => touches(world, screened, host, own))
     .map((line) => candidate(line, (id) => matrixId(id, direction, host.name)));
-  return [...own, ...shared];
+  return [...lines, ...shared];
+}
+
+/**
+ * Does a side of a matrix line name this host? By any of its addresses; a dynamic group only by the one
+ * that is in use, and only if it may hold screened hosts.
+ */
+function touches(world: World, side: Peers, host: PolicyHost, own: Uint8Array): boolean {
+  const nobody = { ...world, members: NO_MEMBERS };
+  if (host.addresses.some(({ address }) => peersHold(nobody, side, address))) return true;
+  return side.some(
+    (item) =>
+      item.kind === 'group' &&
+      world.policy.groups.get(item.name)!.dynamic?.allowScreened === true &&
+      world.members(item.name, own),
+  );
 }
 
 /** Of the lines that allow this, the one with the narrowest service, then the earliest. */

@@ -35,7 +35,7 @@ function service(change: Change = () => ({})) {
     abandon: end('abandon'),
   };
   const installer = {
-    ...{ denyGroups: () => 1 << 31, judging: () => ({ slot: 1, generation: 1 }) },
+    ...{ usedGroups: () => 1 << 31, judging: () => ({ slot: 1, generation: 1 }) },
     cell: { rejudge: () => rejudged++ },
   };
   const cutStates = () => {};

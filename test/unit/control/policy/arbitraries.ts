@@ -41,8 +41,9 @@ const SERVICES = [
 ];
 const GROUPS = ['g0', 'g1', 'g2', 'g3'];
 const HOSTS = ['h0', 'h1', 'h2'];
-/** Names of the dynamic groups. */
-export const DYNAMIC = ['d0', 'd1'];
+/** Names of the dynamic groups; the last may hold screened hosts. */
+export const DYNAMIC = ['d0', 'd1', 'd2'];
+const SCREENABLE = 'd2';
 /** What the DNS name in the policies resolves to. */
 export const NAMES = new Map([['x.example', ['10.0.1.1', '2001:db8:1::1']]]);
 
@@ -65,7 +66,19 @@ const peersOf = (groups: string[]): fc.Arbitrary<string> => {
   );
 };
 
-const peers = peersOf(GROUPS);
+const staticPeers = peersOf(GROUPS);
+const dynamic = fc.constantFrom(...DYNAMIC);
+/** Where a line names them, dynamic groups may stand as well, by themselves or in a list. */
+const peers = fc.oneof(
+  { weight: 3, arbitrary: staticPeers },
+  { weight: 1, arbitrary: dynamic },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(dynamic, fc.array(fc.oneof(peerOf(GROUPS), dynamic), { minLength: 1, maxLength: 2 }))
+      .map(([one, more]) => `[${[one, ...more].join(', ')}]`),
+  },
+);
 const service = fc.constantFrom(...SERVICES);
 const services = fc
   .array(service, { minLength: 1, maxLength: 2 })
@@ -101,15 +114,10 @@ const screenedPair = fc
   .tuple(pair, fc.constantFrom(...HOSTS), fc.boolean())
   .map(([line, host, out]) => (out ? { ...line, from: host } : { ...line, to: host }));
 
-const denyPeers = fc.oneof(
-  peers,
-  fc.constantFrom(...DYNAMIC),
-  fc.tuple(fc.constantFrom(...DYNAMIC), peerOf(GROUPS)).map((items) => `[${items.join(', ')}]`),
-);
 const denyLine = fc
   .record({
-    from: fc.option(denyPeers),
-    to: fc.option(denyPeers),
+    from: fc.option(peers),
+    to: fc.option(peers),
     services: fc.option(services),
     log,
   })
@@ -146,12 +154,16 @@ export const policyText: fc.Arbitrary<string> = fc
     return [
       'apiVersion: bridgewall/v1\n',
       'services: {one: [1/tcp, 4/tcp, 1/udp], two: [1-9/tcp, ping], three: [one, all]}\n',
-      `groups:\n${parts.groups}${DYNAMIC.map((name) => `  ${name}: {dynamic: true}\n`).join('')}`,
+      `groups:\n${parts.groups}${DYNAMIC.map(dynamicGroup).join('')}`,
       ...(parts.matrixFirst ? [matrix, hostSection] : [hostSection, matrix]),
       section('transit', parts.transit),
       section('deny', parts.deny),
     ].join('');
   });
+
+function dynamicGroup(name: string): string {
+  return `  ${name}: {dynamic: true${name === SCREENABLE ? ', allowScreened: true' : ''}}\n`;
+}
 
 /** The 16 bytes of an address that is known to be one. */
 export function addressBytes(text: string): Uint8Array {

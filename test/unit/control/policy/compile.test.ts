@@ -134,7 +134,7 @@ describe('the matrix', () => {
       direction,
       host,
       peer === PEER_ANY ? 'any' : 'class',
-      rules[rule]!.service,
+      rules[rule!]!.service,
       log,
     ]);
     expect(ids).toContainEqual(['in', 1, 'any', '80/tcp', false]);
@@ -194,6 +194,119 @@ matrix:
     expect(large.serviceDeny).toHaveLength(14);
     expect(entries(500, 40).matrix).toHaveLength(6500);
     expect(entries(500, 10).matrix).toHaveLength(6500);
+  });
+});
+
+describe('dynamic groups', () => {
+  const host = (lines: string, groups = 'vpn: {dynamic: true}, ops: {dynamic: true}'): string =>
+    `groups: {local: [10.0.0.0/8], ${groups}}
+hosts: {h: {addresses: [192.0.2.1], in: {${lines}}}}`;
+  const VPN = 1;
+  const OPS = 2;
+
+  it('are alternatives of an entry, in the order of precedence', () => {
+    const { matrix } = plan(
+      host('22/tcp: [{from: local}, {from: vpn, log: true}, {from: [ops, 11.0.0.0/8]}]'),
+    );
+    const [vpn, ops] = [
+      { from: VPN, to: 0, rule: 1, log: true },
+      { from: OPS, to: 0, rule: 2, log: false },
+    ];
+    expect(matrix.map(({ peer, rule, alternatives }) => [peer, rule, alternatives])).toEqual([
+      [expect.any(Number), 0, []],
+      [expect.any(Number), 2, [vpn]],
+      [PEER_ANY, null, [vpn, ops]],
+    ]);
+  });
+
+  it('take no entry where they change nothing', () => {
+    expect(plan(host('22/tcp: [{from: any}, {from: vpn}]')).matrix).toMatchObject([
+      { peer: PEER_ANY, rule: 0, alternatives: [] },
+    ]);
+    expect(plan(host('22/tcp: [{from: [vpn, ops]}, {from: vpn}, {from: ops}]')).matrix).toEqual([
+      expect.objectContaining({
+        rule: null,
+        alternatives: [{ from: VPN | OPS, to: 0, rule: 0, log: false }],
+      }),
+    ]);
+    // Who is not local is asked by the entry for any peer.
+    expect(plan(host('22/tcp: [{from: any}, {from: local}], 80/tcp: vpn')).matrix).toHaveLength(2);
+  });
+
+  it('go by the narrowest service first', () => {
+    const { matrix, services } = plan(host('all: {from: any, id: all}, 22/tcp: {from: vpn}'));
+    const ssh = matrix.filter(({ serviceClass }) => serviceClass === services[22]);
+    expect(ssh).toMatchObject([{ rule: 0, alternatives: [{ from: VPN, rule: 1 }] }]);
+    const all = matrix.filter(({ serviceClass }) => serviceClass === services[80]);
+    expect(all).toMatchObject([{ rule: 0, alternatives: [] }]);
+  });
+
+  it('give a matrix line its half at the peer, and at hosts that may be members', () => {
+    const lines = (groups: string) =>
+      plan(`groups: {${groups}}
+hosts: {a: {addresses: [192.0.2.1]}, b: {addresses: [192.0.2.2]}}
+matrix:
+  - {from: [q, a], to: b, services: 636/tcp, id: m}`);
+    expect(lines('q: {dynamic: true}').rules.map(({ id }) => id)).toEqual(['m/out/a', 'm/in/b']);
+    const all = lines('q: {dynamic: true, allowScreened: true}');
+    expect(all.rules.map(({ id }) => id)).toEqual(['m/out/a', 'm/out/b', 'm/in/b']);
+    const out = all.matrix.filter(({ direction }) => direction === 'out');
+    expect(out).toMatchObject([
+      { host: 1, rule: 0, alternatives: [] },
+      { host: 2, rule: null, alternatives: [{ from: 1, to: 0, rule: 1 }] },
+    ]);
+  });
+
+  it('ask both ends of transit', () => {
+    const { matrix } = plan(
+      `groups: {local: [10.0.0.0/8], vpn: {dynamic: true}, ops: {dynamic: true}}
+transit:
+  - {from: [vpn, local], to: [ops, local], services: all, id: t}`,
+    );
+    const alternatives = matrix.map(({ host, peer, rule, alternatives: [one] }) => [
+      host === 0 ? 'other' : 'local',
+      peer === PEER_ANY ? 'other' : 'local',
+      rule,
+      one === undefined ? null : [one.from, one.to],
+    ]);
+    expect(new Set(alternatives.map((one) => JSON.stringify(one)))).toEqual(
+      new Set(
+        [
+          ['local', 'local', 0, null],
+          ['local', 'other', null, [0, OPS]],
+          ['other', 'local', null, [VPN, 0]],
+          ['other', 'other', null, [VPN, OPS]],
+        ].map((one) => JSON.stringify(one)),
+      ),
+    );
+  });
+
+  it('that would have to be asked too often are refused where it is too much', () => {
+    const names = Array.from({ length: 32 }, (_, i) => `d${i}`);
+    const groups = names.map((name) => `${name}: {dynamic: true, allowScreened: true}`).join(', ');
+    const pairs = (count: number) =>
+      `groups: {${groups}}\ntransit:\n${Array.from(
+        { length: count },
+        (_, i) => `  - {from: d${i % 32}, to: d${(i + (i >> 5)) % 32}, services: all}\n`,
+      ).join('')}`;
+    expect(plan(pairs(32)).matrix[0]!.alternatives).toHaveLength(32);
+    expect(error(() => plan(pairs(33)))).toBe(
+      'p.yaml:36:5: more than 32 lines with dynamic groups meet in one host and service; hint: name the groups of several lines in the list of one',
+    );
+    // One for each group can never be too many.
+    const lines = names.map((name) => `{from: ${name}}`);
+    expect(
+      plan(host(`22/tcp: [${lines.join(', ')}, ${lines.join(', ')}, {from: any}]`, groups))
+        .matrix[0]!.alternatives,
+    ).toHaveLength(32);
+  });
+
+  it('change the digest with what they are asked for', () => {
+    const digest = (lines: string) => plan(host(lines)).digest;
+    const seen = ['{from: vpn}', '{from: ops}', '{from: [vpn, ops]}', '{from: local}'].map((one) =>
+      digest(`22/tcp: {from: any, id: a}, 80/tcp: [${one.replace('}', ', id: b}')}]`),
+    );
+    expect(new Set(seen).size).toBe(4);
   });
 });
 

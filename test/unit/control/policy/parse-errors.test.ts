@@ -332,19 +332,21 @@ const CASES: [name: string, text: string, code: string, message: string | RegExp
     'dynamic group nested',
     after('groups:\n  d: {dynamic: true}\n  a: [d]\n'),
     'wrong-type',
-    '4:7: "d": a dynamic group cannot be part of another group; hint: use it by itself in the from or to of a deny line',
+    '4:7: "d": a dynamic group cannot be part of another group; hint: name it in the from or to of a line',
   ],
   [
     'dynamic group negated',
     after('groups: {d: {dynamic: true}}\ndeny:\n  - {from: {not: [d]}}\n'),
     'wrong-type',
-    '4:19: "d": a dynamic group cannot be negated; hint: use it by itself in the from or to of a deny line',
+    '4:19: "d": a dynamic group cannot be negated; hint: name it in the from or to of a line',
   ],
   [
-    'dynamic group in a rule',
-    after('groups: {d: {dynamic: true}}\nhosts: {a: {addresses: [10.0.0.1], in: {all: d}}}\n'),
-    'unsupported',
-    '3:46: "d": a dynamic group outside of deny is not supported yet; hint: use it by itself in the from or to of a deny line',
+    'dynamic group negated in a rule',
+    after(
+      'groups: {d: {dynamic: true}}\nhosts: {a: {addresses: [10.0.0.1], in: {all: [any, {not: d}]}}}\n',
+    ),
+    'wrong-type',
+    '3:58: "d": a dynamic group cannot be negated; hint: name it in the from or to of a line',
   ],
   [
     'too many members',

@@ -1,0 +1,31 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { MemberExpiry } from '../../../../src/control/daemon/member-expiry.js';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+it('tells that somebody left, goes on after an error, and stops', async () => {
+  const answers = [false, true, new Error('no map'), true];
+  let swept = 0;
+  let left = 0;
+  const errors: unknown[] = [];
+  const sweep = async () => {
+    const answer = answers[swept++] ?? false;
+    if (answer instanceof Error) throw answer;
+    return answer;
+  };
+  const expiry = new MemberExpiry(
+    { sweep },
+    () => left++,
+    (error) => errors.push(error),
+  );
+  expiry.start();
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(left).toBe(2);
+  expect(errors).toHaveLength(1);
+  expect(swept).toBeGreaterThanOrEqual(4);
+  await expiry.stop();
+  const before = swept;
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(swept).toBe(before);
+});
