@@ -29,7 +29,8 @@ export function benchPolicy(rules: number): BenchPolicy {
   return { rules, hosts: plan.hosts.length, plan, compileMs };
 }
 
-function policyText(rules: number): string {
+/** The text of one, with so many rules. */
+export function policyText(rules: number): string {
   const lines = [
     'apiVersion: bridgewall/v1',
     `services: {bench: [${SERVICE_PORT}/tcp, ${SERVICE_PORT}/udp]}`,

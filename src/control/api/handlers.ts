@@ -3,7 +3,7 @@ import type { handleUnaryCall } from '@grpc/grpc-js';
 import type { ApplyRequest__Output } from '../../generated/proto/bridgewall/v1/ApplyRequest.js';
 import type { NodeHandlers } from '../../generated/proto/bridgewall/v1/Node.js';
 import type { PolicySource__Output } from '../../generated/proto/bridgewall/v1/PolicySource.js';
-import type { ApplyOptions, NodeService, PolicySource } from '../service.js';
+import type { ApplyOptions, ApplyResult, NodeService, PolicySource } from '../service.js';
 import { ServiceError } from '../service.js';
 import { decodeCaller, decodeFilter } from './decode.js';
 import {
@@ -19,6 +19,7 @@ import {
   encodeText,
 } from './encode.js';
 import { statusOf } from './errors.js';
+import { encodeLong, encodeLongPart } from './long.js';
 import { receiveLoad, streamDump } from './set-streams.js';
 import { failStream, streamDrops, streamEvents, streamStates } from './streams.js';
 
@@ -59,13 +60,14 @@ export function nodeHandlers(service: NodeService, options: HandlerOptions): Nod
   return {
     Apply: unary('Apply', async (request) => {
       const by = decodeCaller(request.who, request.by);
-      return encodeApply(await service.apply(sourceOf(request.source), by, optionsOf(request)));
+      const source = sourceOf(request.source);
+      return await longApply(await service.apply(source, by, optionsOf(request)));
     }),
     Confirm: unary('Confirm', async ({ who }) => ({
       generation: await service.confirm(decodeCaller(who)),
     })),
     Rollback: unary('Rollback', async ({ generation, who, why }) =>
-      encodeApply(await service.rollback(generation || null, decodeCaller(who), why)),
+      longApply(await service.rollback(generation || null, decodeCaller(who), why)),
     ),
     History: unary('History', async () => ({
       entries: (await service.history()).map(encodeEntry),
@@ -73,8 +75,12 @@ export function nodeHandlers(service: NodeService, options: HandlerOptions): Nod
     Policy: unary('Policy', async ({ generation }) =>
       encodeText(await service.policyText(generation || null)),
     ),
-    Diff: unary('Diff', async ({ from, to }) => encodeDifference(await service.diff(from, to))),
-    Plan: unary('Plan', async ({ source }) => encodePlan(await service.plan(sourceOf(source)))),
+    Diff: unary('Diff', async ({ from, to }) =>
+      encodeLong('DiffResponse', encodeDifference(await service.diff(from, to)), 'changes'),
+    ),
+    Plan: unary('Plan', async ({ source }) =>
+      encodeLong('PlanResponse', encodePlan(await service.plan(sourceOf(source))), 'changes'),
+    ),
     Explain: unary('Explain', async (query) => encodeExplain(await service.explain({ ...query }))),
     Status: unary('Status', async () => encodeStatus(await service.status())),
     Counters: unary('Counters', async (asked) => {
@@ -82,7 +88,7 @@ export function nodeHandlers(service: NodeService, options: HandlerOptions): Nod
       if (asked.port !== '' && !Object.hasOwn(counters.ports, asked.port)) {
         throw new ServiceError('not-found', `no port is named ${asked.port}`);
       }
-      return encodeCounters(counters, asked);
+      return await encodeLong('CountersResponse', encodeCounters(counters, asked), 'rules');
     }),
     Ports: unary('Ports', async () => ({ ports: (await service.ports()).map(encodePort) })),
     Matrix: unary('Matrix', () => service.matrix()),
@@ -133,6 +139,11 @@ export function nodeHandlers(service: NodeService, options: HandlerOptions): Nod
       });
     },
   };
+}
+
+function longApply(applied: ApplyResult) {
+  const part = { name: 'plan', type: 'PlanResponse', number: 4, field: 'changes' } as const;
+  return encodeLongPart('ApplyResponse', encodeApply(applied), part);
 }
 
 function sourceOf(source: PolicySource__Output | null): PolicySource {

@@ -8,6 +8,7 @@ import type { NodeService } from '../service.js';
 import { apiDefinition, SERVICE_NAME } from './definition.js';
 import { ApiError } from './errors.js';
 import { nodeHandlers } from './handlers.js';
+import { acceptEncoded } from './long.js';
 import { prepareSocket } from './socket.js';
 
 /** A policy of 65,000 lines is some 4 MiB of text; leave room for notes. */
@@ -41,7 +42,7 @@ export class ApiServer {
       stopping: this.#stopping.signal,
     });
     this.#server = new Server({ 'grpc.max_receive_message_length': LARGEST_REQUEST });
-    this.#server.addService(v1.Node.service, { ...handlers });
+    this.#server.addService(acceptEncoded(v1.Node.service), { ...handlers });
     this.#health = new HealthImplementation({ '': 'SERVING', [SERVICE_NAME]: 'SERVING' });
     this.#health.addToServer(this.#server);
     new ReflectionService({ ...packages, ...loadSync(healthProto) }).addToServer(this.#server);

@@ -1,24 +1,32 @@
 /** The generations of the store, as operators ask for them. */
-import { diffRules, PolicyError } from '../policy/index.js';
+import { differences, PolicyError } from '../policy/index.js';
 import {
   type HistoryEntry,
   type PolicyDifference,
   type PolicyText,
   ServiceError,
 } from '../service.js';
+import { inSlices } from '../slices.js';
 import { type GenerationRecord, type GenerationStore, StoreError } from '../store/index.js';
-import { recompile, ruleChange } from './records.js';
+import type { PolicyCompiler } from './compiler/compiler.js';
+import { ruleChange } from './records.js';
 
 type Summary = Omit<HistoryEntry, 'current'>;
 
 export class History {
   readonly #store: GenerationStore<GenerationRecord>;
+  readonly #compiler: PolicyCompiler;
   readonly #warn: (message: string) => void;
   /** Records are large and do not change once they are confirmed. */
   readonly #known = new Map<number, Summary>();
 
-  constructor(store: GenerationStore<GenerationRecord>, warn: (message: string) => void) {
+  constructor(
+    store: GenerationStore<GenerationRecord>,
+    compiler: PolicyCompiler,
+    warn: (message: string) => void,
+  ) {
     this.#store = store;
+    this.#compiler = compiler;
     this.#warn = warn;
   }
 
@@ -41,7 +49,8 @@ export class History {
   /** @throws ServiceError `not-found`, `internal` */
   async diff(from: number, to: number): Promise<PolicyDifference> {
     const [before, after] = [await this.record(from), await this.record(to)];
-    const changes = diffRules(this.#plan(before), this.#plan(after)).map(ruleChange);
+    const [old, now] = [await this.#plan(before), await this.#plan(after)];
+    const changes = (await inSlices(differences(old, now))).map(ruleChange);
     return {
       from: await this.text(from),
       to: await this.text(to),
@@ -76,9 +85,9 @@ export class History {
     }
   }
 
-  #plan(record: GenerationRecord) {
+  async #plan(record: GenerationRecord) {
     try {
-      return recompile(record);
+      return (await this.#compiler.recompile(record)).plan;
     } catch (error) {
       if (!(error instanceof PolicyError)) throw error;
       throw new ServiceError('internal', `generation ${record.generation}: ${error.message}`);
@@ -97,7 +106,7 @@ export class History {
         who: { user: by, uid },
         why,
         digest,
-        rules: rules ?? Object.keys(ruleSlots).length,
+        rules: rules ?? ruleSlots.names.length,
         file,
         confirmed,
       };

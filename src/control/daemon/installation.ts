@@ -12,17 +12,13 @@ import {
 } from '../dataplane/index.js';
 import { type Plan, PolicyError } from '../policy/index.js';
 import { type Confirmation, ServiceError } from '../service.js';
+import { turn } from '../slices.js';
 import { type GenerationRecord, type GenerationStore, StoreError } from '../store/index.js';
+import type { PolicyCompiler } from './compiler/compiler.js';
+import type { PackedPlan } from './compiler/packed-plan.js';
 import type { EventSink } from './event-bus.js';
 import { PlanCache } from './plan-cache.js';
-import {
-  type ActivePolicy,
-  activeOf,
-  ITSELF,
-  numberingOf,
-  recompile,
-  storedNumbers,
-} from './records.js';
+import { type ActivePolicy, activeOf, ITSELF, numberingOf, storedNumbers } from './records.js';
 import { RuleIndex } from './rules.js';
 import { prepare } from './states-cut.js';
 import { TrialTimer } from './trial-timer.js';
@@ -39,6 +35,7 @@ export interface InstallationDeps {
   readonly installer: Installer;
   readonly sets: Sets;
   readonly store: GenerationStore<GenerationRecord>;
+  readonly compiler: PolicyCompiler;
   readonly events: EventSink;
   /** Told about what went wrong after a switch, when it no longer changes the outcome. */
   readonly warn: (message: string) => void;
@@ -107,13 +104,16 @@ export class Installation {
    * @throws ServiceError, with nothing changed
    */
   async install(
-    plan: Plan,
+    candidate: PackedPlan,
     { text, file, resolved }: Origin,
     held: Numbering,
     { trial = null, ...occasion }: Occasion,
   ): Promise<GenerationRecord> {
+    const { plan } = candidate;
+    await turn();
     const generation = await this.#next();
     const prepared = prepare(this.#deps.installer, plan, generation, held, trial !== null);
+    await turn();
     const record: GenerationRecord = {
       generation,
       text,
@@ -127,19 +127,32 @@ export class Installation {
       trial,
       confirmed: false,
     };
+    await turn();
     await this.#deps.store.write(record);
+    const inTrial = this.#deps.installer.current().trial !== null;
     try {
       await this.#makeRoom(plan);
       await this.#deps.sets.clear(prepared.freshBits);
-      this.#deps.installer.install(prepared, trial?.seconds ?? null);
+      await this.#deps.installer.installInSlices(prepared, trial?.seconds ?? null);
     } catch (error) {
       await this.#deps.store.discard(generation).catch((e) => this.#deps.warn(String(e)));
       throw error;
     }
-    const active = activeOf(record, plan);
+    const { ruleSlots, groupBits } = prepared;
+    const active = activeOf(record, candidate, { ruleSlots, groupBits });
     this.#activate(active, trial === null ? null : this.#active);
+    // Both generations of a trial may have packets under way; the next install empties them.
+    if (!inTrial) await this.#retire(generation);
     if (trial === null) await this.#afterSwitch(active);
     return record;
+  }
+
+  async #retire(generation: number): Promise<void> {
+    try {
+      await this.#deps.installer.retireInSlices();
+    } catch (error) {
+      this.#deps.warn(`generation ${generation} is installed, but: ${String(error)}`);
+    }
   }
 
   /** Keeps the generation on trial. False: too late, `settle` is due. */
@@ -165,9 +178,9 @@ export class Installation {
     }
     const [from, to] = [active.generation, fallback.generation];
     const why = `revert of ${from} to ${to}: it was not confirmed`;
-    const { plan, record, numbering } = fallback;
+    const { record, numbering } = fallback;
     const occasion = { by: ITSELF.user, uid: ITSELF.uid, why };
-    const { generation } = await this.install(plan, record, numbering, occasion);
+    const { generation } = await this.install(fallback, record, numbering, occasion);
     this.#deps.events.emit('reverted', { generation, from, to });
     this.#deps.warn(`generation ${generation}: ${why}`);
     return true;
@@ -211,14 +224,14 @@ export class Installation {
   }
 
   /** What is said on disk of a generation that stays. */
-  async #afterSwitch({ record, plan, numbering }: ActivePolicy): Promise<void> {
+  async #afterSwitch({ record, plan, packed, numbering }: ActivePolicy): Promise<void> {
     const { store, warn } = this.#deps;
     const { generation } = record;
     try {
       if (!record.confirmed) await store.write({ ...record, confirmed: true });
       const current = await store.currentNumber().catch(() => 0);
       if (current !== generation) await store.setCurrent(generation);
-      await this.#plans.keep(record, plan);
+      await this.#plans.keep(record, packed);
       await store.prune();
       await this.#deps.sets.clear(unusedBits(numbering));
       await this.#deps.sets.fit(roomFor([plan]), true);
@@ -262,8 +275,8 @@ export class Installation {
 
   /** @throws StoreError, PolicyError */
   async #known(record: GenerationRecord): Promise<ActivePolicy> {
-    const plan = (await this.#plans.read(record)) ?? recompile(record);
-    if (plan.digest === record.digest) return activeOf(record, plan);
+    const found = (await this.#plans.read(record)) ?? (await this.#deps.compiler.recompile(record));
+    if (found.plan.digest === record.digest) return activeOf(record, found);
     const what = 'its text compiles to something else than what was installed';
     throw new StoreError('corrupt', `generation ${record.generation}`, what);
   }
@@ -309,10 +322,10 @@ export class Installation {
       if (record === undefined) {
         return generation === 0 ? { kind: 'none' } : { kind: 'unknown', generation, why };
       }
-      const plan = recompile(record);
+      const compiled = await this.#deps.compiler.recompile(record);
       const words = `${record.generation} again: ${why}`;
       const occasion = { by: ITSELF.user, uid: ITSELF.uid, why: words };
-      const next = await this.install(plan, record, numberingOf(record), occasion);
+      const next = await this.install(compiled, record, numberingOf(record), occasion);
       return { kind: 'reinstalled', generation: next.generation, why };
     } catch (error) {
       const expected = [StoreError, PolicyError, ServiceError, DataplaneError];

@@ -5,19 +5,15 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deserialize, serialize } from 'node:v8';
-import type { Plan } from '../policy/index.js';
+import { inSlices } from '../slices.js';
 import { type GenerationRecord, writeAtomic } from '../store/index.js';
+import { type PackedPlan, unpackPlan } from './compiler/packed-plan.js';
 
 /** Raised whenever what a plan looks like changes. */
-const FORMAT = 2;
+const FORMAT = 3;
 const DIGEST_BYTES = 32;
-
-interface Cached {
-  readonly format: number;
-  readonly generation: number;
-  readonly plan: Plan;
-}
+/** Digest of all that follows, format, generation. */
+const HEAD_BYTES = DIGEST_BYTES + 8;
 
 export class PlanCache {
   readonly #path: string;
@@ -30,27 +26,34 @@ export class PlanCache {
   }
 
   /** The plan of this record; undefined when there is none that could be trusted. */
-  async read({ generation, digest }: GenerationRecord): Promise<Plan | undefined> {
-    const cached = await this.#load().catch(() => undefined);
-    if (cached?.format !== FORMAT || cached.generation !== generation) return undefined;
-    if (cached.plan.digest !== digest) return undefined;
+  async read({ generation, digest }: GenerationRecord): Promise<PackedPlan | undefined> {
+    const found = await this.#load(generation).catch(() => undefined);
+    if (found?.plan.digest !== digest) return undefined;
     this.#held = generation;
-    return cached.plan;
+    return found;
   }
 
   /** Replaces what was kept before, if that was another. @throws StoreError */
-  async keep({ generation }: GenerationRecord, plan: Plan): Promise<void> {
+  async keep({ generation }: GenerationRecord, packed: Uint8Array): Promise<void> {
     if (this.#held === generation) return;
-    const content = serialize({ format: FORMAT, generation, plan } satisfies Cached);
-    await writeAtomic(this.#path, Buffer.concat([sha256(content), content]));
+    const file = Buffer.alloc(HEAD_BYTES + packed.length);
+    file.writeUInt32LE(FORMAT, DIGEST_BYTES);
+    file.writeUInt32LE(generation, DIGEST_BYTES + 4);
+    file.set(packed, HEAD_BYTES);
+    file.set(sha256(file.subarray(DIGEST_BYTES)));
+    await writeAtomic(this.#path, file);
     this.#held = generation;
   }
 
-  async #load(): Promise<Cached | undefined> {
+  async #load(generation: number): Promise<PackedPlan | undefined> {
     const file = await readFile(this.#path);
-    const content = file.subarray(DIGEST_BYTES);
-    if (!sha256(content).equals(file.subarray(0, DIGEST_BYTES))) return undefined;
-    return deserialize(content) as Cached;
+    if (!sha256(file.subarray(DIGEST_BYTES)).equals(file.subarray(0, DIGEST_BYTES))) {
+      return undefined;
+    }
+    if (file.readUInt32LE(DIGEST_BYTES) !== FORMAT) return undefined;
+    if (file.readUInt32LE(DIGEST_BYTES + 4) !== generation) return undefined;
+    const packed = file.subarray(HEAD_BYTES);
+    return { packed, plan: await inSlices(unpackPlan(packed)) };
   }
 }
 

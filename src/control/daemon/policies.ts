@@ -4,14 +4,7 @@
  */
 import type { Installer, Numbering, Sets } from '../dataplane/index.js';
 import { Serial } from '../dataplane/index.js';
-import {
-  compile,
-  diffRules,
-  type Plan,
-  PolicyError,
-  parsePolicy,
-  type ResolvedNames,
-} from '../policy/index.js';
+import { differences, type Plan, PolicyError } from '../policy/index.js';
 import {
   type ApplyOptions,
   type ApplyResult,
@@ -24,12 +17,14 @@ import {
   type PolicyText,
   ServiceError,
 } from '../service.js';
+import { inSlices } from '../slices.js';
 import type { GenerationRecord, GenerationStore } from '../store/index.js';
+import { type Compiled, PolicyCompiler } from './compiler/compiler.js';
 import { type EventSink, SILENT } from './event-bus.js';
 import { History } from './history.js';
 import { Installation, type Restoration } from './installation.js';
-import { type Resolve, resolveNames } from './names.js';
-import { type ActivePolicy, recompile, resolvedRecord, ruleChange, whoFields } from './records.js';
+import type { Resolve } from './names.js';
+import { type ActivePolicy, resolvedRecord, ruleChange, whoFields } from './records.js';
 import type { RuleIndex } from './rules.js';
 
 export interface PolicyDeps {
@@ -48,27 +43,27 @@ export interface PolicyDeps {
   readonly warn: (message: string) => void;
 }
 
-interface Compiled {
-  readonly plan: Plan;
-  readonly resolved: ResolvedNames;
-}
-
 export class Policies {
   readonly #deps: PolicyDeps;
   readonly #serial = new Serial();
   readonly #history: History;
   readonly #events: EventSink;
   readonly #installation: Installation;
+  readonly #compiler: PolicyCompiler;
 
   constructor(deps: PolicyDeps) {
     const { installer, sets, store, events = SILENT, warn } = deps;
     this.#deps = deps;
     this.#events = events;
-    this.#history = new History(store, warn);
+    const compiler = new PolicyCompiler(
+      deps.resolve === undefined ? {} : { resolve: deps.resolve },
+    );
+    this.#compiler = compiler;
+    this.#history = new History(store, compiler, warn);
     const onTrialOver = () => this.#serial.run(() => this.#installation.settle());
-    const onSwitch = deps.cutStates;
-    const told = { onTrialOver, onSwitch };
-    this.#installation = new Installation({ installer, sets, store, events, warn, ...told });
+    const told = { onTrialOver, onSwitch: deps.cutStates };
+    const parts = { installer, sets, store, compiler, events, warn };
+    this.#installation = new Installation({ ...parts, ...told });
   }
 
   get active(): ActivePolicy | null {
@@ -95,15 +90,16 @@ export class Policies {
   }
 
   /** What `source` would change. @throws ServiceError */
-  async plan(source: PolicySource): Promise<PlanResult> {
-    const { plan } = await this.#compile(source);
+  async plan(source: PolicySource, signal?: AbortSignal): Promise<PlanResult> {
+    const { plan } = await this.#compile(source, signal);
     return await this.#serial.run(() => this.#compare(plan));
   }
 
   /** Installs `source` as the next generation, or leaves everything as it is. @throws ServiceError */
   async apply(source: PolicySource, by: Caller, options: ApplyOptions = {}): Promise<ApplyResult> {
     const { why = '', confirmSeconds = null, ifGeneration = null, dryRun = false } = options;
-    const { plan, resolved } = await this.#compile(source);
+    const compiled = await this.#compile(source);
+    const { plan, resolved } = compiled;
     return await this.#serial.run(async () => {
       await this.#installation.settle();
       this.#expect(ifGeneration);
@@ -114,7 +110,12 @@ export class Policies {
       const occasion = { by: by.user, uid: by.uid, why, trial };
       const origin = { ...source, resolved: resolvedRecord(resolved) };
       const { held } = this.#installation;
-      const { generation, digest } = await this.#installation.install(plan, origin, held, occasion);
+      const { generation, digest } = await this.#installation.install(
+        compiled,
+        origin,
+        held,
+        occasion,
+      );
       const confirm = confirmSeconds ?? 0;
       this.#events.emit('applied', { generation, digest, ...whoFields(by), why, confirm });
       return this.#applied(result, plan, true);
@@ -144,15 +145,15 @@ export class Policies {
     return this.#serial.run(async () => {
       await this.#installation.settle();
       const target = await this.#rollbackTarget(wanted);
-      const plan = planOf(target);
+      const compiled = await this.#compiler.recompile(target).catch(throwRefused);
       const held = this.#installation.fallback?.numbering ?? this.#installation.held;
-      const result = await this.#compare(plan, held);
+      const result = await this.#compare(compiled.plan, held);
       const [from, to] = [this.generation, target.generation];
       const words = `rollback of ${from} to ${to}`;
       const occasion = { by: by.user, uid: by.uid, why: why === '' ? words : `${words}: ${why}` };
-      const { generation } = await this.#installation.install(plan, target, held, occasion);
+      const { generation } = await this.#installation.install(compiled, target, held, occasion);
       this.#events.emit('rolled-back', { generation, from, to, ...whoFields(by), why });
-      return this.#applied(result, plan, true);
+      return this.#applied(result, compiled.plan, true);
     });
   }
 
@@ -172,8 +173,9 @@ export class Policies {
     return this.#history.diff(from, to);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#installation.close();
+    await this.#compiler.close();
   }
 
   #expect(generation: number | null): void {
@@ -223,20 +225,14 @@ export class Policies {
   }
 
   /** Before its turn: a nameserver that does not answer must not keep a confirmation waiting. */
-  async #compile(source: PolicySource): Promise<Compiled> {
-    try {
-      const policy = parsePolicy(source.text, source.file);
-      const resolved = await resolveNames(policy.names, this.#deps.resolve);
-      return { resolved, plan: compile(policy, { names: resolved }) };
-    } catch (error) {
-      throw refused(error);
-    }
+  async #compile(source: PolicySource, signal?: AbortSignal): Promise<Compiled> {
+    return await this.#compiler.compile(source, signal).catch(throwRefused);
   }
 
   /** @param held the numbers that the plan would take over */
   async #compare(plan: Plan, held = this.#installation.held): Promise<PlanResult> {
     const before = this.active?.plan ?? null;
-    const changes = diffRules(before, plan).map(ruleChange);
+    const changes = (await inSlices(differences(before, plan))).map(ruleChange);
     const judgesAnew = before?.digest !== plan.digest;
     return {
       differs: judgesAnew || changes.length > 0,
@@ -249,16 +245,7 @@ export class Policies {
   }
 }
 
-function planOf(record: GenerationRecord): Plan {
-  try {
-    return recompile(record);
-  } catch (error) {
-    throw refused(error);
-  }
-}
-
-function refused(error: unknown): unknown {
-  return error instanceof PolicyError
-    ? new ServiceError('invalid', error.message, error.position)
-    : error;
+function throwRefused(error: unknown): never {
+  if (!(error instanceof PolicyError)) throw error;
+  throw new ServiceError('invalid', error.message, error.position);
 }

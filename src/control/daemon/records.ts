@@ -1,14 +1,9 @@
 /** Between a policy as it is stored and a policy as it is installed. */
 import type { Numbering } from '../dataplane/index.js';
-import {
-  compile,
-  type Plan,
-  parsePolicy,
-  type ResolvedNames,
-  type RuleDifference,
-} from '../policy/index.js';
+import type { Plan, ResolvedNames, RuleDifference } from '../policy/index.js';
 import type { Caller, RuleChange } from '../service.js';
 import type { GenerationRecord } from '../store/index.js';
+import type { PackedPlan } from './compiler/packed-plan.js';
 import { ruleRef } from './rules.js';
 
 /** What is installed, or was. */
@@ -18,26 +13,27 @@ export interface ActivePolicy {
   readonly plan: Plan;
   readonly numbering: Numbering;
   readonly record: GenerationRecord;
+  /** The plan as the cache of plans keeps it. */
+  readonly packed: Uint8Array;
 }
 
 /** What the daemon does of its own accord, in the history. */
 export const ITSELF: Caller = { user: 'bridgewalld', uid: null };
 
-/** A stored policy, with the addresses that its names stood for when it was applied. @throws PolicyError */
-export function recompile(record: GenerationRecord): Plan {
-  const names = new Map(Object.entries(record.resolved));
-  return compile(parsePolicy(record.text, record.file), { names });
-}
-
 /** @param plan of the record */
-export function activeOf(record: GenerationRecord, plan: Plan): ActivePolicy {
+export function activeOf(
+  record: GenerationRecord,
+  { plan, packed }: PackedPlan,
+  numbering = numberingOf(record),
+): ActivePolicy {
   const { generation, text } = record;
-  return { generation, text, plan, numbering: numberingOf(record), record };
+  return { generation, text, plan, numbering, record, packed };
 }
 
 export function numberingOf(record: GenerationRecord): Numbering {
+  const { names, numbers } = record.ruleSlots;
   return {
-    ruleSlots: new Map(Object.entries(record.ruleSlots)),
+    ruleSlots: new Map(names.map((name, i) => [name, numbers[i]!])),
     groupBits: new Map(Object.entries(record.dynamicGroups)),
   };
 }
@@ -45,7 +41,7 @@ export function numberingOf(record: GenerationRecord): Numbering {
 /** The part of a record that is made of numbers. */
 export function storedNumbers({ ruleSlots, groupBits }: Numbering) {
   return {
-    ruleSlots: Object.fromEntries(ruleSlots),
+    ruleSlots: { names: [...ruleSlots.keys()], numbers: [...ruleSlots.values()] },
     dynamicGroups: Object.fromEntries(groupBits),
   };
 }

@@ -11,7 +11,8 @@ import {
 } from '../dataplane/index.js';
 import type { EventFields } from '../events.js';
 import type { GenerationRecord, GenerationStore } from '../store/index.js';
-import { numberingOf, recompile } from './records.js';
+import { PolicyCompiler } from './compiler/compiler.js';
+import { numberingOf } from './records.js';
 
 /**
  * Does nothing when this version judges already. The ports and the node must have been written.
@@ -62,7 +63,8 @@ async function prepared(
   generation: number,
 ): Promise<Prepared> {
   const record = await store.read(generation);
-  return installer.prepare(recompile(record), generation, numberingOf(record), true);
+  const { plan } = await new PolicyCompiler().recompile(record);
+  return installer.prepare(plan, generation, numberingOf(record), true);
 }
 
 export function tellUpgrade(log: Logger, { states, ...report }: UpgradeReport): void {

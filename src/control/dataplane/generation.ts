@@ -2,6 +2,7 @@
 import * as layouts from '../../generated/layouts.js';
 import { isV4 } from '../policy/address.js';
 import type { AddressClass, Alternative, Plan } from '../policy/plan.js';
+import type { Sliced } from '../slices.js';
 import { DataplaneError } from './errors.js';
 import type { Numbering } from './numbering.js';
 
@@ -13,6 +14,9 @@ export interface Packed {
   readonly values: Buffer;
   readonly count: number;
 }
+
+/** Entries encoded between two yields. */
+const SLICE = 1024;
 
 const DIRECTIONS = { in: Direction.IN, out: Direction.OUT, transit: Direction.TRANSIT } as const;
 
@@ -55,28 +59,31 @@ function classValue(from: AddressClass): layouts.AddressClass {
   return { host: from.host, peer: from.peerClass, denyFrom: from.denyFrom, denyTo: from.denyTo };
 }
 
-export function packAddresses(plan: Plan): Packed {
+export function* packAddresses(plan: Plan): Sliced<Packed> {
   const count = plan.addresses.length;
   const keys = Buffer.alloc(count * layouts.addressKey.size);
   const values = Buffer.alloc(count * layouts.addressClass.size);
-  plan.addresses.forEach((entry, i) => {
+  for (const [i, entry] of plan.addresses.entries()) {
+    if (i % SLICE === 0) yield;
     const key = { length: entry.length, address: { byte: entry.address } };
     layouts.addressKey.encode(key, keys, i * layouts.addressKey.size);
     layouts.addressClass.encode(classValue(entry), values, i * layouts.addressClass.size);
-  });
+  }
   return { keys, values, count };
 }
 
 /** Entries, and the alternatives that they point to. */
-export function packMatrix(
+export function* packMatrix(
   plan: Plan,
   numbering: Numbering,
-): { readonly entries: Packed; readonly alternatives: Buffer } {
+): Sliced<{ readonly entries: Packed; readonly alternatives: Buffer }> {
   const count = plan.matrix.length;
   const keys = Buffer.alloc(count * layouts.matrixKey.size);
   const values = Buffer.alloc(count * layouts.matrixEntry.size);
   const lists = new AlternativeLists();
-  plan.matrix.forEach((entry, i) => {
+  const slots = plan.rules.map((rule) => numbering.ruleSlots.get(rule.id)!);
+  for (const [i, entry] of plan.matrix.entries()) {
+    if (i % SLICE === 0) yield;
     const key = {
       host: entry.host,
       peer: entry.peer,
@@ -85,13 +92,13 @@ export function packMatrix(
       pad: 0,
     };
     const value = {
-      rule: entry.rule === null ? 0 : slotOf(plan, entry.rule, numbering),
+      rule: entry.rule === null ? 0 : slots[entry.rule]!,
       flags: flagsOf(entry),
       ...lists.add(heard(plan, entry.alternatives, numbering)),
     };
     layouts.matrixKey.encode(key, keys, i * layouts.matrixKey.size);
     layouts.matrixEntry.encode(value, values, i * layouts.matrixEntry.size);
-  });
+  }
   return { entries: { keys, values, count }, alternatives: lists.packed() };
 }
 

@@ -6,6 +6,7 @@
 import { BpfMap } from '../../../native/lib/index.js';
 import * as layouts from '../../generated/layouts.js';
 import type { Plan } from '../policy/plan.js';
+import { atOnce, inSlices, type Sliced } from '../slices.js';
 import { Cell } from './cell.js';
 import { DataplaneError } from './errors.js';
 import {
@@ -24,7 +25,8 @@ const MMAPABLE = 1 << 10;
 /** Arrays of other sizes may take this one's place. */
 const INNER_MAP = 1 << 12;
 const OUTER = ['addresses', 'services', 'service_deny', 'alternatives', 'matrix'] as const;
-const BATCH = 65536;
+/** Elements written in one call: a few milliseconds. */
+const BATCH = 8192;
 
 type Inner = Record<(typeof OUTER)[number], BpfMap>;
 
@@ -137,17 +139,36 @@ export class Installer {
    * @throws DataplaneError `install`, with nothing changed
    */
   install(prepared: Prepared, trial: number | bigint | null = null): void {
+    const before = this.current().trial;
+    atOnce(this.#install(prepared, trial));
+    // Both generations of a trial may have packets under way; the next install empties them.
+    if (before === null) this.retire(this.current().slot);
+  }
+
+  /**
+   * The same with turns of the event loop while it stages. The switch is the last that it does;
+   * `retireInSlices` is left to the caller. @throws DataplaneError `install`
+   */
+  async installInSlices(prepared: Prepared, trial: number | bigint | null = null): Promise<void> {
+    await inSlices(this.#install(prepared, trial));
+  }
+
+  /** `retire` of what the current generation does not need, with turns of the event loop. */
+  async retireInSlices(): Promise<void> {
+    await inSlices(this.#retire(this.current().slot));
+  }
+
+  *#install(prepared: Prepared, trial: number | bigint | null): Sliced<void> {
     const before = this.current();
     const judging = this.judging();
-    this.retire(before.slot);
+    yield* this.#retire(before.slot);
     const slot = this.#freeSlot(before.slot);
-    this.#build(slot, prepared, {
+    // The time of a trial begins when it does, not before the tables are filled.
+    yield* this.#build(slot, prepared, () => ({
       fallback: judging.slot,
       ...(trial === null ? {} : { deadline: this.#deadline(trial) }),
-    });
+    }));
     this.cell.switchTo(slot, trial !== null);
-    // Both generations of a trial may have packets under way; the next install empties them.
-    if (before.trial === null) this.retire(slot);
   }
 
   /**
@@ -162,24 +183,29 @@ export class Installer {
     // Their bits may be those of groups that still have members: these begin with none.
     for (const [name, bit] of groupBits)
       if (prepared.freshBits.includes(bit)) groupBits.delete(name);
-    this.#build(slot, { ...prepared, groupBits, freshRules: [] }, { fallback: judging });
+    const bare = { ...prepared, groupBits, freshRules: [] };
+    await inSlices(this.#build(slot, bare, () => ({ fallback: judging })));
     try {
       return await work(slot);
     } finally {
-      this.#empty(slot);
+      await inSlices(this.#empty(slot));
     }
   }
 
   /** Fills a slot that nothing reads. @throws DataplaneError `install`, with nothing left behind */
-  #build(slot: number, prepared: Prepared, o: { fallback: number; deadline?: bigint }): void {
+  *#build(
+    slot: number,
+    prepared: Prepared,
+    ends: () => { fallback: number; deadline?: bigint },
+  ): Sliced<void> {
     let inner: Partial<Inner> = {};
     try {
-      this.#clearCounters(prepared.freshRules);
-      inner = this.#stage(slot, prepared);
-      const value = generationValue(prepared.plan, prepared, prepared.generation, o);
+      yield* this.#clearCounters(prepared.freshRules);
+      inner = yield* this.#stage(slot, prepared);
+      const value = generationValue(prepared.plan, prepared, prepared.generation, ends());
       this.#dataplane.map('generations').update(index(slot), layouts.generation.encode(value));
     } catch (error) {
-      this.#empty(slot);
+      atOnce(this.#empty(slot));
       const words = error instanceof Error ? error.message : String(error);
       throw new DataplaneError('install', `the policy was not installed: ${words}`, {
         cause: error,
@@ -198,10 +224,14 @@ export class Installer {
 
   /** Empties every slot but `current` and its fallback: what an install left behind, or broke off. */
   retire(current: number): void {
+    atOnce(this.#retire(current));
+  }
+
+  *#retire(current: number): Sliced<void> {
     const { fallback, flags } = this.#generation(current);
     for (let slot = 0; slot < Limits.GENERATION_SLOTS; slot++) {
       if (slot === current || (flags !== 0 && slot === fallback)) continue;
-      this.#empty(slot);
+      yield* this.#empty(slot);
     }
   }
 
@@ -217,24 +247,26 @@ export class Installer {
     return layouts.generation.decode(this.#dataplane.map('generations').lookup(index(slot))!);
   }
 
-  #clearCounters(slots: readonly number[]): void {
+  *#clearCounters(slots: readonly number[]): Sliced<void> {
     const counters = this.#dataplane.map('rule_counters');
     const size = counters.lookup(index(0))!.length;
     for (let from = 0; from < slots.length; from += BATCH) {
       const some = slots.slice(from, from + BATCH);
       const keys = Buffer.from(Uint32Array.from(some).buffer);
       counters.updateBatch(keys, Buffer.alloc(size * some.length), some.length);
+      yield;
     }
   }
 
-  #stage(slot: number, prepared: Prepared): Inner {
+  *#stage(slot: number, prepared: Prepared): Sliced<Inner> {
     const { plan } = prepared;
     const made: BpfMap[] = [];
     try {
-      const hash = (name: string, packed: Packed) => {
+      const hash = function* (name: string, packed: Packed): Sliced<BpfMap> {
         const map = hashOf(name, packed);
         made.push(map);
-        fill(map, packed);
+        yield;
+        yield* fill(map, packed);
         return map;
       };
       const array = (
@@ -247,10 +279,10 @@ export class Installer {
         map.mmap().set(from);
         return map;
       };
-      const matrix = packMatrix(plan, prepared);
+      const matrix = yield* packMatrix(plan, prepared);
       const inner: Inner = {
-        addresses: hash('addresses', packAddresses(plan)),
-        matrix: hash('matrix', matrix.entries),
+        addresses: yield* hash('addresses', yield* packAddresses(plan)),
+        matrix: yield* hash('matrix', matrix.entries),
         alternatives: array(
           'alternatives',
           {
@@ -274,7 +306,10 @@ export class Installer {
           bytesOf(plan.serviceDeny),
         ),
       };
-      for (const name of OUTER) this.#dataplane.map(name).updateInner(index(slot), inner[name]);
+      for (const name of OUTER) {
+        this.#dataplane.map(name).updateInner(index(slot), inner[name]);
+        yield;
+      }
       return inner;
     } catch (error) {
       for (const map of made) map.close();
@@ -283,7 +318,7 @@ export class Installer {
   }
 
   /** Empties a slot that nothing reads. A slot that is empty already costs a lookup. */
-  #empty(slot: number): void {
+  *#empty(slot: number): Sliced<void> {
     const { flags, number } = this.#generation(slot);
     const generations = this.#dataplane.map('generations');
     if (flags !== 0 || number !== 0) {
@@ -291,7 +326,10 @@ export class Installer {
     }
     for (const name of OUTER) {
       const outer = this.#dataplane.map(name);
-      if (outer.lookup(index(slot)) !== undefined) outer.delete(index(slot));
+      if (outer.lookup(index(slot)) === undefined) continue;
+      // Waits until no program reads it any longer: 8 to 20 ms.
+      outer.delete(index(slot));
+      yield;
     }
   }
 }
@@ -306,8 +344,14 @@ function hashOf(name: string, packed: Packed): BpfMap {
   });
 }
 
-function fill(map: BpfMap, { keys, values, count }: Packed): void {
-  if (count > 0) map.updateBatch(keys, values, count);
+function* fill(map: BpfMap, { keys, values, count }: Packed): Sliced<void> {
+  const { keySize, valueSize } = map.info;
+  for (let from = 0; from < count; from += BATCH) {
+    const to = Math.min(from + BATCH, count);
+    const some = keys.subarray(from * keySize, to * keySize);
+    map.updateBatch(some, values.subarray(from * valueSize, to * valueSize), to - from);
+    yield;
+  }
 }
 
 function bytesOf(array: Uint16Array | BigUint64Array): Buffer {

@@ -91,10 +91,12 @@ export class WallTable {
       const before = await ruleset.number();
       await nft(['-f', '-'], renderTable(this.#spec, this.#counted));
       const listed = await listing(this.node);
-      this.#number = await ruleset.number();
+      const number = await ruleset.number();
+      // What was read back may be what somebody else had made of it: that is not to be kept.
+      if (number !== before + 1) continue;
+      this.#number = number;
       this.#listing = listed;
-      // Else what was read back may be what somebody else had made of it.
-      if (this.#number === before + 1) return;
+      return;
     }
     throw new NftError('refused', 'nft: others change the rules all the time');
   }

@@ -1,3 +1,4 @@
+import { atOnce, type Sliced } from '../slices.js';
 import type { Plan, Rule } from './plan.js';
 import { contentKey } from './rule-id.js';
 
@@ -7,15 +8,25 @@ export interface RuleDifference {
   readonly after: Rule | null;
 }
 
+/** Rules looked at between two yields. */
+const SLICE = 1024;
+
 /**
  * What a new plan does to the rules of another one. A rule with the same id and other content is
  * changed; so is one that went while one came for the same host, direction and service. Rules that
  * only moved are no difference. In the order of the new file, removed ones last.
  */
 export function diffRules(before: Plan | null, after: Plan): RuleDifference[] {
+  return atOnce(differences(before, after));
+}
+
+/** The same in slices. */
+export function* differences(before: Plan | null, after: Plan): Sliced<RuleDifference[]> {
   const old = new Map((before?.rules ?? []).map((rule) => [rule.id, rule]));
+  yield;
   const kept = new Set<string>();
   for (const rule of after.rules) if (old.has(rule.id)) kept.add(rule.id);
+  yield;
   const gone = new Map<string, Rule[]>();
   for (const rule of old.values()) {
     if (kept.has(rule.id)) continue;
@@ -24,23 +35,24 @@ export function diffRules(before: Plan | null, after: Plan): RuleDifference[] {
     if (list === undefined) gone.set(place, [rule]);
     else list.push(rule);
   }
-  const differences: RuleDifference[] = [];
-  for (const rule of after.rules) {
+  const found: RuleDifference[] = [];
+  for (const [i, rule] of after.rules.entries()) {
+    if (i % SLICE === 0) yield;
     const same = old.get(rule.id);
     if (same !== undefined) {
       if (contentKey(same) !== contentKey(rule)) {
-        differences.push({ kind: 'changed', before: same, after: rule });
+        found.push({ kind: 'changed', before: same, after: rule });
       }
       continue;
     }
     const replaced = gone.get(placeKey(rule))?.shift() ?? null;
     const kind = replaced === null ? 'added' : 'changed';
-    differences.push({ kind, before: replaced, after: rule });
+    found.push({ kind, before: replaced, after: rule });
   }
   for (const rules of gone.values()) {
-    for (const rule of rules) differences.push({ kind: 'removed', before: rule, after: null });
+    for (const rule of rules) found.push({ kind: 'removed', before: rule, after: null });
   }
-  return differences;
+  return found;
 }
 
 function placeKey(rule: Rule): string {

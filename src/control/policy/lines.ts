@@ -37,9 +37,9 @@ export function readHostLines(
   const hint = 'write services with their peers, as in {25/tcp: any}';
   const lines: HostLine[] = [];
   for (const { keyNode, value } of reader.map(entry.value, entry.keyNode, what, hint)) {
-    const fixed = { host, direction, services: services.read(keyNode, keyNode, 'a service') };
-    for (const line of readPeerLines(context, direction, keyNode, value)) {
-      lines.push({ ...fixed, ...line });
+    const named = services.read(keyNode, keyNode, 'a service');
+    for (const { peers, position, log, id } of readPeerLines(context, direction, keyNode, value)) {
+      lines.push({ host, direction, services: named, peers, position, log, id });
     }
   }
   return lines;

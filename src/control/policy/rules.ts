@@ -86,7 +86,8 @@ function comparePositions(a: Position, b: Position): number {
 }
 
 function makeRule(content: RuleContent, id: string | null, position: Position): Rule {
-  return { id: id ?? hashedId(content), ...content, position };
+  const { host, direction, service, peers, log } = content;
+  return { id: id ?? hashedId(content), host, direction, service, peers, log, position };
 }
 
 function hostRule(line: HostLine, hostId: number): HostRule {

@@ -1,6 +1,30 @@
 /** What is kept of one installed policy: enough to install the very same thing again. */
 import { z } from 'zod';
 
+/** Numbers of names, in two lists: an object of as many keys as a policy has rules would be slow. */
+export interface NumberedNames {
+  readonly names: readonly string[];
+  readonly numbers: readonly number[];
+}
+
+/** Also as an object, from name to number, as earlier versions wrote it. */
+const ruleSlots = z
+  .custom<NumberedNames>(areNumberedNames)
+  .or(
+    z
+      .record(z.string(), z.int().min(1))
+      .transform((slots) => ({ names: Object.keys(slots), numbers: Object.values(slots) })),
+  );
+
+function areNumberedNames(value: unknown): boolean {
+  const { names, numbers } = (value ?? {}) as Partial<NumberedNames>;
+  if (!Array.isArray(names) || !Array.isArray(numbers) || names.length !== numbers.length) {
+    return false;
+  }
+  const isSlot = (number: unknown) => Number.isInteger(number) && (number as number) >= 1;
+  return names.every((name) => typeof name === 'string') && numbers.every(isSlot);
+}
+
 export const generationRecord = z.strictObject({
   generation: z.int().min(1),
   /** Text of the policy as it was applied, and the name its positions carry. */
@@ -28,7 +52,7 @@ export const generationRecord = z.strictObject({
    */
   confirmed: z.boolean().default(true),
   /** Slot in the counters of every rule, by rule id; from 1. */
-  ruleSlots: z.record(z.string(), z.int().min(1)),
+  ruleSlots,
   /** Bit of every dynamic group, by name. */
   dynamicGroups: z.record(z.string(), z.int().min(0).max(31)),
   /** Addresses that names stood for when the policy was applied. */

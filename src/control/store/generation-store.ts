@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { turn } from '../slices.js';
 import { ioError, makeDirectory, readIfThere, UNFINISHED, writeAtomic } from './atomic-file.js';
 import { StoreError } from './errors.js';
 
@@ -48,7 +49,7 @@ export class GenerationStore<T extends { readonly generation: number }> {
   async currentNumber(): Promise<number> {
     const path = this.#currentFile();
     const text = await readIfThere(path);
-    return text === undefined ? 0 : unwrap(path, text, currentContent).generation;
+    return text === undefined ? 0 : (await unwrap(path, text, currentContent)).generation;
   }
 
   /** One generation. Throws StoreError `missing` or `corrupt`. */
@@ -58,7 +59,7 @@ export class GenerationStore<T extends { readonly generation: number }> {
     if (text === undefined) {
       throw new StoreError('missing', path, `generation ${generation} is not kept`);
     }
-    const record = unwrap(path, text, this.#schema);
+    const record = await unwrap(path, text, this.#schema);
     if (record.generation !== generation) {
       throw new StoreError('corrupt', path, `holds generation ${record.generation}`);
     }
@@ -84,6 +85,7 @@ export class GenerationStore<T extends { readonly generation: number }> {
       const why = checked.success ? 'generation: not a number from 1' : firstIssue(checked.error);
       throw new StoreError('invalid', path, `the record is not what the store holds (${why})`);
     }
+    await turn();
     await writeAtomic(path, wrap(checked.data));
   }
 
@@ -121,15 +123,17 @@ export class GenerationStore<T extends { readonly generation: number }> {
   }
 }
 
-function digest(content: unknown): string {
-  return createHash('sha256').update(JSON.stringify(content)).digest('hex');
+function digest(json: string): string {
+  return createHash('sha256').update(json).digest('hex');
 }
 
 function wrap(content: unknown): string {
-  return `${JSON.stringify({ format: 1, sha256: digest(content), content }, null, 1)}\n`;
+  const json = JSON.stringify(content);
+  return `{"format": 1, "sha256": "${digest(json)}", "content": ${json}}\n`;
 }
 
-function unwrap<T>(path: string, text: string, schema: z.ZodType<T>): T {
+/** A record may be large: the event loop has its turn between the steps. */
+async function unwrap<T>(path: string, text: string, schema: z.ZodType<T>): Promise<T> {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -140,9 +144,11 @@ function unwrap<T>(path: string, text: string, schema: z.ZodType<T>): T {
   if (!outer.success) {
     throw new StoreError('corrupt', path, `is corrupt: ${firstIssue(outer.error)}`);
   }
-  if (digest(outer.data.content) !== outer.data.sha256) {
+  await turn();
+  if (digest(JSON.stringify(outer.data.content)) !== outer.data.sha256) {
     throw new StoreError('corrupt', path, 'is corrupt: its digest does not match its content');
   }
+  await turn();
   const inner = schema.safeParse(outer.data.content);
   if (!inner.success) {
     throw new StoreError('corrupt', path, `is corrupt: ${firstIssue(inner.error)}`);

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PinSet } from '../../../src/control/dataplane/index.js';
+import { endChild } from '../../../src/lab/netns.js';
 import { Bench, CLIENT, type Daemon, LiveConnection, policy, SERVER } from '../daemon/bench.js';
 
 const WITHIN = { timeout: 5000, interval: 20 };
@@ -140,6 +141,17 @@ describe('a wall that is meddled with', () => {
     await expect.poll(() => [master('up0'), master('dn0')], WITHIN).toEqual(['br0', 'br0']);
     bench.client.ip('neigh', 'flush', 'all');
     await expect.poll(() => bench.pings(undefined, 1), { timeout: 20_000 }).toBe(1);
+  });
+
+  it('is whole again once nobody deletes its tables any longer', async () => {
+    const whole = bench.wall.exec('nft', '-s', 'list', 'ruleset');
+    const loop = 'while :; do nft delete table bridge bridgewall_fw_1 2>/dev/null; done';
+    const meddler = bench.wall.spawn(['sh', '-c', loop], { stdio: 'ignore' });
+    await expect.poll(() => daemon.log, { timeout: 30_000 }).toMatch(/others change the rules/);
+    await endChild(meddler, 1000);
+    const ruleset = () => bench.wall.exec('nft', '-s', 'list', 'ruleset');
+    await expect.poll(ruleset, { timeout: 20_000 }).toBe(whole);
+    expect(await bench.pings()).toBe(2);
   });
 
   it('knows its own address when that changes', async () => {

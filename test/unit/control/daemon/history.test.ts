@@ -2,14 +2,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { PolicyCompiler } from '../../../../src/control/daemon/compiler/compiler.js';
 import { History } from '../../../../src/control/daemon/history.js';
-import { recompile } from '../../../../src/control/daemon/records.js';
 import {
   type GenerationRecord,
   GenerationStore,
   generationRecord,
 } from '../../../../src/control/store/index.js';
 
+const compiler = new PolicyCompiler();
 let directory: string;
 let store: GenerationStore<GenerationRecord>;
 let history: History;
@@ -25,7 +26,7 @@ async function keep(generation: number, port: number, more: Partial<GenerationRe
     resolved: {},
     ...more,
   });
-  const whole = { ...record, digest: recompile(record).digest };
+  const whole = { ...record, digest: (await compiler.recompile(record)).plan.digest };
   await store.write(whole);
   return whole;
 }
@@ -34,7 +35,7 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'bw-history-'));
   store = await GenerationStore.open(directory, generationRecord);
   warnings = [];
-  history = new History(store, (message) => warnings.push(message));
+  history = new History(store, compiler, (message) => warnings.push(message));
 });
 afterEach(() => rm(directory, { recursive: true }));
 

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { packPlan } from '../../../../src/control/daemon/compiler/packed-plan.js';
 import { PlanCache } from '../../../../src/control/daemon/plan-cache.js';
 import { compile, parsePolicy } from '../../../../src/control/policy/index.js';
 import { generationRecord } from '../../../../src/control/store/index.js';
@@ -35,18 +36,18 @@ describe('a compiled plan on disk', () => {
   it('is what was compiled, for its own generation and digest only', async () => {
     const cache = new PlanCache(directory);
     expect(await cache.read(record(1))).toBeUndefined();
-    await cache.keep(record(1), plan);
+    await cache.keep(record(1), packPlan(plan));
     const again = new PlanCache(directory);
-    expect(await again.read(record(1))).toEqual(plan);
+    expect(await again.read(record(1))).toMatchObject({ plan });
     expect(await again.read(record(2))).toBeUndefined();
     expect(await again.read(record(1, 'other'))).toBeUndefined();
-    await again.keep(record(2), plan);
+    await again.keep(record(2), packPlan(plan));
     expect(await again.read(record(1))).toBeUndefined();
-    expect(await again.read(record(2))).toEqual(plan);
+    expect(await again.read(record(2))).toMatchObject({ plan });
   });
 
   it('is worth nothing when it is torn or was touched', async () => {
-    await new PlanCache(directory).keep(record(1), plan);
+    await new PlanCache(directory).keep(record(1), packPlan(plan));
     const path = join(directory, 'installed.plan');
     const file = await readFile(path);
     const touched = Buffer.from(file);

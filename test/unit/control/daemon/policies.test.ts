@@ -28,7 +28,8 @@ describe('policies', () => {
       current: () => ({ slot: 0, epoch: 0, generation: 0, trial: null }),
       judging: () => ({ slot: 0, generation: 0 }),
       prepare: () => ({ ...numbers, freshRules: [], freshBits: [] }),
-      install: () => install(),
+      installInSlices: async () => install(),
+      retireInSlices: async () => {},
     };
     policies = new Policies({
       store,
@@ -44,8 +45,8 @@ describe('policies', () => {
       warn: () => {},
     });
   });
-  afterEach(() => {
-    policies.close();
+  afterEach(async () => {
+    await policies.close();
     rmSync(directory, { recursive: true });
   });
 

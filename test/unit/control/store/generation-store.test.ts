@@ -22,7 +22,7 @@ const record = (generation: number): GenerationRecord => ({
   why: '',
   at: '2026-11-21T20:00:00.000Z',
   digest: 'ab'.repeat(32),
-  ruleSlots: { 'aquilante-in-25': 1, 7: 2 },
+  ruleSlots: { names: ['aquilante-in-25', '7'], numbers: [1, 2] },
   dynamicGroups: { badguys: 0 },
   resolved: { 'novalis.mib.infn.it': ['192.0.2.1'] },
 });
@@ -73,7 +73,7 @@ describe('a store of generations', () => {
   });
 
   it('refuses to write what it could not read', async () => {
-    const wrong = { ...record(1), ruleSlots: { a: 0 } };
+    const wrong = { ...record(1), ruleSlots: { names: ['a'], numbers: [0] } };
     await expect(store.write(wrong)).rejects.toMatchObject({ code: 'invalid' });
     await expect(store.write({ ...record(1), generation: 0 })).rejects.toMatchObject({
       code: 'invalid',

@@ -1,0 +1,27 @@
+/** What the daemon and a thread that compiles say to each other. */
+import type { NameUse, PolicyErrorCode } from '../../policy/index.js';
+import type { Position } from '../../policy/plan.js';
+
+/** The task; it goes along when the thread is started. */
+export interface Task {
+  readonly text: string;
+  readonly file: string;
+  /** Addresses of the names in it; null: the thread is to ask for them. */
+  readonly names: ReadonlyMap<string, readonly string[]> | null;
+}
+
+/** From the thread. */
+export type Told =
+  | { readonly kind: 'names'; readonly uses: readonly NameUse[] }
+  /** A packed plan. */
+  | { readonly kind: 'plan'; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'refused';
+      readonly code: PolicyErrorCode;
+      readonly position: Position;
+      readonly problem: string;
+      readonly hint: string;
+    };
+
+/** To the thread: the answer to `names`. */
+export type Names = ReadonlyMap<string, readonly string[]>;
