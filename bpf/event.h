@@ -27,9 +27,10 @@ static __always_inline void event_emit(struct walk *w, __u32 type, __u32 info)
 	}
 	if (ring && !bpf_ringbuf_output(ring, e, sizeof(*e), 0))
 		return;
+	/* A pass over the states may be interrupted by a packet right here. */
 	lost = bpf_map_lookup_elem(&event_losses, &zero);
 	if (lost)
-		*lost += 1;
+		__sync_fetch_and_add(lost, 1);
 }
 
 #endif
