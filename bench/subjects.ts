@@ -121,6 +121,7 @@ export async function wall(
   writeNode(dataplane, ports, {
     bridgeMac: '02:00:00:00:bb:01',
     logRate: 100,
+    liberal: false,
     reserved: { bpdu: 'forward', lldp: 'drop', lacp: 'drop', eapol: 'drop' },
   });
   writeTimeouts(dataplane);

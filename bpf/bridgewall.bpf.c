@@ -68,6 +68,7 @@ struct layouts_exported {
 	enum sweep_kind sweep_kind;
 	enum phase phase;
 	enum state_bits state_bits;
+	enum tcp_bits tcp_bits;
 	enum timeout timeout;
 	enum outcome outcome;
 	enum mark_bits mark_bits;

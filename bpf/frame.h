@@ -24,6 +24,20 @@ enum frame_flags {
 	FRAME_MORE = 1024,		/* fragment that is not the last */
 	FRAME_ILL_FRAGMENT = 2048,	/* fragment of a length that cannot be */
 	FRAME_UPPER = 4096,		/* what is above IP was reached, and its header is whole */
+	FRAME_TCP_OPTIONS = 8192,	/* TCP options that have to be read (tcp_options.h) */
+};
+
+/* What a TCP segment says of itself. */
+struct segment {
+	__u32 seq;
+	__u32 ack;
+	__u32 sack;		/* the highest edge it acknowledges: of its SACK blocks, else `ack` */
+	__u32 payload;		/* bytes, of all segments of an aggregated frame */
+	__u16 window;		/* as it stands in the header */
+	__u16 options_at;	/* from the start of the frame's bytes */
+	__u8 options;		/* bytes of options */
+	__u8 bits;		/* of a SYN: enum tcp_bits */
+	__u8 pad[2];
 };
 
 struct frame {
@@ -48,6 +62,7 @@ struct frame {
 	__u16 fragment_before;	/* IPv6: where the fragment header stands */
 	__u8 fragment_headers;	/* IPv6: how many there are */
 	__u32 fragment_id;
+	struct segment tcp;
 	__u32 length;		/* bytes on the wire, all segments */
 	__u32 segments;		/* frames on the wire: GRO hands tc many as one */
 	__u32 headers;		/* bytes up to the payload: what every segment repeats */
@@ -95,6 +110,11 @@ enum no_service {
 	NO_SERVICE = 0xffffffff,
 };
 
+enum tcp_option_sizes {
+	TCP_OPTION_BYTES = 40,		/* at most: 15 words of header, less the 5 that are fixed */
+	TCP_OPTION_ROOM = 72,		/* for reads that begin within the first 64 bytes */
+};
+
 struct walk {
 	struct frame frame;
 	struct frame quote;	/* what an ICMP error quotes; FRAME_QUOTE of `frame`: is valid */
@@ -113,9 +133,12 @@ struct walk {
 	__u64 fragment_after;	/* there was none, nothing moved */
 	__u32 may_open;		/* the frame is of a kind that opens a connection */
 	__u32 reopens;		/* a SYN over a closed connection that still has its slot */
+	__u32 moved;		/* window edges of `state` moved */
 	__u32 kind;		/* enum walk_kind */
 	__u32 tentative;	/* the generation may yet be taken back: refuse frames, cut no state */
 	__u32 believed;		/* what is mirrored from the kernel may be believed */
+	__u32 option_at;	/* reading position in `options` */
+	__u8 options[TCP_OPTION_ROOM];
 };
 
 /* A test run is no softirq on every kernel: packets may come in the middle of it. */

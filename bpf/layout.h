@@ -93,7 +93,8 @@ struct node {
 	__u8 lldp;
 	__u8 lacp;
 	__u8 eapol;
-	__u32 pad;
+	__u8 liberal;		/* TCP segments out of window pass, and are counted */
+	__u8 pad[3];
 };
 
 /* Map `self_macs`: the MACs of the bridge and of its ports; the value is 1. */
@@ -381,9 +382,35 @@ enum state_bits {
 	STATE_LOW_SCREENED = 0x200,	/* that address may not come from the uplink */
 	STATE_HIGH_SCREENED = 0x400,
 	STATE_TRANSIT = 0x800,		/* rule_out is a transit line */
+	STATE_FIN_HIGH = 0x1000,	/* the higher address sent the first FIN */
+	STATE_LOW_TCP = 16,		/* shift: enum tcp_bits of the lower address */
+	STATE_HIGH_TCP = 23,		/* shift: those of the higher one */
 };
 
-/* Maps `pending` (LRU: half-open and one-way) and `established` (plain hash). */
+/*
+ * What the SYN of a side said, seven bits of `word` each. All zero is what a state has whose SYNs
+ * nobody saw: as good as the widest scaling that RFC 7323 knows.
+ */
+enum tcp_bits {
+	TCP_SCALE = 0x0f,	/* 14 minus the shift of its windows */
+	TCP_UNSCALED = 0x10,	/* it offered no scaling, so there is none either way */
+	TCP_SACK = 0x20,	/* it permitted selective acknowledgements */
+	TCP_KNOWN = 0x40,	/* it has spoken: its `end`, `window` and `acked` hold */
+};
+
+/*
+ * How far one side of a TCP connection has come (window.h). Sequence numbers; every field but for
+ * `window` is one past the last that is meant. They only grow, each by compare-and-swap.
+ */
+struct tcp_side {
+	__u32 end;		/* it has sent up to here */
+	__u32 limit;		/* the other side lets it send up to here */
+	__u32 window;		/* bytes: the widest window that it has offered */
+	__u32 acked;		/* it has acknowledged up to here; first, what follows the other's SYN */
+};
+
+/* Maps `pending` (LRU: half-open and one-way) and `established` (plain hash). 64 bytes, a cache
+ * line's worth: whatever is added must not make two of them. */
 struct state {
 	__u64 seen;		/* last packet; at most a second stale */
 	__u64 born;
@@ -391,6 +418,7 @@ struct state {
 	__u32 epoch;		/* of the cell when it was last judged */
 	__u32 rule_out;		/* rule slots; 0: none */
 	__u32 rule_in;
+	struct tcp_side tcp[2];	/* of the lower address, of the higher one */
 };
 
 /* What the iterator `dump_states` writes, one after the other. */
@@ -438,6 +466,7 @@ enum outcome {
 	OUTCOME_ANSWERED,
 	OUTCOME_TX_FAILED,	/* forwarded to this port, and not sent */
 	OUTCOME_LOG_SUPPRESSED,	/* log records not made, over log_rate or with no way to carry them */
+	OUTCOME_LIBERAL,	/* out of window, and passed: `liberal` of the node */
 	OUTCOME_DROP = 16,	/* + enum reason */
 };
 

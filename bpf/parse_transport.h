@@ -6,6 +6,12 @@
 #include "cursor.h"
 #include "protocols.h"
 
+/* Nothing but a timestamp, in the form of RFC 7323 appendix A: most segments. */
+static __always_inline int is_timestamp(__be32 *options, __u32 bytes)
+{
+	return bytes == 12 && *options == bpf_htonl(0x0101080a);
+}
+
 static __always_inline int parse_tcp(struct frame *f, struct cursor *c)
 {
 	__u8 *tcp = cursor_at(c, 20);
@@ -20,6 +26,20 @@ static __always_inline int parse_tcp(struct frame *f, struct cursor *c)
 	f->dport = *(__be16 *)(tcp + 2);
 	f->tcp_flags = tcp[13];
 	f->headers += header;
+	f->tcp.seq = bpf_ntohl(*(__be32 *)(tcp + 4));
+	f->tcp.ack = bpf_ntohl(*(__be32 *)(tcp + 8));
+	f->tcp.sack = f->tcp.ack;
+	f->tcp.window = bpf_ntohs(*(__be16 *)(tcp + 14));
+	f->tcp.payload = c->left - header;
+	f->tcp.bits = TCP_UNSCALED;
+	if (header == 20)
+		return 0;
+	tcp = cursor_at(c, 24);
+	if (tcp && is_timestamp((__be32 *)(tcp + 20), header - 20))
+		return 0;
+	f->tcp.options_at = c->offset + 20;
+	f->tcp.options = header - 20;
+	f->flags |= FRAME_TCP_OPTIONS;
 	return 0;
 }
 

@@ -188,7 +188,7 @@ static __always_inline int established_end(struct state *s, __u64 now)
 
 	for (i = 0; i < PASS_TRIES; i++) {
 		word = *(volatile __u32 *)&s->word;
-		if (phase_of(word) == PHASE_DYING)
+		if (phase_of(word) == PHASE_DYING || phase_of(word) == PHASE_NONE)
 			return 0;
 		s->seen = now;
 		if (__sync_val_compare_and_swap(&s->word, word,

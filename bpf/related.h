@@ -22,7 +22,8 @@ static __always_inline int quote_plausible(struct walk *w, struct state *s)
 		if (!by_opener)
 			return 0;
 	}
-	return 1;
+	/* The quoted packet travelled against the error. */
+	return w->quote.proto != IPPROTO_TCP || tcp_seq_plausible(s, !w->from_high, w->quoted_seq);
 }
 
 static __always_inline int judge_quoted(struct walk *w, struct state *found)

@@ -6,14 +6,15 @@
  * likes; a connection moves to `established`, a plain hash that evicts nothing, when both ways were
  * seen. Entries of `pending` are only ever replaced whole: the LRU may hand a slot to a stranger
  * while a packet still holds a pointer to it. Entries of `established` are changed in place; only
- * the sweep deletes them, in two passes (sweep.h).
+ * the sweep deletes them, in two passes (sweep.h). A key may stand in both: the connection that is
+ * established, and one that would take its place (track.h).
  */
 #ifndef BW_STATE_H
 #define BW_STATE_H
 
 #include "frame.h"
 #include "protocols.h"
-#include "tcp.h"
+#include "window.h"
 
 static __always_inline int is_icmp(__u8 family, __u8 proto)
 {
@@ -122,12 +123,14 @@ static __always_inline __u32 phase_of(__u32 word)
 	return word & STATE_PHASE;
 }
 
-/* Absent for packets, although its slot may not be free yet. */
+/* Absent for packets, although its slot may not be free yet. PHASE_NONE: somebody is about to free
+ * it, or to fill it again. */
 static __always_inline int state_gone(struct state *s, struct state_key *key, __u64 now)
 {
 	__u32 phase = phase_of(s->word);
 
-	return phase == PHASE_DYING || (__s64)(now - s->seen) > (__s64)timeout_of(key, phase);
+	return phase == PHASE_DYING || phase == PHASE_NONE ||
+	       (__s64)(now - s->seen) > (__s64)timeout_of(key, phase);
 }
 
 /* Both ways seen: the place is `established`. */
@@ -141,37 +144,51 @@ static __always_inline void state_kill(struct state *s, __u64 now)
 {
 	__u32 word = *(volatile __u32 *)&s->word;
 
+	if (phase_of(word) == PHASE_NONE)
+		return;
 	s->seen = now;
 	__sync_val_compare_and_swap(&s->word, word, (word & ~STATE_PHASE) | PHASE_DYING);
 }
 
-/* Writes `from` over a state that is over but keeps its slot. Again time first: whoever reads in
- * between sees the old connection once more, never a fresh one as expired. */
-static __always_inline int state_overwrite(struct state *s, struct state *from, __u32 old)
+/* Takes a slot that is over for oneself: the sweep before it frees it, a packet before it fills it
+ * again. Time first: the sweep counts from it. */
+static __always_inline int state_claim(struct state *s, __u32 word, __u64 now)
 {
-	s->seen = from->seen;
-	if (__sync_val_compare_and_swap(&s->word, old, from->word) != old)
+	s->seen = now;
+	return __sync_val_compare_and_swap(&s->word, word, word & ~STATE_PHASE) == word;
+}
+
+/*
+ * Writes `from` into a slot of the same key that is over. For packets it is absent until its word is
+ * there, which comes last. Whoever still holds the slot from before holds it by the same key: edges
+ * and words that it swaps are no longer what it saw.
+ */
+static __always_inline int state_refill(struct state *s, struct state *from, __u32 word, __u64 now)
+{
+	if (phase_of(word) == PHASE_NONE || !state_claim(s, word, now))
 		return -1;
 	s->born = from->born;
 	s->rule_out = from->rule_out;
 	s->rule_in = from->rule_in;
 	s->epoch = from->epoch;
+	__builtin_memcpy(s->tcp, from->tcp, sizeof(s->tcp));
+	s->seen = from->seen;
+	__sync_val_compare_and_swap(&s->word, word & ~STATE_PHASE, from->word);
 	return 0;
 }
 
 /*
  * Moves w->state from pending to established. Another CPU may do the same at this moment: the loser
- * of NOEXIST finds a live state and is content. A dying namesake keeps the connection in pending
- * until its slot is free.
+ * of NOEXIST finds a live state, and what its packet moved is moved there, too. A namesake that is
+ * over gives its slot; should the sweep free it just then, the connection stays in pending until its
+ * next packet.
  */
 static __always_inline int state_promote(struct walk *w)
 {
 	struct state *old;
 	__u32 word;
-	long err;
 
-	err = bpf_map_update_elem(&established, &w->key, &w->state, BPF_NOEXIST);
-	if (!err) {
+	if (!bpf_map_update_elem(&established, &w->key, &w->state, BPF_NOEXIST)) {
 		bpf_map_delete_elem(&pending, &w->key);
 		return 0;
 	}
@@ -179,9 +196,10 @@ static __always_inline int state_promote(struct walk *w)
 	if (!old)
 		return REASON_TABLE_FULL;
 	word = *(volatile __u32 *)&old->word;
-	/* The sweep may mark it before us. */
-	if (phase_of(word) == PHASE_DYING || (state_gone(old, &w->key, w->now) &&
-					      state_overwrite(old, &w->state, word))) {
+	if (!state_gone(old, &w->key, w->now)) {
+		if (w->frame.proto == IPPROTO_TCP)
+			tcp_follow(old, w->kind);
+	} else if (state_refill(old, &w->state, word, w->now)) {
 		bpf_map_update_elem(&pending, &w->key, &w->state, BPF_ANY);
 		return 0;
 	}
@@ -208,11 +226,13 @@ static __always_inline int state_open(struct walk *w)
 	s->epoch = w->epoch;
 	s->rule_out = v->rule_transit ? v->rule_transit : v->rule_out;
 	s->rule_in = v->rule_in;
+	if (w->frame.proto == IPPROTO_TCP)
+		tcp_open(w, s);
 	if (w->reopens) {
 		struct state *old = bpf_map_lookup_elem(&established, &w->key);
 
-		if (old && !state_overwrite(old, s, old->word))
-			return 0;
+		if (old)
+			state_kill(old, w->now);
 	}
 	return bpf_map_update_elem(&pending, &w->key, s, BPF_ANY) ? REASON_TABLE_FULL : 0;
 }

@@ -58,7 +58,7 @@ static __always_inline void sweep_established(struct state_key *key, struct stat
 	__u32 word = *(volatile __u32 *)&s->word;
 	__u64 seen = s->seen;
 
-	if (phase_of(word) != PHASE_DYING) {
+	if (phase_of(word) != PHASE_DYING && phase_of(word) != PHASE_NONE) {
 		/* The time first: the second pass counts from it. */
 		s->seen = now;
 		if (__sync_val_compare_and_swap(&s->word, word,
@@ -66,7 +66,11 @@ static __always_inline void sweep_established(struct state_key *key, struct stat
 			stats->marked++;
 		return;
 	}
-	if (now - seen > hz / 100 + 1 && !bpf_map_delete_elem(&established, key))
+	/* Claimed long ago and still there: deleting it failed. */
+	if (phase_of(word) == PHASE_NONE ? now - seen <= hz :
+					   now - seen <= hz / 100 + 1 || !state_claim(s, word, now))
+		return;
+	if (!bpf_map_delete_elem(&established, key))
 		stats->deleted++;
 }
 

@@ -43,6 +43,8 @@ __noinline int parse_skb(struct __sk_buff *skb)
 	reason = parse(&w->frame, data, end, skb->len, tpid, tci);
 	if (!reason && w->frame.flags & FRAME_ERROR)
 		parse_quote_skb(skb);
+	if (!reason && w->frame.flags & FRAME_TCP_OPTIONS)
+		read_options_skb(skb);
 	return reason;
 }
 

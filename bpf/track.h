@@ -6,6 +6,7 @@
 #ifndef BW_TRACK_H
 #define BW_TRACK_H
 
+#include "account.h"
 #include "event.h"
 #include "policy.h"
 #include "state.h"
@@ -90,26 +91,32 @@ static __always_inline void verdict_from_state(struct walk *w, struct state *s)
 	v->rule_in = s->rule_in;
 }
 
-/* The phase after this frame, or an enum tcp_step. */
-static __always_inline __u32 step(struct walk *w, __u32 word)
-{
-	int reply = is_reply(w, word);
-
-	if (w->frame.proto == IPPROTO_TCP)
-		return tcp_step(phase_of(word), w->frame.tcp_flags, reply);
-	return reply ? PHASE_BOTH_WAYS : phase_of(word);
-}
-
 /* Last-seen moves at most once a second: a hot state is read by all and written by few. */
 static __always_inline int stale(struct state *s, __u64 now)
 {
 	return now - s->seen >= hz;
 }
 
+/* Out of window: dropped, unless the node is liberal. A reset never passes: it would close what
+ * nothing shows to be closed (as with nf_conntrack_tcp_be_liberal). */
+static __always_inline int out_of_window(struct walk *w)
+{
+	__u32 zero = 0;
+	struct node *n = bpf_map_lookup_elem(&node, &zero);
+
+	if (!n || !n->liberal || w->frame.tcp_flags & TCP_RST)
+		return REASON_OUT_OF_WINDOW;
+	if (!(w->frame.flags & FRAME_DRY))
+		count_outcome(&w->frame, OUTCOME_LIBERAL);
+	return REASON_NONE;
+}
+
 static __always_inline int step_result(struct walk *w, __u32 next)
 {
 	if (next == STEP_INVALID)
 		return REASON_BAD_PHASE;
+	if (next == STEP_OUT)
+		return out_of_window(w);
 	if (next == STEP_NEW) {
 		w->reopens = 1;
 		return TRACK_MISS;
@@ -145,52 +152,43 @@ static __always_inline int rejudge_established(struct walk *w, struct state *s)
 	return 0;
 }
 
-static __always_inline int hit_established(struct walk *w, struct state *s)
+/* Not TCP: one bit of phase, both ways or not. Returns the phase after. */
+static __always_inline __u32 follow_plain(struct walk *w, struct state *s)
 {
-	struct state *rules = s;
-	__u32 word, next, i;
-	int reason;
+	__u32 word = *(volatile __u32 *)&s->word;
+	__u32 next = is_reply(w, word) ? PHASE_BOTH_WAYS : phase_of(word);
 
-	w->verdict.phase = phase_of(s->word);
-	if (s->epoch != w->epoch) {
-		reason = rejudge_established(w, s);
-		if (reason)
-			return reason;
-		/* explain leaves the state alone: its new rules are in the copy. */
-		if (w->frame.flags & FRAME_DRY)
-			rules = &w->state;
-	} else if (from_spoofed(w, s->word)) {
-		return REASON_SPOOFED;
-	}
-	for (i = 0; i < 4; i++) {
-		word = *(volatile __u32 *)&s->word;
-		next = step(w, word);
-		if (next >= STEP_INVALID) {
-			verdict_from_state(w, rules);
-			return step_result(w, next);
-		}
-		if (w->frame.flags & FRAME_DRY || next == phase_of(word))
-			break;
-		if (__sync_val_compare_and_swap(&s->word, word, (word & ~STATE_PHASE) | next) ==
-		    word) {
-			s->seen = w->now;
-			break;
-		}
-	}
-	if (stale(s, w->now) && !(w->frame.flags & FRAME_DRY))
-		s->seen = w->now;
-	verdict_from_state(w, rules);
-	return 0;
+	if (next != phase_of(word) && !(w->frame.flags & FRAME_DRY))
+		__sync_val_compare_and_swap(&s->word, word, (word & ~STATE_PHASE) | next);
+	return next;
 }
 
-static __always_inline int hit_pending(struct walk *w, struct state *found)
+static __always_inline __u32 follow(struct walk *w, struct state *s)
 {
-	struct state *s = &w->state;
-	__u32 next, changed = 0;
+	w->moved = 0;
+	return w->frame.proto == IPPROTO_TCP ? tcp_follow(s, w->kind) : follow_plain(w, s);
+}
+
+static __always_inline struct state *find(struct walk *w, void *table)
+{
+	struct state *s = bpf_map_lookup_elem(table, &w->key);
+
+	return s && !state_gone(s, &w->key, w->now) ? s : NULL;
+}
+
+__noinline int hit_pending(struct state *found, __u32 kind)
+{
+	struct walk *w = walk_here(kind);
+	__u32 before, next, changed = 0;
+	struct state *s, *other;
 	int reason;
 
+	if (!w || !found)
+		return REASON_NO_POLICY;
+	s = &w->state;
 	*s = *found;
-	w->verdict.phase = phase_of(s->word);
+	before = phase_of(s->word);
+	w->verdict.phase = before;
 	if (s->epoch != w->epoch) {
 		reason = rejudge(w, s);
 		if (reason && reason != REASON_SPOOFED && !w->tentative &&
@@ -205,28 +203,108 @@ static __always_inline int hit_pending(struct walk *w, struct state *found)
 		return REASON_SPOOFED;
 	}
 	verdict_from_state(w, s);
-	next = step(w, s->word);
-	if (next < STEP_INVALID && (next != phase_of(s->word) || stale(s, w->now))) {
-		s->word = (s->word & ~STATE_PHASE) | next;
+	next = follow(w, s);
+	if (w->frame.flags & FRAME_DRY)
+		return next < STEP_INVALID ? 0 : step_result(w, next);
+	if (next < STEP_INVALID && (next != before || stale(s, w->now))) {
 		s->seen = w->now;
 		changed = 1;
 	}
-	if (w->frame.flags & FRAME_DRY)
-		return next < STEP_INVALID ? 0 : step_result(w, next);
 	if (next < STEP_INVALID && phase_settled(next))
 		return state_promote(w);
-	if (changed)
+	if (changed || w->moved)
 		bpf_map_update_elem(&pending, &w->key, s, BPF_ANY);
+	/* Another CPU may have promoted it since it was found: then this came too late. */
+	other = before == PHASE_SYN_RECV ? find(w, &established) : NULL;
+	if (other) {
+		bpf_map_delete_elem(&pending, &w->key);
+		tcp_follow(other, kind);
+	}
 	reason = next < STEP_INVALID ? 0 : step_result(w, next);
 	w->reopens = 0;
 	return reason;
 }
 
-static __always_inline struct state *find(struct walk *w, void *table)
+/*
+ * A SYN inside a connection changes nothing: the peer will challenge it (RFC 5961 4). But the peer
+ * may have forgotten the connection, or reuse it out of TIME-WAIT by its timestamps (RFC 6191), and
+ * answer. So that we then know what it answers, the SYN is kept in pending, under the same key.
+ */
+static __always_inline void keep_successor(struct walk *w, struct state *s)
 {
-	struct state *s = bpf_map_lookup_elem(table, &w->key);
+	struct state *to = &w->state;
 
-	return s && !state_gone(s, &w->key, w->now) ? s : NULL;
+	*to = *s;
+	to->word &= STATE_ORIG_HIGH | STATE_LOW_SCREENED | STATE_HIGH_SCREENED | STATE_TRANSIT;
+	to->word |= PHASE_SYN_SENT;
+	to->seen = w->now;
+	to->born = w->now;
+	tcp_open(w, to);
+	bpf_map_update_elem(&pending, &w->key, to, BPF_ANY);
+}
+
+/* The SYN that this SYN-ACK answers exactly, if it was kept so. Whoever answers has no connection
+ * any more, so the one that we know is over. */
+static __always_inline struct state *find_successor(struct walk *w, struct state *s)
+{
+	struct state *p;
+
+	if ((w->frame.tcp_flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK) ||
+	    w->frame.proto != IPPROTO_TCP || !is_reply(w, s->word))
+		return NULL;
+	p = find(w, &pending);
+	if (!p || phase_of(p->word) != PHASE_SYN_SENT || !is_reply(w, p->word) ||
+	    !side_known(p->word, !w->from_high) ||
+	    seq_before(w->frame.tcp.ack, p->tcp[w->from_high & 1].acked) ||
+	    seq_after(w->frame.tcp.ack, p->tcp[!w->from_high].end))
+		return NULL;
+	return p;
+}
+
+__noinline int hit_established(struct state *s, __u32 kind)
+{
+	struct walk *w = walk_here(kind);
+	struct state *rules = s, *successor;
+	int reason, dry;
+	__u32 next;
+
+	if (!w || !s)
+		return REASON_NO_POLICY;
+	dry = w->frame.flags & FRAME_DRY;
+	w->verdict.phase = phase_of(s->word);
+	if (s->epoch != w->epoch) {
+		reason = rejudge_established(w, s);
+		if (reason)
+			return reason;
+		/* explain leaves the state alone: its new rules are in the copy. */
+		if (dry)
+			rules = &w->state;
+	} else if (from_spoofed(w, s->word)) {
+		return REASON_SPOOFED;
+	}
+	verdict_from_state(w, rules);
+	successor = find_successor(w, s);
+	if (successor) {
+		w->verdict.flags |= VERDICT_NEW;
+		next = w->verdict.phase;
+		if (!dry)
+			state_kill(s, w->now);
+		reason = hit_pending(successor, kind);
+		w->verdict.phase = next;
+		return reason;
+	}
+	next = follow(w, s);
+	if (next >= STEP_INVALID) {
+		if (!dry && next == STEP_IGNORE && tcp_opens(w->frame.tcp_flags))
+			keep_successor(w, s);
+		reason = step_result(w, next);
+		if (!dry && next == STEP_OUT && !reason && stale(s, w->now))
+			s->seen = w->now;
+		return reason;
+	}
+	if ((next != w->verdict.phase || stale(s, w->now)) && !dry)
+		s->seen = w->now;
+	return 0;
 }
 
 /* Looks in established, pending, and established again: another CPU may promote in between. */
@@ -240,16 +318,16 @@ __noinline int track(__u32 kind)
 		return REASON_NO_POLICY;
 	s = find(w, &established);
 	if (s)
-		return hit_established(w, s);
+		return hit_established(s, kind);
 	s = find(w, &pending);
 	if (s) {
-		reason = hit_pending(w, s);
+		reason = hit_pending(s, kind);
 		if (reason == REASON_TABLE_FULL)
 			event_emit(w, EVENT_TABLE_FULL, reason);
 		return reason;
 	}
 	s = find(w, &established);
-	return s ? hit_established(w, s) : TRACK_MISS;
+	return s ? hit_established(s, kind) : TRACK_MISS;
 }
 
 #endif

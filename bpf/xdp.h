@@ -9,6 +9,7 @@
 #include "log.h"
 #include "parse.h"
 #include "quote.h"
+#include "tcp_options.h"
 
 enum port_search {
 	PORTS_BY_SIGHT = 8,
@@ -78,6 +79,8 @@ __noinline int parse_xdp(struct xdp_md *ctx, __u32 kind)
 	reason = parse(&w->frame, data, end, end - data, 0, 0);
 	if (!reason && w->frame.flags & FRAME_ERROR)
 		parse_quote_xdp(ctx, kind);
+	if (!reason && w->frame.flags & FRAME_TCP_OPTIONS)
+		read_options_xdp(ctx, kind);
 	return reason;
 }
 

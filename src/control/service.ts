@@ -158,6 +158,8 @@ export interface CounterTotals {
   /** Log records that were not made, and those that never reached a reader. */
   logSuppressed: number;
   logLost: number;
+  /** TCP segments out of window that were let through, for `state.liberal`. */
+  outOfWindowPassed: number;
 }
 
 export interface RuleCounters {

@@ -45,7 +45,9 @@ function fill(): void {
       const word = phase | StateBits.ORIG_HIGH | StateBits.LOW_SCREENED;
       const seen = wall.jiffies(0);
       layouts.stateKey.encode(key, keys, i * layouts.stateKey.size);
-      const value = { seen, born: seen, word, epoch: 1, ruleOut: 0, ruleIn: 1 };
+      const side = { end: 0, limit: 0, window: 0, acked: 0 };
+      const rules = { epoch: 1, ruleOut: 0, ruleIn: 1 };
+      const value = { seen, born: seen, word, ...rules, tcp: [side, side] };
       layouts.state.encode(value, values, i * layouts.state.size);
     }
     wall.map('established').updateBatch(keys, values, BATCH);

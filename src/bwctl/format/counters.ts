@@ -23,6 +23,12 @@ export function totalsRow(totals: CounterTotals): string[] {
   return [rx, forwarded, passed, answered, dropped, txFailed, logSuppressed, logLost].map(String);
 }
 
+/** What passed although it was out of window; no line when nothing did. */
+export function formatLiberal({ outOfWindowPassed }: CounterTotals): string[] {
+  if (outOfWindowPassed === 0) return [];
+  return [`TCP segments out of window that passed (state.liberal): ${outOfWindowPassed}`];
+}
+
 /** Drops by reason, most frequent first; no line when there are none. */
 export function formatDropped(
   totals: CounterTotals,
@@ -55,6 +61,7 @@ export function formatCounters(
   const sections = [
     table(columns, rows, paint),
     dropped,
+    totals === undefined ? [] : formatLiberal(totals),
     shown.rules ? ruleLines(counters.rules, paint) : [],
   ];
   return sections

@@ -195,6 +195,7 @@ export function decodeTotals(totals: CounterTotals__Output | null): CounterTotal
     dropped: { ...totals?.dropped },
     logSuppressed: totals?.logSuppressed ?? 0,
     logLost: totals?.logLost ?? 0,
+    outOfWindowPassed: totals?.outOfWindowPassed ?? 0,
   };
 }
 

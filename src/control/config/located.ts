@@ -73,6 +73,14 @@ export class Located {
     return value;
   }
 
+  boolean(): boolean {
+    const value = isScalar(this.#node) ? this.#node.value : undefined;
+    if (typeof value !== 'boolean') {
+      throw this.error('invalid', `${this.name} must be true or false`);
+    }
+    return value;
+  }
+
   oneOf<const T extends string>(words: readonly T[]): T {
     const value = isScalar(this.#node) ? this.#node.value : undefined;
     const found = words.find((word) => word === value);

@@ -35,8 +35,8 @@ export interface NodeConfig {
   };
   readonly attach: AttachMode;
   readonly api: { readonly socket: string };
-  /** Entries of the table of established states. */
-  readonly state: { readonly max: number };
+  /** Entries of the table of established states; do TCP segments out of window pass? */
+  readonly state: { readonly max: number; readonly liberal: boolean };
   /** NFLOG group, and records per second that may go there. */
   readonly log: { readonly group: number; readonly rate: number };
   /** Directory of the installed policies. */
@@ -71,7 +71,7 @@ export function parseNodeConfig(text: string, file: string): NodeConfig {
   const node = nodeName(root.require('node', 'node: fw1'));
   const bridge = readBridge(root.require('bridge', 'bridge: {name: br0, ports: [...]}'));
   const api = root.get('api')?.mapping(['socket'], ['listen', 'tls']);
-  const state = root.get('state')?.mapping(['max']);
+  const state = root.get('state')?.mapping(['max', 'liberal']);
   const log = root.get('log')?.mapping(['group', 'rate']);
   const socket = api?.get('socket');
   const rate = log?.get('rate');
@@ -82,7 +82,10 @@ export function parseNodeConfig(text: string, file: string): NodeConfig {
     bridge,
     attach: root.get('attach')?.oneOf(['auto', 'xdp', 'generic', 'tc']) ?? 'auto',
     api: { socket: socket ? socketPath(socket) : `/run/bridgewall/${node}.sock` },
-    state: { max: state?.get('max')?.integer(1, MAX_STATES) ?? 262144 },
+    state: {
+      max: state?.get('max')?.integer(1, MAX_STATES) ?? 262144,
+      liberal: state?.get('liberal')?.boolean() ?? false,
+    },
     // Group 0 is where the kernel sends what it logs on its own account.
     log: {
       group: log?.get('group')?.integer(1, 65535) ?? 5,

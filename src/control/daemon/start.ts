@@ -332,7 +332,13 @@ async function portDevices(config: NodeConfig, survey: BridgeSurvey): Promise<Po
 }
 
 function nodeSettings(config: NodeConfig, bridgeMac: string) {
-  return { bridgeMac, logRate: config.log.rate, reserved: config.bridge.reserved };
+  const { log, state, bridge } = config;
+  return {
+    bridgeMac,
+    logRate: log.rate,
+    liberal: state.liberal,
+    reserved: bridge.reserved,
+  };
 }
 
 function logRestoration(log: Logger, restored: Restoration): void {

@@ -25,6 +25,7 @@ export function noCounts(): CounterTotals {
     dropped: {},
     logSuppressed: 0,
     logLost: 0,
+    outOfWindowPassed: 0,
   };
 }
 
@@ -39,6 +40,7 @@ export function sumCounts(all: Iterable<CounterTotals>): CounterTotals {
     total.txFailed += one.txFailed;
     total.logSuppressed += one.logSuppressed;
     total.logLost += one.logLost;
+    total.outOfWindowPassed += one.outOfWindowPassed;
     for (const [reason, count] of Object.entries(one.dropped)) {
       total.dropped[reason] = (total.dropped[reason] ?? 0) + count;
     }
@@ -67,6 +69,7 @@ export function portCounts(dataplane: Dataplane, number: number): CounterTotals 
   counts.answered = read(Outcome.ANSWERED);
   counts.txFailed = read(Outcome.TX_FAILED);
   counts.logSuppressed = read(Outcome.LOG_SUPPRESSED);
+  counts.outOfWindowPassed = read(Outcome.LIBERAL);
   for (let reason = 0; reason < dataplane.reasons.count; reason++) {
     const dropped = read(Outcome.DROP + reason);
     if (dropped > 0) counts.dropped[dataplane.reasons.get(reason).name] = dropped;

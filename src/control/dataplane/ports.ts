@@ -34,6 +34,8 @@ export interface NumberedPort extends PortDevice {
 export interface NodeSettings {
   readonly bridgeMac: string;
   readonly logRate: number;
+  /** TCP segments out of window pass, and are counted. */
+  readonly liberal: boolean;
   readonly reserved: ReservedConfig;
 }
 
@@ -188,7 +190,8 @@ export function writeNode(
     lldp: action('lldp'),
     lacp: action('lacp'),
     eapol: action('eapol'),
-    pad: 0,
+    liberal: settings.liberal ? 1 : 0,
+    pad: new Uint8Array(3),
   });
   dataplane.map('node').update(index(0), value);
 }

@@ -35,6 +35,7 @@ import {
   UPLINKS,
 } from './places.js';
 import type { Random } from './random.js';
+import { TcpNumbers } from './tcp-numbers.js';
 
 interface Party {
   readonly mac: string;
@@ -52,6 +53,7 @@ export interface Conversation {
   readonly dport: number;
   readonly number: number;
   readonly tags: readonly Layer[];
+  readonly numbers: TcpNumbers;
   /** How far an honest exchange has come. */
   step: number;
 }
@@ -122,6 +124,7 @@ export function randomConversation(random: Random): Conversation {
     dport: random.pick(SERVICE_PORTS),
     number: random.pick(PROTOCOLS),
     tags: tags(random),
+    numbers: new TcpNumbers(random),
     step: 0,
   };
 }
@@ -146,18 +149,16 @@ export function nextFrame(random: Random, talk: Conversation): Arrival {
   const [from, to] = back ? [talk.ends[1], talk.ends[0]] : talk.ends;
   const destination = random.oneIn(20) ? random.pick([BROADCAST_MAC, SELF_MAC, ...MACS]) : to.mac;
   const port = random.oneIn(30) ? random.pick([...UPLINKS, ...INSIDES]) : from.port;
-  const length = random.weighted([
-    [6, 12],
-    [1, 0],
-    [1, 3],
-  ]);
+  const length = payload(random, talk, flags);
+  const numbers = talk.proto === 'tcp' ? talk.numbers.next(random, flags, back, length) : undefined;
+  const turn = { flags, back, id: random.pick([1, 1, 2]), strange: strangeType(random), numbers };
   return {
     port,
     frame: frame(
       ether({ src: from.mac, dst: destination }),
       ...talk.tags,
       ...network(random, talk.family, from, to),
-      ...upper(talk, { flags, back, id: random.pick([1, 1, 2]), strange: strangeType(random) }),
+      ...upper(talk, turn),
       'x'.repeat(length),
     ),
   };
@@ -244,18 +245,35 @@ function strangeType(random: Random): number | undefined {
   return random.oneIn(10) ? random.below(161) : undefined;
 }
 
+/** Bytes of payload. */
+function payload(random: Random, { proto }: Conversation, flags: string): number {
+  if (proto === 'tcp' && !flags.includes('P')) {
+    return random.weighted([
+      [8, 0],
+      [1, 12],
+    ]);
+  }
+  return random.weighted([
+    [6, 12],
+    [1, 0],
+    [1, 3],
+    [proto === 'tcp' ? 2 : 0, 1460],
+  ]);
+}
+
 interface Turn {
+  readonly numbers?: ReturnType<TcpNumbers['next']> | undefined;
   readonly flags: string;
   readonly back: boolean;
   readonly id: number;
   readonly strange?: number | undefined;
 }
 
-function upper(talk: Conversation, { flags, back, id, strange }: Turn): Layer[] {
+function upper(talk: Conversation, { flags, back, id, strange, numbers }: Turn): Layer[] {
   const [sport, dport] = back ? [talk.dport, talk.sport] : [talk.sport, talk.dport];
   switch (talk.proto) {
     case 'tcp':
-      return [tcp({ sport, dport, flags })];
+      return [tcp({ sport, dport, flags, ...numbers })];
     case 'udp':
       return [udp({ sport, dport })];
     case 'sctp':

@@ -21,6 +21,10 @@ export function differences(wall: TestWall, fixture: Fixture): string[] {
       problems.push(`rule ${id} counted ${packets} packets, ${connections} connections`);
     }
   }
+  if (fixture.liberal !== undefined) {
+    const { liberal } = wall.tally();
+    if (liberal !== fixture.liberal) problems.push(`${liberal} segments out of window passed`);
+  }
   if (fixture.suppressed !== undefined) {
     const { suppressed } = wall.tally();
     if (suppressed !== fixture.suppressed) problems.push(`${suppressed} log records suppressed`);

@@ -34,6 +34,7 @@ function modelOf({ node = {}, policy, maxStates }: Fixture): Model {
       eapol: node.eapol ?? 'drop',
     },
     hz: HZ,
+    ...(node.liberal === undefined ? {} : { liberal: node.liberal }),
     ...(node.fdbQuota === undefined ? {} : { fdbQuota: node.fdbQuota }),
     ...(maxStates === undefined ? {} : { maxEstablished: maxStates }),
   });

@@ -70,6 +70,7 @@ function difference(before: Tally, after: Tally): Tally {
     forwarded: after.forwarded - before.forwarded,
     passed: after.passed - before.passed,
     suppressed: after.suppressed - before.suppressed,
+    liberal: after.liberal - before.liberal,
     dropped,
   };
 }
@@ -85,6 +86,7 @@ function judged(expect: Expectation, outcome: Outcome, counted: Tally): string[]
     forwarded: action === 'forward' ? 1 : 0,
     passed: action === 'flood' ? 1 : 0,
     suppressed: counted.suppressed,
+    liberal: counted.liberal,
     dropped: action === 'drop' ? { [expect.reason]: 1 } : {},
   };
   if (JSON.stringify(wanted) !== JSON.stringify(counted)) {

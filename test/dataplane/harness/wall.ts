@@ -60,6 +60,8 @@ export interface Tally {
   readonly forwarded: number;
   readonly passed: number;
   readonly suppressed: number;
+  /** TCP out of window that passed all the same; among the forwarded and passed. */
+  readonly liberal: number;
   readonly dropped: Readonly<Record<string, number>>;
 }
 
@@ -165,7 +167,8 @@ export class TestWall implements Disposable {
       lldp: action(options.lldp, 'drop'),
       lacp: action(options.lacp, 'drop'),
       eapol: action(options.eapol, 'drop'),
-      pad: 0,
+      liberal: options.liberal ? 1 : 0,
+      pad: new Uint8Array(3),
     });
     this.map('node').update(index(0), value);
   }
@@ -351,6 +354,7 @@ export class TestWall implements Disposable {
       forwarded: sum(Outcome.FORWARDED),
       passed: sum(Outcome.PASSED),
       suppressed: sum(Outcome.LOG_SUPPRESSED),
+      liberal: sum(Outcome.LIBERAL),
       dropped,
     };
   }
@@ -360,7 +364,7 @@ export class TestWall implements Disposable {
   }
 
   *#outcomes(): Generator<number> {
-    for (let outcome = 0; outcome <= Outcome.LOG_SUPPRESSED; outcome++) yield outcome;
+    for (let outcome = 0; outcome <= Outcome.LIBERAL; outcome++) yield outcome;
     for (let reason = 0; reason < this.reasons.count; reason++) yield Outcome.DROP + reason;
   }
 

@@ -54,6 +54,7 @@ export const TOTALS: CounterTotals = {
   dropped: { 'no-in': 8, denied: 3 },
   logSuppressed: 2,
   logLost: 0,
+  outOfWindowPassed: 0,
 };
 
 export const STATE: StateEntry = {

@@ -24,6 +24,11 @@ export class Bytes {
     return (this.byte(offset) << 8) | this.byte(offset + 1);
   }
 
+  /** 32 bits, network order. */
+  long(offset: number): number {
+    return ((this.word(offset) << 16) | this.word(offset + 2)) >>> 0;
+  }
+
   /** A copy. */
   slice(offset: number, length: number): Uint8Array {
     return this.#all.slice(this.start + offset, this.start + offset + length);

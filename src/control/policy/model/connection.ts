@@ -4,6 +4,7 @@ import type { Judgement, Opening } from '../opening.js';
 import type { Frame } from './frame.js';
 import { type Packet, packetCode } from './packet.js';
 import { opensConnection, type TcpPhase } from './tcp.js';
+import type { TcpConversation } from './tcp-conversation.js';
 
 /** Not TCP: no answer yet, or both ways seen. */
 export type Phase = TcpPhase | 'one-way' | 'both-ways';
@@ -18,6 +19,8 @@ export interface Connection {
   readonly protocol: number;
   readonly icmp: boolean;
   phase: Phase;
+  /** Its windows; null for what is not TCP. */
+  tcp: TcpConversation | null;
   /** Both ways were seen (TCP: handshake complete). */
   established: boolean;
   /** Times in jiffies. */

@@ -9,5 +9,5 @@ export { type Frame, parseFrame } from './frame.js';
 export { judgeDeny, judgeOpening, peersHold, screenedHost, type World } from './judge.js';
 export type { PortFacts } from './mirror.js';
 export type { Packet } from './packet.js';
-export { tcpStep } from './tcp.js';
+export { type Segment, TcpConversation } from './tcp-conversation.js';
 export { type Outcome, type Reason, Wall, type WallNode } from './wall.js';

@@ -2,6 +2,7 @@ import { fromV4 } from '../address.js';
 import { PROTO_ICMP, PROTO_ICMP6, PROTO_SCTP, PROTO_TCP, PROTO_UDP } from '../codes.js';
 import type { Bytes } from './bytes.js';
 import { HEADER_LIMIT, type Packet, walkExtensions } from './packet.js';
+import { NO_SEGMENT } from './tcp-conversation.js';
 import type { Transport } from './transport.js';
 
 /** Of the transport header an error quotes at least so much: ports, or type and identifier. */
@@ -100,7 +101,7 @@ function readTransport(
   const sequence = upper.word(4) * 0x10000 + upper.word(6);
   switch (protocol) {
     case PROTO_TCP:
-      return { transport: { kind: 'tcp', ...ports, flags: 0 }, sequence };
+      return { transport: { kind: 'tcp', ...ports, ...NO_SEGMENT, sequence }, sequence };
     case PROTO_SCTP:
       return { transport: { kind: 'sctp', ...ports, init: false }, sequence: 0 };
     case PROTO_UDP: {

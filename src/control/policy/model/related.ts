@@ -76,9 +76,10 @@ function quoteFor(error: Packet): Quote | null {
 }
 
 /** Can the sender of the quoted packet have sent it? */
-function isPlausible({ packet }: Quote, connection: Connection): boolean {
+function isPlausible({ packet, sequence }: Quote, connection: Connection): boolean {
   const byOpener = addressKey(packet.source) === connection.originator;
-  return byOpener || !ONE_SIDED.has(connection.phase);
+  if (!byOpener && ONE_SIDED.has(connection.phase)) return false;
+  return connection.tcp === null || connection.tcp.hasSent(sequence, !byOpener);
 }
 
 function same(a: Uint8Array, b: Uint8Array): boolean {

@@ -1,4 +1,4 @@
-/** Phases of a TCP connection as flags alone tell them; names and meaning are nf_conntrack's. */
+/** Phases of a TCP connection; names and meaning are nf_conntrack's. */
 export type TcpPhase =
   | 'syn-sent'
   | 'syn-recv'
@@ -12,22 +12,25 @@ export type TcpPhase =
 
 /** What a segment does that moves no phase. */
 export type TcpStep =
-  /** Does not fit: drop it, change nothing. */
+  /** Does not fit the phase: drop it, change nothing. */
   | 'invalid'
+  /** Its numbers do not fit: drop it, change nothing. */
+  | 'out'
   /** Let it through, change nothing. */
   | 'ignore'
   /** It opens a new connection over one that is over. */
   | 'new';
 
-const FIN = 1;
-const SYN = 2;
-const RST = 4;
-const ACK = 16;
+export const FIN = 1;
+export const SYN = 2;
+export const RST = 4;
+export const ACK = 16;
 
 /** Combinations of SYN, FIN, RST and ACK that honest stacks send. */
 const GOOD_FLAGS: ReadonlySet<number> = new Set([SYN, SYN | ACK, ACK, FIN | ACK, RST, RST | ACK]);
 
-type Kind = 'syn' | 'synack' | 'fin' | 'ack' | 'rst';
+/** Kinds of segment, by their flags. */
+export type TcpKind = 'syn' | 'synack' | 'fin' | 'ack' | 'rst';
 
 const COLUMNS: readonly TcpPhase[] = [
   'syn-sent',
@@ -41,37 +44,32 @@ const COLUMNS: readonly TcpPhase[] = [
   'syn-sent2',
 ];
 
-const CELLS: Readonly<Record<string, TcpPhase | TcpStep>> = {
+/** How a phase takes a kind of segment: `go`: its numbers decide (windows.ts). */
+type Take = TcpStep | 'go';
+
+const CELLS: Readonly<Record<string, Take>> = {
   IV: 'invalid',
   IG: 'ignore',
   NW: 'new',
-  SS: 'syn-sent',
-  SR: 'syn-recv',
-  ES: 'established',
-  FW: 'fin-wait',
-  CW: 'close-wait',
-  LA: 'last-ack',
-  TW: 'time-wait',
-  CL: 'close',
-  S2: 'syn-sent2',
+  go: 'go',
 };
 
 /** By direction and kind of segment; one cell per phase that the connection is in. */
-const TABLE: Readonly<Record<'original' | 'reply', Readonly<Record<Kind, string>>>> = {
+const TABLE: Readonly<Record<'original' | 'reply', Readonly<Record<TcpKind, string>>>> = {
   //           SS SR ES FW CW LA TW CL S2
   original: {
-    syn: '     SS IG IG IG IG IG NW NW S2',
-    synack: '  IV SR IG IG IG IG IG IG SR',
-    fin: '     IV FW FW LA LA LA TW CL IV',
-    ack: '     IV ES ES CW CW TW TW CL IV',
-    rst: '     CL CL CL CL CL CL CL CL CL',
+    syn: '     go IG IG IG IG IG go NW go',
+    synack: '  IV go go go go go go go go',
+    fin: '     IV go go go go go go go IV',
+    ack: '     IV go go go go go go go IV',
+    rst: '     go go go go go go go go go',
   },
   reply: {
-    syn: '     S2 IV IV IV IV IV NW NW S2',
-    synack: '  SR SR IG IG IG IG IG IG SR',
-    fin: '     IV FW FW LA LA LA TW CL IV',
-    ack: '     IG SR ES CW CW TW TW CL IG',
-    rst: '     CL CL CL CL CL CL CL CL CL',
+    syn: '     go IV IV IV IV IV go NW go',
+    synack: '  go go go go go go go go go',
+    fin: '     IV go go go go go go go IV',
+    ack: '     IG go go go go go go go IG',
+    rst: '     go go go go go go go go go',
   },
 };
 
@@ -85,13 +83,14 @@ export function opensConnection(flags: number): boolean {
   return (flags & (SYN | FIN | RST | ACK)) === SYN;
 }
 
-/** The phase after a segment, or what the segment does instead. */
-export function tcpStep(phase: TcpPhase, flags: number, reply: boolean): TcpPhase | TcpStep {
+/** What a phase makes of such a segment before anybody looks at its numbers. */
+export function takeByPhase(phase: TcpPhase, flags: number, reply: boolean): Take {
   const row = TABLE[reply ? 'reply' : 'original'][kindOf(flags)].trim().split(' ');
   return CELLS[row[COLUMNS.indexOf(phase)]!]!;
 }
 
-function kindOf(flags: number): Kind {
+/** The kind of segment that flags make. */
+export function kindOf(flags: number): TcpKind {
   if (flags & RST) return 'rst';
   if (flags & SYN) return flags & ACK ? 'synack' : 'syn';
   return flags & FIN ? 'fin' : 'ack';

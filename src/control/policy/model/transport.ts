@@ -1,5 +1,7 @@
 import { PROTO_ICMP, PROTO_ICMP6, PROTO_SCTP, PROTO_TCP, PROTO_UDP } from '../codes.js';
 import type { Bytes } from './bytes.js';
+import type { Segment } from './tcp-conversation.js';
+import { readOptions } from './tcp-options.js';
 
 const INIT_CHUNK = 1;
 
@@ -9,7 +11,7 @@ export interface Ports {
 }
 
 export type Transport =
-  | (Ports & { readonly kind: 'tcp'; readonly flags: number })
+  | (Ports & { readonly kind: 'tcp' } & Segment)
   | (Ports & { readonly kind: 'udp' })
   /** `init`: the first chunk asks for an association. */
   | (Ports & { readonly kind: 'sctp'; readonly init: boolean })
@@ -51,7 +53,16 @@ function parseTcp(header: Bytes): Transport | 'malformed-l4' {
   if (header.length < 20) return 'malformed-l4';
   const length = (header.byte(12) >> 4) * 4;
   if (length < 20 || length > header.length) return 'malformed-l4';
-  return { kind: 'tcp', ...parsePorts(header), flags: header.byte(13) };
+  return {
+    kind: 'tcp',
+    ...parsePorts(header),
+    flags: header.byte(13),
+    sequence: header.long(4),
+    acknowledgement: header.long(8),
+    window: header.word(14),
+    length: header.length - length,
+    ...readOptions(header.first(length).after(20)),
+  };
 }
 
 function parseUdp(header: Bytes, fragment: boolean): Transport | 'malformed-l4' {

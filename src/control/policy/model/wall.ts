@@ -28,7 +28,8 @@ import { isGroupMac, isMartian } from './martian.js';
 import { MirroredPorts, type PortFacts, type WayOut } from './mirror.js';
 import type { Packet } from './packet.js';
 import { isIcmpError, judgeError } from './related.js';
-import { hasBadFlags, type TcpPhase, tcpStep } from './tcp.js';
+import { ACK, hasBadFlags, opensConnection, RST, SYN } from './tcp.js';
+import { TcpConversation } from './tcp-conversation.js';
 
 /** What node.yaml says, as far as it decides about frames. */
 export interface WallNode {
@@ -42,6 +43,8 @@ export interface WallNode {
   readonly timeouts?: Timeouts;
   /** MACs that one port may teach; unlimited when left out. */
   readonly fdbQuota?: number;
+  /** Do TCP segments out of window pass? Default no. */
+  readonly liberal?: boolean;
   /** Room for established connections; unlimited when left out. */
   readonly maxEstablished?: number;
 }
@@ -57,6 +60,7 @@ export type Reason =
   | 'self'
   | 'bad-flags'
   | 'bad-phase'
+  | 'out-of-window'
   | 'no-state'
   | 'fragment'
   | 'fragment-overlap'
@@ -114,6 +118,8 @@ export class Wall {
   readonly #timeouts: Timeouts;
   readonly #macs: ReadonlySet<string>;
   readonly #connections = new Map<string, Connection>();
+  /** By key, besides an established connection: what a SYN inside it would begin. */
+  readonly #successors = new Map<string, Connection>();
   readonly #learned: LearnedMacs;
   readonly #ports = new MirroredPorts();
   readonly #fragments: Fragments;
@@ -167,7 +173,11 @@ export class Wall {
 
   /** Ends connections at once, also those that send nothing. */
   end(connections: readonly Connection[]): void {
-    for (const { key } of connections) this.#connections.delete(key);
+    for (const one of connections) {
+      const { key } = one;
+      const places = [this.#connections, this.#successors];
+      for (const place of places) if (place.get(key) === one) place.delete(key);
+    }
   }
 
   /** Tells what the kernel's bridge makes of a port. */
@@ -182,7 +192,9 @@ export class Wall {
 
   /** Connections that have not expired. */
   connections(now: number): Connection[] {
-    return [...this.#connections.values()].filter((connection) => !this.#isOver(connection, now));
+    return [...this.#connections.values(), ...this.#successors.values()].filter(
+      (connection) => !this.#isOver(connection, now),
+    );
   }
 
   /** Takes a frame that enters by a port at a time in jiffies. */
@@ -289,13 +301,74 @@ export class Wall {
       connection.epoch = this.#epoch;
     }
     const reply = addressKey(packet.source) !== connection.originator;
-    const next = nextPhase(connection, packet, reply);
+    const successor = this.#successorAnswered(connection, packet);
+    if (successor !== null) {
+      this.#connections.set(connection.key, successor);
+      this.#successors.delete(connection.key);
+      const decision = this.#follow(successor, packet, true);
+      return decision === null ? null : { ...decision, opened: decision.reason === 'none' };
+    }
+    return this.#follow(connection, packet, reply);
+  }
+
+  /** The packet moves its connection on, if it is one of it. */
+  #follow(connection: Connection, packet: Packet, reply: boolean): Decision | null {
+    const { transport } = packet;
+    const tcp = connection.tcp?.clone() ?? null;
+    const next =
+      tcp === null || transport?.kind !== 'tcp'
+        ? reply
+          ? 'both-ways'
+          : connection.phase
+        : tcp.take(transport, reply);
     if (next === 'new') return null;
     if (next === 'invalid') return { ...drop('bad-phase'), rules: connection.rules };
-    if (next !== 'ignore' && !this.#move(connection, next)) {
+    if (next === 'out') return this.#outOfWindow(connection, packet);
+    if (next === 'ignore') {
+      this.#keepSuccessor(connection, packet);
+    } else if (!this.#move(connection, next)) {
       return { ...drop('table-full'), rules: connection.rules };
     }
+    connection.tcp = tcp;
     return accept(connection.rules);
+  }
+
+  #outOfWindow(connection: Connection, { transport }: Packet): Decision {
+    const reset = transport?.kind === 'tcp' && (transport.flags & RST) !== 0;
+    if (!this.#node.liberal || reset) {
+      return { ...drop('out-of-window'), rules: connection.rules };
+    }
+    const stale = this.#now - connection.seen >= this.#node.hz;
+    if (connection.established && stale) connection.seen = this.#now;
+    return accept(connection.rules);
+  }
+
+  /** A SYN inside a connection changes nothing, but its answer may end that connection. */
+  #keepSuccessor(connection: Connection, { transport }: Packet): void {
+    if (!connection.established || transport?.kind !== 'tcp') return;
+    if (!opensConnection(transport.flags)) return;
+    this.#successors.set(connection.key, {
+      ...connection,
+      phase: 'syn-sent',
+      tcp: new TcpConversation(transport),
+      established: false,
+      born: this.#now,
+      seen: this.#now,
+    });
+  }
+
+  /** The successor whose SYN the packet answers; then no end knows the connection any more. */
+  #successorAnswered(connection: Connection, packet: Packet): Connection | null {
+    const { transport, source } = packet;
+    const successor = this.#successors.get(connection.key);
+    if (successor === undefined || transport?.kind !== 'tcp') return null;
+    if (this.#isOver(successor, this.#now) || successor.phase !== 'syn-sent') return null;
+    const answers = (transport.flags & (SYN | ACK)) === (SYN | ACK);
+    if (!answers || addressKey(source) === connection.originator) return null;
+    if (!successor.tcp!.acknowledgesOpening(transport)) return null;
+    successor.rules = connection.rules;
+    successor.epoch = connection.epoch;
+    return successor;
   }
 
   /** Moves a connection to its next phase; false, and nothing moves, when there is no room. */
@@ -325,6 +398,8 @@ export class Wall {
     if (relation.key === null || !relation.mayOpen) return drop('no-state');
     const judgement = judgeOpening(world, opening);
     if (judgement.verdict === 'drop') return { ...judgement, opened: false };
+    this.#successors.delete(relation.key);
+    const { transport } = packet;
     this.#connections.set(relation.key, {
       key: relation.key,
       originator: addressKey(packet.source),
@@ -332,6 +407,7 @@ export class Wall {
       protocol: packet.protocol,
       icmp: packet.transport?.kind === 'icmp',
       phase: firstPhase(packet.protocol),
+      tcp: transport?.kind === 'tcp' ? new TcpConversation(transport) : null,
       established: false,
       born: this.#now,
       seen: this.#now,
@@ -363,8 +439,17 @@ export class Wall {
   }
 
   #find(key: string | null): Connection | null {
-    const connection = key === null ? undefined : this.#connections.get(key);
-    return connection === undefined || this.#isOver(connection, this.#now) ? null : connection;
+    if (key === null) return null;
+    const live = (one: Connection | undefined) =>
+      one === undefined || this.#isOver(one, this.#now) ? null : one;
+    const connection = live(this.#connections.get(key));
+    if (connection !== null) return connection;
+    const successor = live(this.#successors.get(key));
+    if (successor !== null) {
+      this.#connections.set(key, successor);
+      this.#successors.delete(key);
+    }
+    return successor;
   }
 
   #isOver(connection: Connection, now: number): boolean {
@@ -391,13 +476,6 @@ const PASSED = {
   phaseBefore: null,
   phaseAfter: null,
 } as const;
-
-function nextPhase(connection: Connection, { transport }: Packet, reply: boolean) {
-  if (transport?.kind === 'tcp') {
-    return tcpStep(connection.phase as TcpPhase, transport.flags, reply);
-  }
-  return reply ? 'both-ways' : connection.phase;
-}
 
 function drop(reason: Reason): Decision {
   return { reason, rules: NO_RULES, log: false, opened: false };

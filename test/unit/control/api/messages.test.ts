@@ -82,6 +82,7 @@ const totals = fc.record({
   dropped: dictionary(counter),
   logSuppressed: counter,
   logLost: counter,
+  outOfWindowPassed: counter,
 });
 const attach = fc.record({ port: text, side, mode: text, why: text });
 

@@ -41,7 +41,7 @@ describe('a node file', () => {
       },
       attach: 'auto',
       api: { socket: '/run/bridgewall/fw1.sock' },
-      state: { max: 262144 },
+      state: { max: 262144, liberal: false },
       log: { group: 5, rate: 100 },
       store: '/var/lib/bridgewall/fw1',
       pins: '/run/bridgewall/bpf',
@@ -58,7 +58,7 @@ bridge:
   reserved: {bpdu: drop, lldp: forward}
 attach: generic
 api: {socket: /tmp/x/../y.sock}
-state: {max: 1000}
+state: {max: 1000, liberal: true}
 log: {group: 65535, rate: 600/m}
 store: /srv/store
 pins: /sys/fs/bpf
@@ -75,7 +75,7 @@ pins: /sys/fs/bpf
     expect(config).toMatchObject({
       attach: 'generic',
       api: { socket: '/tmp/y.sock' },
-      state: { max: 1000 },
+      state: { max: 1000, liberal: true },
       log: { group: 65535, rate: 10 },
       store: '/srv/store',
       pins: '/sys/fs/bpf',

@@ -28,6 +28,7 @@ function makeWall(fixture: Fixture): Wall {
     macs: [macBytes(SELF_MAC)],
     reserved: { bpdu, lldp, lacp, eapol },
     hz: HZ,
+    ...(fixture.node?.liberal === undefined ? {} : { liberal: fixture.node.liberal }),
     ...(quota === undefined ? {} : { fdbQuota: quota }),
     ...(fixture.maxStates === undefined ? {} : { maxEstablished: fixture.maxStates }),
   };

@@ -63,8 +63,16 @@ function reply(...layers: Layer[]): Outcome {
   return wall.receive(frame(ether({ src: INSIDE, dst: OUTSIDE }), ip, ...layers), DOWN, now);
 }
 
-const up = (flags: string, sport = 5000): Outcome => request(tcp({ sport, dport: 80, flags }));
-const down = (flags: string, dport = 5000): Outcome => reply(tcp({ sport: 80, dport, flags }));
+/** Both begin at 1000 and have nothing to say. */
+const numbers = (flags: string) => ({
+  flags,
+  seq: flags.includes('S') ? 1000 : 1001,
+  ...(flags.includes('A') ? { ack: 1001 } : {}),
+});
+const up = (flags: string, sport = 5000): Outcome =>
+  request(tcp({ sport, dport: 80, ...numbers(flags) }));
+const down = (flags: string, dport = 5000): Outcome =>
+  reply(tcp({ sport: 80, dport, ...numbers(flags) }));
 
 describe('the wall as a model', () => {
   it('has a verdict for any bytes', () => {

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * TCP windows: which segment may belong to a connection, by its numbers.
+ *
+ * After Guido van Rooij, "Real Stateful TCP Packet Filtering in IP Filter" (SANE 2000), as
+ * nf_conntrack_proto_tcp.c words it, with S the sender of a segment, R its receiver:
+ *   I    its data ends at or before what R lets S send (a FIN needs no room of its own)
+ *   II   it ends no further below S.end than the widest window that R has offered
+ *   III  what it acknowledges, SACK blocks included, was sent: at or before R.end
+ *   IV   and lies no further below R.end than MAXACKWINDOW
+ * Stricter than both: in I the whole segment counts, not its beginning; a right edge comes from
+ * the acknowledgement number alone (RFC 9293 3.8.6), SACK blocks do not push it; IV drops, as the
+ * receiver itself would (RFC 5961 5.2); what fails II, data acknowledged long ago, is let through
+ * unheeded only as far down as MAXACKWINDOW, so that random numbers do not pass.
+ *
+ * Both CPUs that handle the two directions may be here at once. Every edge only grows, by
+ * compare-and-swap; one that loses more often than it tries leaves the window narrower. A packet
+ * that R answers was forwarded after its edges were moved, so R's answer finds them.
+ */
+#ifndef BW_WINDOW_H
+#define BW_WINDOW_H
+
+#include "tcp.h"
+
+enum window_sizes {
+	MAX_ACK_WINDOW = 66000,		/* at least: rule IV is loose for delayed duplicates */
+	WIDEST_WINDOW = 1 << 30,	/* RFC 7323 2.3 */
+	EDGE_TRIES = 8,
+};
+
+/* A segment and the two sides of its connection. */
+struct tcp_look {
+	struct tcp_side *s;	/* sender */
+	struct tcp_side *r;	/* receiver */
+	__u32 word;
+	__u32 phase;
+	__u32 high;		/* the sender is the higher address */
+	__u32 reply;
+	__u32 flags;
+	__u32 seq;
+	__u32 data_end;		/* one past its data, SYN included */
+	__u32 end;		/* FIN included */
+	__u32 ack;
+	__u32 sack;
+	__u32 offers;		/* bytes of window, at least one: zero windows are probed */
+};
+
+static __always_inline int seq_after(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) > 0;
+}
+
+static __always_inline int seq_before(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) < 0;
+}
+
+static __always_inline __u32 seq_max(__u32 a, __u32 b)
+{
+	return seq_after(a, b) ? a : b;
+}
+
+static __always_inline __u32 edge(__u32 *field)
+{
+	return *(volatile __u32 *)field;
+}
+
+static __always_inline __u32 side_shift(__u32 high)
+{
+	return high ? STATE_HIGH_TCP : STATE_LOW_TCP;
+}
+
+static __always_inline __u32 side_known(__u32 word, __u32 high)
+{
+	return word >> side_shift(high) & TCP_KNOWN;
+}
+
+/* Windows scale both ways or not at all (RFC 7323 2.2). */
+static __always_inline __u32 scale_of(__u32 word, __u32 high)
+{
+	if (word & (TCP_UNSCALED << STATE_LOW_TCP | TCP_UNSCALED << STATE_HIGH_TCP))
+		return 0;
+	return (14 - (word >> side_shift(high) & TCP_SCALE)) & 15;
+}
+
+static __always_inline int both_sack(__u32 word)
+{
+	return (word >> STATE_LOW_TCP & word >> STATE_HIGH_TCP & TCP_SACK) != 0;
+}
+
+static __always_inline void look(struct tcp_look *l, struct walk *w, struct state *s, __u32 word)
+{
+	struct segment *tcp = &w->frame.tcp;
+	__u32 window = tcp->window;
+
+	l->high = w->from_high & 1;
+	l->s = &s->tcp[l->high];
+	l->r = &s->tcp[!l->high];
+	l->word = word;
+	l->phase = word & STATE_PHASE;
+	l->reply = l->high != !!(word & STATE_ORIG_HIGH);
+	l->flags = w->frame.tcp_flags;
+	l->seq = tcp->seq;
+	l->data_end = l->seq + tcp->payload + !!(l->flags & TCP_SYN);
+	l->end = l->data_end + (l->flags & TCP_FIN);
+	l->ack = tcp->ack;
+	l->sack = both_sack(word) ? tcp->sack : tcp->ack;
+	/* The window of a SYN is never scaled (RFC 7323 2.2). */
+	if (!(l->flags & TCP_SYN))
+		window <<= scale_of(word, l->high);
+	l->offers = window ? window : 1;
+}
+
+static __always_inline int both_known(struct tcp_look *l)
+{
+	return side_known(l->word, l->high) && side_known(l->word, !l->high);
+}
+
+static __always_inline void edge_raise(struct walk *w, __u32 *field, __u32 to)
+{
+	__u32 i, old;
+
+	for (i = 0; i < EDGE_TRIES; i++) {
+		old = edge(field);
+		if (!seq_after(to, old))
+			return;
+		w->moved = 1;
+		if (__sync_val_compare_and_swap(field, old, to) == old)
+			return;
+	}
+}
+
+/* A first value, unless another CPU has put one there meanwhile; then the further of the two. */
+static __always_inline void edge_begin(struct walk *w, __u32 *field, __u32 old, __u32 to)
+{
+	w->moved = 1;
+	if (__sync_val_compare_and_swap(field, old, to) != old)
+		edge_raise(w, field, to);
+}
+
+/* ---- rules ---------------------------------------------------------------------------------- */
+
+static __always_inline __u32 ack_window(__u32 window)
+{
+	return window > MAX_ACK_WINDOW ? window : MAX_ACK_WINDOW;
+}
+
+/* Rules I to IV: 0, STEP_OUT, or STEP_IGNORE. */
+static __always_inline __u32 tcp_fit(struct tcp_look *l)
+{
+	__u32 s_end = edge(&l->s->end), r_end = edge(&l->r->end);
+	__u32 s_window = edge(&l->s->window), r_window = edge(&l->r->window);
+
+	/* What was sent once may be sent again, whatever the window is now. */
+	if (seq_after(l->data_end, seq_max(edge(&l->s->limit), s_end)))
+		return STEP_OUT;
+	if (seq_after(l->sack, r_end) || seq_before(l->ack, r_end - ack_window(s_window)))
+		return STEP_OUT;
+	if (seq_before(l->end, s_end - ack_window(r_window)))
+		return STEP_OUT;
+	return seq_before(l->end, s_end - r_window) ? STEP_IGNORE : 0;
+}
+
+static __always_inline void tcp_move(struct walk *w, struct tcp_look *l)
+{
+	edge_raise(w, &l->s->end, l->end);
+	edge_raise(w, &l->s->window, l->offers);
+	edge_raise(w, &l->s->acked, l->ack);
+	edge_raise(w, &l->r->limit, l->ack + l->offers);
+}
+
+/*
+ * The first segment of a side of which nothing is known: the state is of an older layout, or came
+ * without windows. What the other side is known to allow binds it; an acknowledgement may run ahead
+ * of what we saw of the other side by as much as this one can ever have offered.
+ */
+static __always_inline int tcp_plausible(struct tcp_look *l)
+{
+	__u32 widest = 65535 << scale_of(l->word, l->high);
+	__u32 s_end = edge(&l->s->end), r_end = edge(&l->r->end);
+
+	if (!side_known(l->word, !l->high))
+		return 1;
+	return !seq_after(l->data_end, seq_max(edge(&l->s->limit), s_end)) &&
+	       !seq_before(l->end, s_end - ack_window(edge(&l->r->window))) &&
+	       !seq_after(l->ack, r_end + widest) &&
+	       !seq_before(l->ack, r_end - ack_window(widest));
+}
+
+/*
+ * Learns a side from that segment. The other one may have filled the window offered to it: so far
+ * its `end` is put. Of one that has not spoken either, the widest window is assumed until it does.
+ */
+static __always_inline void tcp_learn(struct walk *w, struct tcp_look *l)
+{
+	__u32 s_end = edge(&l->s->end), s_limit = edge(&l->s->limit);
+	__u32 s_window = edge(&l->s->window), s_acked = edge(&l->s->acked);
+	__u32 r_end = edge(&l->r->end), r_limit = edge(&l->r->limit);
+	__u32 r_window = edge(&l->r->window), reach = l->ack + l->offers;
+
+	if (!side_known(l->word, !l->high)) {
+		edge_begin(w, &l->s->end, s_end, l->end);
+		edge_begin(w, &l->s->limit, s_limit, l->end + WIDEST_WINDOW);
+		edge_begin(w, &l->r->window, r_window, WIDEST_WINDOW);
+		edge_begin(w, &l->r->end, r_end, reach);
+	}
+	edge_begin(w, &l->s->window, s_window, l->offers);
+	edge_begin(w, &l->s->acked, s_acked, l->ack);
+	edge_begin(w, &l->r->limit, r_limit, reach);
+	edge_raise(w, &l->r->end, reach);
+}
+
+/* ---- SYN and SYN-ACK ------------------------------------------------------------------------ */
+
+/* The numbers of a SYN become those of its sender. States in the handshake are copies, or no one
+ * else's business: plain stores do. Returns the word with what the SYN says of its side. */
+static __always_inline __u32 tcp_begin(struct walk *w, struct tcp_look *l)
+{
+	__u32 bits = w->frame.tcp.bits | TCP_KNOWN, shift = side_shift(l->high);
+
+	l->s->end = l->end;
+	l->s->window = l->offers;
+	l->s->limit = l->end;
+	l->r->acked = l->seq + 1;
+	if (l->flags & TCP_ACK)
+		l->s->acked = l->ack;
+	if (side_known(l->word, !l->high)) {
+		l->s->limit = l->seq + 1 + l->r->window;
+		l->r->limit = l->s->acked + l->offers;
+	}
+	w->moved = 1;
+	l->word = (l->word & ~(0x7f << shift)) | bits << shift;
+	return l->word;
+}
+
+/* A SYN again, or another one? RFC 9293 3.8.1, 3.10.7. */
+static __always_inline int tcp_same_syn(struct tcp_look *l)
+{
+	return side_known(l->word, l->high) && l->r->acked == l->seq + 1;
+}
+
+static __always_inline __u32 tcp_on_syn(struct walk *w, struct tcp_look *l)
+{
+	switch (l->phase) {
+	case PHASE_SYN_SENT:
+	case PHASE_SYN_SENT2:
+		if (tcp_same_syn(l))
+			edge_raise(w, &l->s->end, l->end);
+		else
+			tcp_begin(w, l);
+		return l->reply ? PHASE_SYN_SENT2 : l->phase;
+	case PHASE_CLOSE:
+		return STEP_NEW;
+	case PHASE_TIME_WAIT:
+		/* RFC 9293 3.6.1. Below the last end the server may still take it, by its
+		 * timestamp (RFC 6191): then its answer decides, see track.h. */
+		if (side_known(l->word, l->high) && seq_after(l->seq, edge(&l->s->end)))
+			return STEP_NEW;
+		return l->reply ? STEP_OUT : STEP_IGNORE;
+	}
+	/* RFC 5961 4: the peer challenges a stray SYN itself; only its opener may repeat it. */
+	return l->reply ? STEP_INVALID : STEP_IGNORE;
+}
+
+/* The SYN-ACK of a connection of which the SYN was seen: it acknowledges that very SYN. */
+static __always_inline int tcp_acks_syn(struct tcp_look *l)
+{
+	return !seq_before(l->ack, l->s->acked) && !seq_after(l->ack, l->r->end);
+}
+
+static __always_inline __u32 tcp_on_syn_ack(struct walk *w, struct tcp_look *l)
+{
+	switch (l->phase) {
+	case PHASE_SYN_SENT:
+		if (!l->reply)
+			return STEP_INVALID;
+		if (!side_known(l->word, !l->high)) {
+			l->r->end = l->ack;
+			l->r->window = 65535;
+			l->word |= TCP_KNOWN << side_shift(!l->high);
+		} else if (!tcp_acks_syn(l)) {
+			return STEP_OUT;
+		}
+		tcp_begin(w, l);
+		return PHASE_SYN_RECV;
+	case PHASE_SYN_SENT2:
+	case PHASE_SYN_RECV:
+		if (!both_known(l))
+			return STEP_IGNORE;
+		if (!tcp_acks_syn(l))
+			return STEP_OUT;
+		if (tcp_same_syn(l))
+			tcp_move(w, l);
+		else if (l->reply)
+			tcp_begin(w, l);
+		else
+			return STEP_OUT;
+		return PHASE_SYN_RECV;
+	}
+	/* Late: its opener's last acknowledgement was lost. */
+	if (!both_known(l))
+		return l->phase == PHASE_CLOSE ? STEP_OUT : STEP_IGNORE;
+	return tcp_fit(l) == STEP_OUT ? STEP_OUT : STEP_IGNORE;
+}
+
+/* ---- RST ------------------------------------------------------------------------------------ */
+
+/*
+ * RFC 9293 3.10.7.3 and RFC 5961 3.2, and what nf_conntrack adds: an answer to a SYN acknowledges
+ * it; otherwise the number is what the receiver expects next, or follows the last data (which the
+ * receiver has got and not acknowledged yet). In window but neither: the receiver will challenge it.
+ */
+static __always_inline __u32 tcp_on_rst(struct tcp_look *l)
+{
+	__u32 s_known = side_known(l->word, l->high), r_known = side_known(l->word, !l->high);
+	__u32 s_end = edge(&l->s->end), expected = edge(&l->r->acked);
+	int refused = l->phase == PHASE_CLOSE && !s_known;
+
+	if ((phase_opening(l->phase) || refused) && l->reply && l->flags & TCP_ACK && r_known &&
+	    tcp_acks_syn(l))
+		return PHASE_CLOSE;
+	if (refused || (l->phase == PHASE_SYN_SENT && l->reply))
+		return r_known ? STEP_OUT : STEP_IGNORE;
+	if (l->phase == PHASE_SYN_SENT && s_known) {
+		if (l->seq == s_end || l->seq == expected)
+			return PHASE_CLOSE;
+		/* Answers the acknowledgement of a connection that only the other end knows
+		 * (RFC 9293 3.5.1, figure 9): that number was kept. */
+		return l->seq == l->s->limit ? STEP_IGNORE : STEP_OUT;
+	}
+	/* Some stacks set the flag and leave the number zero. */
+	if (r_known && l->flags & TCP_ACK && l->ack && seq_after(l->ack, edge(&l->r->end)))
+		return STEP_OUT;
+	if (s_known && l->seq == s_end)
+		return PHASE_CLOSE;
+	if (!r_known)
+		return l->phase == PHASE_CLOSE ? STEP_OUT : STEP_IGNORE;
+	if (l->seq == expected)
+		return PHASE_CLOSE;
+	if (seq_before(l->seq, expected) || seq_after(l->seq, seq_max(edge(&l->s->limit), s_end)))
+		return STEP_OUT;
+	return STEP_IGNORE;
+}
+
+/* ---- all others ----------------------------------------------------------------------------- */
+
+/* The third segment of the handshake: who sent it has seen the SYN-ACK. */
+static __always_inline int tcp_completes(struct tcp_look *l)
+{
+	return !seq_before(l->ack, edge(&l->s->acked)) && !seq_before(l->seq, edge(&l->r->acked));
+}
+
+/* The phase after a segment that fits; edges have moved. */
+static __always_inline __u32 tcp_next(struct tcp_look *l, int completes)
+{
+	__u32 first = !!(l->word & STATE_FIN_HIGH) == l->high;
+
+	switch (l->phase) {
+	case PHASE_SYN_RECV:
+		if (!completes)
+			return PHASE_SYN_RECV;
+		return l->flags & TCP_FIN ? PHASE_FIN_WAIT : PHASE_ESTABLISHED;
+	case PHASE_ESTABLISHED:
+		return l->flags & TCP_FIN ? PHASE_FIN_WAIT : PHASE_ESTABLISHED;
+	case PHASE_FIN_WAIT:
+	case PHASE_CLOSE_WAIT:
+		/* Of who closed first, only a repetition can come. */
+		if (first)
+			return l->phase;
+		if (l->flags & TCP_FIN)
+			return PHASE_LAST_ACK;
+		return seq_before(l->ack, edge(&l->r->end)) ? l->phase : PHASE_CLOSE_WAIT;
+	case PHASE_LAST_ACK:
+		/* Both read what the other wrote, each after its own: one of two sees it all. */
+		if (seq_before(edge(&l->s->acked), edge(&l->r->end)) ||
+		    seq_before(edge(&l->r->acked), edge(&l->s->end)))
+			return PHASE_LAST_ACK;
+		return PHASE_TIME_WAIT;
+	}
+	return l->phase;
+}
+
+static __always_inline __u32 tcp_on_data(struct walk *w, struct tcp_look *l)
+{
+	int dry = w->frame.flags & FRAME_DRY, completes = 0;
+	__u32 fit;
+
+	if (l->phase == PHASE_SYN_SENT || l->phase == PHASE_SYN_SENT2) {
+		if (!l->reply || l->flags & TCP_FIN)
+			return STEP_INVALID;
+		if (!dry && l->phase == PHASE_SYN_SENT && l->r->limit != l->ack) {
+			l->r->limit = l->ack;
+			w->moved = 1;
+		}
+		return STEP_IGNORE;
+	}
+	/* Refused, and nothing but more refusals can come. */
+	if (l->phase == PHASE_CLOSE && !both_known(l))
+		return STEP_OUT;
+	if (!side_known(l->word, l->high)) {
+		if (!tcp_plausible(l))
+			return STEP_OUT;
+		if (dry)
+			return l->phase;
+		tcp_learn(w, l);
+		l->word |= TCP_KNOWN << side_shift(l->high);
+	}
+	fit = tcp_fit(l);
+	if (fit == STEP_OUT)
+		return fit;
+	if (l->phase == PHASE_SYN_RECV && !l->reply && side_known(l->word, !l->high)) {
+		if (!tcp_completes(l))
+			return STEP_OUT;
+		completes = 1;
+	}
+	if (fit || dry)
+		return fit ? fit : l->phase;
+	tcp_move(w, l);
+	return tcp_next(l, completes);
+}
+
+/* The word after a step; the first FIN leaves its side there. */
+static __always_inline __u32 tcp_word(struct tcp_look *l, __u32 next)
+{
+	__u32 word = (l->word & ~STATE_PHASE) | next;
+
+	if (next != PHASE_FIN_WAIT || l->phase == PHASE_FIN_WAIT)
+		return word;
+	return (word & ~STATE_FIN_HIGH) | (l->high ? STATE_FIN_HIGH : 0);
+}
+
+/*
+ * What the frame is to a TCP connection: the phase after it, or an enum tcp_step. Moves edges and
+ * phase of *s, which may be shared, and sets w->moved; unless the walk is a dry one.
+ */
+__noinline int tcp_follow(struct state *s, __u32 kind)
+{
+	struct walk *w = walk_here(kind);
+	__u32 word, next = STEP_INVALID, i;
+	struct tcp_look l;
+
+	if (!s || !w)
+		return STEP_INVALID;
+	for (i = 0; i < 4; i++) {
+		word = edge(&s->word);
+		look(&l, w, s, word);
+		if (l.flags & TCP_RST)
+			next = tcp_on_rst(&l);
+		else if (!(l.flags & TCP_SYN))
+			next = tcp_on_data(w, &l);
+		else if (l.flags & TCP_ACK)
+			next = tcp_on_syn_ack(w, &l);
+		else
+			next = tcp_on_syn(w, &l);
+		if (next >= STEP_INVALID || w->frame.flags & FRAME_DRY)
+			return next;
+		if (tcp_word(&l, next) == word ||
+		    __sync_val_compare_and_swap(&s->word, word, tcp_word(&l, next)) == word)
+			return next;
+	}
+	return next;
+}
+
+/* The opener's side of a new state. */
+static __always_inline void tcp_open(struct walk *w, struct state *s)
+{
+	struct tcp_look l;
+
+	__builtin_memset(s->tcp, 0, sizeof(s->tcp));
+	look(&l, w, s, s->word);
+	s->word = tcp_begin(w, &l);
+}
+
+/*
+ * Has the side of that address (1: the higher one) sent this sequence number, and is it still of
+ * interest? For what quotes a segment, such as an ICMP error (RFC 5927 4.1).
+ */
+static __always_inline int tcp_seq_plausible(struct state *s, __u32 high, __u32 seq)
+{
+	struct tcp_side *from = &s->tcp[high & 1], *to = &s->tcp[!(high & 1)];
+	__u32 word = edge(&s->word), end = edge(&from->end);
+	__u32 reach = side_known(word, !high) ? edge(&to->window) : end - edge(&to->acked) + 1;
+
+	return side_known(word, high) && !seq_after(seq, end) && !seq_before(seq, end - reach);
+}
+
+#endif
