@@ -94,6 +94,10 @@ __noinline int read_options(__u32 walk_kind)
 	return 0;
 }
 
+/* The compiler would join both bounds into one comparison of a difference, and the verifier of 6.1
+ * would lose them. It needs a least value, too: options are whole words. */
+#define KEEP_APART(n) asm volatile("" : "+r"(n))
+
 __noinline int read_options_xdp(struct xdp_md *ctx, __u32 kind)
 {
 	struct walk *w = walk_here(kind);
@@ -102,7 +106,10 @@ __noinline int read_options_xdp(struct xdp_md *ctx, __u32 kind)
 	if (!w)
 		return 0;
 	bytes = w->frame.tcp.options;
-	if (!bytes || bytes > TCP_OPTION_BYTES ||
+	if (bytes > TCP_OPTION_BYTES)
+		return 0;
+	KEEP_APART(bytes);
+	if (bytes < 4 ||
 	    bpf_xdp_load_bytes(ctx, w->frame.tcp.options_at, w->options, bytes))
 		return 0;
 	return read_options(kind);
@@ -116,7 +123,10 @@ __noinline int read_options_skb(struct __sk_buff *skb)
 	if (!w)
 		return 0;
 	bytes = w->frame.tcp.options;
-	if (!bytes || bytes > TCP_OPTION_BYTES ||
+	if (bytes > TCP_OPTION_BYTES)
+		return 0;
+	KEEP_APART(bytes);
+	if (bytes < 4 ||
 	    bpf_skb_load_bytes(skb, w->frame.tcp.options_at, w->options, bytes))
 		return 0;
 	return read_options(WALK_PACKET);

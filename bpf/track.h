@@ -13,6 +13,7 @@
 
 enum track_result {
 	TRACK_MISS = -1,	/* otherwise a reason; REASON_NONE: accepted */
+	TRACK_SUCCESSOR = -2,	/* goes to the connection that takes its place, in pending */
 };
 
 static __always_inline int is_reply(struct walk *w, __u32 word)
@@ -243,28 +244,26 @@ static __always_inline void keep_successor(struct walk *w, struct state *s)
 	bpf_map_update_elem(&pending, &w->key, to, BPF_ANY);
 }
 
-/* The SYN that this SYN-ACK answers exactly, if it was kept so. Whoever answers has no connection
- * any more, so the one that we know is over. */
-static __always_inline struct state *find_successor(struct walk *w, struct state *s)
+/* Does this SYN-ACK answer exactly a SYN that was kept so? Whoever answers has no connection any
+ * more, so the one that we know is over. */
+static __always_inline int has_successor(struct walk *w, struct state *s)
 {
 	struct state *p;
 
 	if ((w->frame.tcp_flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK) ||
 	    w->frame.proto != IPPROTO_TCP || !is_reply(w, s->word))
-		return NULL;
+		return 0;
 	p = find(w, &pending);
-	if (!p || phase_of(p->word) != PHASE_SYN_SENT || !is_reply(w, p->word) ||
-	    !side_known(p->word, !w->from_high) ||
-	    seq_before(w->frame.tcp.ack, p->tcp[w->from_high & 1].acked) ||
-	    seq_after(w->frame.tcp.ack, p->tcp[!w->from_high].end))
-		return NULL;
-	return p;
+	return p && phase_of(p->word) == PHASE_SYN_SENT && is_reply(w, p->word) &&
+	       side_known(p->word, !w->from_high) &&
+	       !seq_before(w->frame.tcp.ack, p->tcp[w->from_high & 1].acked) &&
+	       !seq_after(w->frame.tcp.ack, p->tcp[!w->from_high].end);
 }
 
 __noinline int hit_established(struct state *s, __u32 kind)
 {
 	struct walk *w = walk_here(kind);
-	struct state *rules = s, *successor;
+	struct state *rules = s;
 	int reason, dry;
 	__u32 next;
 
@@ -283,15 +282,11 @@ __noinline int hit_established(struct state *s, __u32 kind)
 		return REASON_SPOOFED;
 	}
 	verdict_from_state(w, rules);
-	successor = find_successor(w, s);
-	if (successor) {
+	if (has_successor(w, s)) {
 		w->verdict.flags |= VERDICT_NEW;
-		next = w->verdict.phase;
 		if (!dry)
 			state_kill(s, w->now);
-		reason = hit_pending(successor, kind);
-		w->verdict.phase = next;
-		return reason;
+		return TRACK_SUCCESSOR;
 	}
 	next = follow(w, s);
 	if (next >= STEP_INVALID) {
@@ -311,23 +306,32 @@ __noinline int hit_established(struct state *s, __u32 kind)
 __noinline int track(__u32 kind)
 {
 	struct walk *w = walk_here(kind);
+	__u32 phase = PHASE_NONE;
 	struct state *s;
 	int reason;
 
 	if (!w)
 		return REASON_NO_POLICY;
 	s = find(w, &established);
-	if (s)
-		return hit_established(s, kind);
+	if (s) {
+		reason = hit_established(s, kind);
+		if (reason != TRACK_SUCCESSOR)
+			return reason;
+		phase = w->verdict.phase;
+	}
 	s = find(w, &pending);
 	if (s) {
 		reason = hit_pending(s, kind);
 		if (reason == REASON_TABLE_FULL)
 			event_emit(w, EVENT_TABLE_FULL, reason);
+		w->verdict.phase = phase ? phase : w->verdict.phase;
 		return reason;
 	}
 	s = find(w, &established);
-	return s ? hit_established(s, kind) : TRACK_MISS;
+	if (!s)
+		return TRACK_MISS;
+	reason = hit_established(s, kind);
+	return reason == TRACK_SUCCESSOR ? TRACK_MISS : reason;
 }
 
 #endif
