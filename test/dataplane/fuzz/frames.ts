@@ -257,7 +257,7 @@ function payload(random: Random, { proto }: Conversation, flags: string): number
     [6, 12],
     [1, 0],
     [1, 3],
-    [proto === 'tcp' ? 2 : 0, 1460],
+    [proto === 'tcp' ? 2 : 0, 300],
   ]);
 }
 

@@ -12,7 +12,7 @@ interface Speaker {
 }
 
 const WINDOWS = [0, 1, 100, 1460, 5000, 29_200, 64_240, 65_535];
-const NEAR = [-1460, -2, -1, -1, 0, 0, 1, 1, 2, 1460, 66_000, -66_000];
+const NEAR = [-300, -2, -1, -1, 0, 0, 1, 1, 2, 300, 66_000, -66_000];
 
 export class TcpNumbers {
   readonly #ends: readonly [Speaker, Speaker];
@@ -48,7 +48,7 @@ export class TcpNumbers {
   #honest(random: Random, from: Speaker, flags: string): number {
     if (flags.includes('S')) return from.isn;
     // A keep-alive, or something once more.
-    return random.oneIn(12) ? (from.next - random.pick([1, 12, 1460])) >>> 0 : from.next;
+    return random.oneIn(12) ? (from.next - random.pick([1, 12, 300])) >>> 0 : from.next;
   }
 
   /** At an edge, or beyond, or anywhere. */
