@@ -120,8 +120,8 @@ describe('a fragment with no room for the verdict before it', () => {
   });
 });
 
-describe('an aggregated frame whose tag the hardware took off', () => {
-  it('has the bytes of all its segments, a tag each', () => {
+describe('an aggregated frame', () => {
+  it('has the bytes of all its segments, with the tag that the hardware took off for each', () => {
     wall.reset({}, planOf(CAMPUS));
     const from = tagged(stranger, 7);
     const to = tagged(mail, 7);
@@ -137,5 +137,27 @@ describe('an aggregated frame whose tag the hardware took off', () => {
     hook.close();
     const bytes = wall.ruleCount('mail-smtp').bytes - before;
     expect(bytes).toBe(3 * (14 + 4 + 20 + 20 + 1000));
+  });
+
+  it('leaves by a port whose MTU takes its segments, and by no other', () => {
+    wall.reset({}, planOf(CAMPUS));
+    const sender = new TestRuns(wall, 'tc');
+    const opening = [...known(stranger, mail), ...handshake(stranger, mail, 40000, 25)];
+    expect(opening.flatMap((step) => sender.send(step))).toEqual([]);
+    sender.close();
+    const segments = tcp({ sport: 40000, dport: 25, flags: 'A' });
+    const { frame } = packetWith(stranger, mail, {}, segments, 'x'.repeat(3000));
+    const hook = new TcHook(wall);
+    const action = (mtu: number, gso = {}) => {
+      wall.setPort('dn0', { mtu });
+      return hook.run('up0', frame, gso).action;
+    };
+    // 14 + 20 + 20 + 1000 bytes, of which 4 are free for a tag.
+    expect(action(1036, { gsoSegs: 3, gsoSize: 1000 })).toBe('forward');
+    expect(action(1035, { gsoSegs: 3, gsoSize: 1000 })).toBe('drop');
+    expect(action(3035)).toBe('drop');
+    expect(action(3036)).toBe('forward');
+    hook.close();
+    expect(wall.tally().dropped).toEqual({ mtu: 4 });
   });
 });

@@ -8,7 +8,7 @@ import type { EventSink } from '../event-bus.js';
 import type { PortTable } from './port-table.js';
 
 export interface PortMirrorDeps {
-  readonly mirror: Mirror;
+  readonly mirror: Pick<Mirror, 'begin' | 'write' | 'believe' | 'forgetAddresses'>;
   readonly ports: PortTable;
   /** Name of the bridge. */
   readonly bridge: string;
@@ -57,7 +57,7 @@ export class PortMirror {
   /** A link as the kernel tells of it. */
   onLink(link: Link): void {
     const port = this.#portOf(link.ifindex);
-    if (port !== undefined && this.#bridge !== 0) this.#write(port, this.#factsOf(link));
+    if (port !== undefined && this.#bridge !== 0) this.#overtake(port, this.#factsOf(link));
   }
 
   /** A port's state as the bridge tells of it. */
@@ -65,14 +65,17 @@ export class PortMirror {
     const port = this.#portOf(ifindex);
     const known = this.#facts.get(ifindex);
     if (port !== undefined && known !== undefined && known.state !== 'none') {
-      this.#write(port, { ...known, state });
+      this.#overtake(port, { ...known, state });
     }
   }
 
   #portOf(ifindex: number): NumberedPort | undefined {
-    const port = this.#deps.ports.all.find((each) => each.ifindex === ifindex);
-    if (port !== undefined) this.#listing?.overtaken.add(ifindex);
-    return port;
+    return this.#deps.ports.all.find((each) => each.ifindex === ifindex);
+  }
+
+  #overtake(port: NumberedPort, facts: PortFacts): void {
+    this.#listing?.overtaken.add(port.ifindex);
+    this.#write(port, facts);
   }
 
   #factsOf({ master, portState, carrier, mtu }: Link): PortFacts {

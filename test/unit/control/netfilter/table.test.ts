@@ -5,6 +5,15 @@ import { renderRemoval, renderTable, tableName } from '../../../../src/control/n
 const spec = { node: 'fw-1', ports: ['up0', 'dn0.7'], group: 5 };
 
 describe('the text of the tables', () => {
+  it('lets the box send BPDUs where its bridge runs STP, and changes in nothing else', () => {
+    const accepts =
+      '\t\toifname @ports ether daddr 01:80:c2:00:00:00 @ll,96,16 < 0x600 @ll,112,24 0x424203 accept\n';
+    const text = renderTable({ ...spec, stp: true });
+    expect(text.split(accepts)).toHaveLength(2);
+    expect(text.indexOf(accepts)).toBeGreaterThan(text.indexOf('hook output'));
+    expect(text.replace(accepts, '')).toBe(renderTable(spec));
+  });
+
   it('is this', () => {
     expect(renderTable(spec)).toBe(`add table netdev bridgewall_fw_1
 delete table netdev bridgewall_fw_1
