@@ -5,6 +5,7 @@ import {
   attachAll,
   Dataplane,
   Installer,
+  Mirror,
   NO_POLICY_NUMBERS,
   PinSet,
   ruleCounts,
@@ -125,6 +126,10 @@ export async function wall(
     reserved: { bpdu: 'forward', lldp: 'drop', lacp: 'drop', eapol: 'drop' },
   });
   writeTimeouts(dataplane);
+  const mirror = new Mirror(dataplane);
+  for (const port of ports) mirror.write(port, { state: 'forwarding', carrier: true, mtu: 1500 });
+  // No daemon renews the lease: it runs until long after the last measurement.
+  mirror.believe(mirror.begin() + dataplane.clock.jiffies(86_400));
   const installer = new Installer(dataplane);
   const began = performance.now();
   installer.install(installer.prepare(policy.plan, 1, NO_POLICY_NUMBERS));

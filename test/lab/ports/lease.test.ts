@@ -64,33 +64,33 @@ describe.each(['tc', 'xdp', 'generic'])('in %s', (attach) => {
     await until('stp', 'disabled');
     let frames = arrived();
     const stp = await dropped('stp');
-    expect(await answered(20)).toBe(0);
-    expect(await dropped('stp')).toBe(stp + 20);
+    expect(await answered(10)).toBe(0);
+    expect(await dropped('stp')).toBe(stp + 10);
     expect(arrived()).toBe(frames);
     setState('dn0', 3);
     await until('stp', 'forwarding');
-    expect(await answered(20)).toBe(20);
+    expect(await answered(10)).toBe(10);
 
     await bench.kill();
     await setTimeout(LAPSE_MS);
-    expect(await answered(20)).toBe(20);
+    expect(await answered(10)).toBe(10);
     setState('dn0', 0);
     frames = arrived();
-    expect(await answered(20)).toBe(0);
+    expect(await answered(10)).toBe(0);
     expect(arrived()).toBe(frames);
     setState('dn0', 3);
-    expect(await answered(20)).toBe(20);
+    expect(await answered(10)).toBe(10);
 
     // The next daemon finds it as the kernel has it.
     setState('dn0', 0);
     await bench.start();
     await until('stp', 'disabled');
     frames = arrived();
-    expect(await answered(20)).toBe(0);
+    expect(await answered(10)).toBe(0);
     expect(arrived()).toBe(frames);
     setState('dn0', 3);
     await until('stp', 'forwarding');
-    expect(await answered(20)).toBe(20);
+    expect(await answered(10)).toBe(10);
   });
 
   it('loses nothing when the lease lapses, nor when the next daemon renews it', async () => {
@@ -101,7 +101,7 @@ describe.each(['tc', 'xdp', 'generic'])('in %s', (attach) => {
     const connection = new LiveConnection(bench, 80);
     expect(await connection.echoes('before')).toBe(true);
     const { passed } = (await bench.api.status()).counters;
-    const count = 7000;
+    const count = 6000;
     const pinging = bench.client.run([
       ...['ping', '-q', '-i', '0.001', '-c', String(count), '-W', '2', SERVER.v4],
     ]);
