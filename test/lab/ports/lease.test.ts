@@ -21,6 +21,14 @@ async function stand(attach: string): Promise<void> {
   expect(await bench.pings()).toBe(2);
 }
 
+/** A wall whose links are quiet but for what the test sends: nobody has to ask for an address. */
+async function quiet(attach: string): Promise<void> {
+  await stand(attach);
+  const mac = /link\/ether (\S+)/.exec(bench.server.ip('link', 'show', 'dev', 'e0'))![1]!;
+  const entry = [SERVER.v4, 'lladdr', mac, 'dev', 'e0', 'nud', 'permanent'];
+  bench.client.ip('neigh', 'replace', ...entry);
+}
+
 afterEach(() => bench.close());
 
 function setState(port: string, state: number): void {
@@ -51,13 +59,7 @@ function arrived(): number {
 }
 
 describe.each(['tc', 'xdp', 'generic'])('in %s', (attach) => {
-  beforeEach(async () => {
-    await stand(attach);
-    // The link stays quiet but for what the test sends, and nobody has to ask for an address.
-    const mac = /link\/ether (\S+)/.exec(bench.server.ip('link', 'show', 'dev', 'e0'))![1]!;
-    const entry = [SERVER.v4, 'lladdr', mac, 'dev', 'e0', 'nud', 'permanent'];
-    bench.client.ip('neigh', 'replace', ...entry);
-  });
+  beforeEach(() => quiet(attach));
 
   it('a port that is set to disabled lets nothing through, daemon alive or dead', async () => {
     setState('dn0', 0);
@@ -118,6 +120,11 @@ describe.each(['tc', 'xdp', 'generic'])('in %s', (attach) => {
     // It was the kernel bridge that carried them meanwhile.
     expect((await bench.api.status()).counters.passed).toBeGreaterThan(passed + 500);
   });
+});
+
+// Fixtures say the same of the other hooks.
+describe('in xdp', () => {
+  beforeEach(() => quiet('xdp'));
 
   it('says why when the way out has no carrier, or takes no such length', async () => {
     const seen: NodeEvent[] = [];

@@ -68,7 +68,8 @@ async function broadcasts(): Promise<{ sent: number; heard: number }> {
     host.exec('nft', table);
   }
   pair.client.ip('neigh', 'flush', 'all');
-  await pair.client.run(['ping', '-q', '-c', '1', '-W', '2', NOBODY]);
+  // It ends when the kernel has given up asking: no request is under way while we count.
+  await pair.client.run(['ping', '-q', '-c', '1', '-W', '10', NOBODY]);
   const count = (host: Namespace) =>
     Number(/counter packets (\d+)/.exec(host.exec('nft', 'list', 'ruleset'))![1]);
   return { sent: count(pair.client), heard: count(pair.server) };
