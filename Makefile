@@ -20,7 +20,7 @@ BPF_CFLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compa
 # Kernel and initramfs of an emulated machine, see docs/target.md.
 TARGET_LAB := $(STAMPS)/target
 
-.PHONY: all setup build bpf native demo lab lab-down test test-target bench lint format clean
+.PHONY: all setup build bpf native demo lab lab-down test test-target bench bench-sets lint format clean
 
 all: build
 
@@ -97,6 +97,11 @@ test: build
 # What a packet costs, beside a plain bridge and bare redirects; docs/benchmarks.md says how.
 bench: build build/bpf/bench.bpf.o $(STAMPS)/bench
 	node dist/bench/main.js
+
+# Dynamic groups at size: times and memory of SETS_GROUPS groups of a million members each.
+SETS_GROUPS ?= 2
+bench-sets: build
+	SETS_GROUPS=$(SETS_GROUPS) NO_COLOR=1 npx vitest run test/lab/daemon/million.test.ts
 
 build/bpf/bench.bpf.o: bench/bench.bpf.c Makefile $(STAMPS)/apt
 	@mkdir -p $(@D)

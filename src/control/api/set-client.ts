@@ -42,9 +42,12 @@ export async function sendLoad(
     await send({
       header: { ...header, ...(ttl === null ? {} : { ttl }), ...(count === null ? {} : { count }) },
     });
-    for await (const { width, bytes } of pieces) {
+    const steps = stepsOf(pieces);
+    for (;;) {
       // The node need not have read to the end to know that it refuses.
-      if (answered) break;
+      const step = await Promise.race([steps.next(), answer]);
+      if (answered || !('done' in step) || step.done === true) break;
+      const { width, bytes } = step.value;
       const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
       await send(width === 4 ? { v4: view } : { v6: view });
     }
@@ -54,6 +57,10 @@ export async function sendLoad(
   }
   stream.end();
   return await answer;
+}
+
+function stepsOf<T>(list: AsyncIterable<T> | Iterable<T>): Iterator<T> | AsyncIterator<T> {
+  return Symbol.asyncIterator in list ? list[Symbol.asyncIterator]() : list[Symbol.iterator]();
 }
 
 /** A load's answer out of its message. */

@@ -1,4 +1,5 @@
 /** Streams of members: a list that comes in, and one that goes out. Neither is held here. */
+import { once } from 'node:events';
 import type { ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js';
 import type { SetDumpRequest__Output } from '../../generated/proto/bridgewall/v1/SetDumpRequest.js';
 import type { SetDumpResponse } from '../../generated/proto/bridgewall/v1/SetDumpResponse.js';
@@ -54,17 +55,26 @@ async function* pieces(
   messages: AsyncIterator<unknown>,
   stopping: AbortSignal,
 ): AsyncGenerator<PackedAddresses> {
-  for (;;) {
-    const { done, value } = await messages.next();
-    // A client that hangs up ends the stream as one that is through with its list does.
-    if (call.cancelled) throw new ServiceError('invalid', 'the client hung up');
-    if (stopping.aborted) throw new ApiError('EUNAVAILABLE', 'the daemon is stopping');
-    if (done === true) return;
-    const { header, v4, v6 } = value as SetLoadRequest__Output;
-    if (header !== null)
-      throw new ServiceError('invalid', 'a second header, where addresses belong');
-    yield* piece(4, v4);
-    yield* piece(16, v6);
+  const over = new AbortController();
+  const nothing: IteratorResult<unknown> = { done: true, value: undefined };
+  const end = () => nothing;
+  const stopped = once(stopping, 'abort', { signal: over.signal }).then(end, end);
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([messages.next(), stopped]);
+      // A client that hangs up ends the stream as one that is through with its list does.
+      if (call.cancelled) throw new ServiceError('invalid', 'the client hung up');
+      if (stopping.aborted) throw new ApiError('EUNAVAILABLE', 'the daemon is stopping');
+      if (done === true) return;
+      const { header, v4, v6 } = value as SetLoadRequest__Output;
+      if (header !== null) {
+        throw new ServiceError('invalid', 'a second header, where addresses belong');
+      }
+      yield* piece(4, v4);
+      yield* piece(16, v6);
+    }
+  } finally {
+    over.abort();
   }
 }
 

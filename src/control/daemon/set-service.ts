@@ -29,6 +29,8 @@ const REJUDGE_MS = 500;
 /** A hundred years: any longer is for good, and jiffies have an end. */
 const LONGEST_TTL_SECONDS = 100 * 365 * 86_400;
 
+const MOST_IN_ONE_ANSWER = 65_536;
+
 /** What sets need of the dataplane. */
 export interface SetDeps {
   readonly sets: Sets;
@@ -58,8 +60,14 @@ export class SetService {
     }));
   }
 
-  /** @throws ServiceError `not-found` */
+  /** @throws ServiceError `not-found`; `precondition`: too many for one answer */
   async members(name: string): Promise<SetMember[]> {
+    this.#group(name);
+    const count = this.#deps.sets.count(this.#bit(name));
+    if (count > MOST_IN_ONE_ANSWER) {
+      const why = `set ${name} has ${count} members, too many for one answer: SetDump streams them`;
+      throw new ServiceError('precondition', why);
+    }
     const members: SetMember[] = [];
     for await (const records of this.dump(name)) {
       for (let at = 0; at < records.length; at += memberRecord.size) {

@@ -331,6 +331,99 @@ describe('stopping', () => {
   });
 });
 
+describe('a list that is loaded', () => {
+  const load = { name: 'badguys', mode: 'replace', ttl: null, count: null } as const;
+  const some = { width: 4, bytes: Buffer.alloc(40_000, 9) } as const;
+
+  /** How a node's load ended, and how much of the list it was given before. */
+  function watchLoad() {
+    const seen = { bytes: 0, ended: null as string | null };
+    node.setLoad = async (_, pieces) => {
+      try {
+        for await (const { bytes } of pieces) seen.bytes += bytes.length;
+        seen.ended = 'well';
+      } catch (error) {
+        seen.ended = (error as Error).message;
+        throw error;
+      }
+      return { received: 0, added: 0, removed: 0, members: 0, refused: null };
+    };
+    return seen;
+  }
+
+  async function* stalling() {
+    yield some;
+    await new Promise(() => {});
+  }
+
+  test('is none when the client dies in the middle', async () => {
+    await serve();
+    const seen = watchLoad();
+    const client = connect();
+    client.setLoad(load, stalling()).catch(() => {});
+    await until(() => seen.bytes > 0);
+    client.close();
+    // Closing lets calls under way go on; a process that ends does not.
+    const code = `import('${new URL('../../../dist/src/control/api/client.js', import.meta.url)}').then(({ NodeClient }) => {
+      async function* pieces() { yield { width: 4, bytes: Buffer.alloc(400, 9) }; setTimeout(() => process.exit(), 300); await new Promise(() => {}); }
+      return new NodeClient('${socket}').setLoad({ name: 'badguys', mode: 'replace', ttl: null, count: null }, pieces()); });`;
+    const dying = watchLoad();
+    await once(spawn(process.execPath, ['-e', code], { stdio: 'inherit' }), 'exit');
+    await until(() => dying.ended !== null);
+    expect(dying).toEqual({ bytes: 400, ended: 'the client hung up' });
+  });
+
+  test('is none when the daemon stops in the middle', async () => {
+    const server = await serve();
+    const seen = watchLoad();
+    const loaded = connect().setLoad(load, stalling());
+    const failed = expect(loaded).rejects.toMatchObject({ code: 'EUNAVAILABLE' });
+    await until(() => seen.bytes > 0);
+    await server.close();
+    expect(seen.ended).toBe('the daemon is stopping');
+    await failed;
+  });
+
+  test('waits for a node that is slower than the client', async () => {
+    await serve();
+    let given = 0;
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    node.setLoad = async (_, pieces) => {
+      for await (const { bytes } of pieces) {
+        given += bytes.length;
+        await held;
+      }
+      return { received: given / 4, added: 0, removed: 0, members: 0, refused: null };
+    };
+    let sent = 0;
+    function* many() {
+      for (let i = 0; i < 1000; i++) {
+        sent += some.bytes.length;
+        yield some;
+      }
+    }
+    const loaded = connect().setLoad({ ...load, mode: 'add' }, many());
+    await until(() => given > 0);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(sent).toBeLessThan(4 * 2 ** 20);
+    release();
+    expect(await loaded).toMatchObject({ received: 10_000_000 });
+  });
+
+  test('that is no list of addresses is refused', async () => {
+    await serve();
+    watchLoad();
+    const client = connect();
+    const odd = [{ width: 4, bytes: Buffer.alloc(7) }] as const;
+    await expect(client.setLoad(load, odd)).rejects.toMatchObject({ code: 'invalid' });
+    const large = [{ width: 16, bytes: Buffer.alloc(2 ** 20 + 16) }] as const;
+    await expect(client.setLoad(load, large)).rejects.toThrow('are the most');
+  });
+});
+
 test('a socket that accepts and never answers is given up', async () => {
   socket = join(directory, 'mute.sock');
   const mute = createServer(() => {}).listen(socket);
