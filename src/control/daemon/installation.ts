@@ -9,6 +9,7 @@ import {
   NO_POLICY_NUMBERS,
   type Numbering,
   type Sets,
+  type Trial,
 } from '../dataplane/index.js';
 import { type Plan, PolicyError } from '../policy/index.js';
 import { type Confirmation, ServiceError } from '../service.js';
@@ -199,9 +200,10 @@ export class Installation {
       await this.#discardAfter(running.generation);
       const record = await store.read(running.generation);
       if (running.trial !== null) {
-        return await this.#adoptTrial(record, running.trial.fallback.generation);
+        return await this.#adoptTrial(record, running.slot, running.trial.fallback);
       }
       const active = await this.#known(record);
+      this.#verify(active, running.slot);
       this.#activate(active);
       await this.#afterSwitch(active);
       return { kind: 'adopted', generation: running.generation };
@@ -264,10 +266,17 @@ export class Installation {
     }
   }
 
-  async #adoptTrial(record: GenerationRecord, fallback: number): Promise<Restoration> {
+  async #adoptTrial(
+    record: GenerationRecord,
+    slot: number,
+    fallback: Trial['fallback'],
+  ): Promise<Restoration> {
     const { generation } = record;
-    const before = await this.#deps.store.read(fallback);
-    this.#activate(await this.#known(record), await this.#known(before));
+    const active = await this.#known(record);
+    const before = await this.#known(await this.#deps.store.read(fallback.generation));
+    this.#verify(before, fallback.slot);
+    this.#verify(active, slot);
+    this.#activate(active, before);
     if (!(await this.settle())) return { kind: 'adopted', generation };
     const why = `generation ${generation} was not confirmed`;
     return { kind: 'reverted', generation: this.generation, why };
@@ -279,6 +288,14 @@ export class Installation {
     if (found.plan.digest === record.digest) return activeOf(record, found);
     const what = 'its text compiles to something else than what was installed';
     throw new StoreError('corrupt', `generation ${record.generation}`, what);
+  }
+
+  /** What judges must be what was installed, to the last entry. @throws StoreError */
+  #verify({ generation, plan, numbering }: ActivePolicy, slot: number): void {
+    const damaged = this.#deps.installer.damaged(slot, { plan, generation, ...numbering });
+    if (damaged.length === 0) return;
+    const what = `its tables in the kernel are not what was installed (${damaged.join(', ')})`;
+    throw new StoreError('corrupt', `generation ${generation}`, what);
   }
 
   /** What was put on disk and never switched to. */

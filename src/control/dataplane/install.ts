@@ -19,6 +19,7 @@ import {
 import type { Numbering } from './numbering.js';
 import { type Dataplane, index } from './object.js';
 import { assignSlots } from './slots.js';
+import { damagedTables } from './verify.js';
 
 const { Limits, ServiceCode } = layouts;
 const MMAPABLE = 1 << 10;
@@ -83,6 +84,11 @@ export class Installer {
   secondsLeft({ deadline }: Trial): number {
     const { clock } = this.#dataplane;
     return clock.seconds(clock.now(), deadline);
+  }
+
+  /** Names of the tables of a slot that do not hold what this policy puts there; none: all is well. */
+  damaged(slot: number, installed: Omit<Prepared, 'freshRules' | 'freshBits'>): string[] {
+    return damagedTables(this.#dataplane, slot, installed);
   }
 
   /** Keeps the generation that is on trial. False: too late, the fallback judges. */

@@ -29,6 +29,7 @@ import {
 } from '../../../native/lib/index.js';
 import { PinSet } from '../../../src/control/dataplane/index.js';
 import { LINK_HOOKS } from '../../../src/control/dataplane/pins.js';
+import { ruleOf } from '../../../src/control/dataplane/upgrade/rules.js';
 import { ROOT } from '../../../src/lab/root.js';
 import type { Bench } from '../daemon/bench.js';
 
@@ -82,7 +83,7 @@ export function makeOlder(bench: Bench, fixture: Fixture, states = 4096): string
     const map = object.map(name);
     if (name.startsWith('.') && name !== '.rodata.reasons') continue;
     map.pin(place('maps', name));
-    if (!existsSync(today.map(name)) || SIZED.includes(name)) continue;
+    if (!existsSync(today.map(name))) continue;
     using from = BpfMap.adopt(today.map(name));
     if (name in INNER) carryInner(name as keyof typeof INNER, from, map, types, today.map('node'));
     else if (name === 'timeouts') carryTimeouts(from, map, typesOf(today.map('node')), types);
@@ -133,9 +134,14 @@ function typesOf(path: string): LoadedTypes {
 
 function conversions(from: LoadedTypes, to: Btf, name: string) {
   const { key: toKey, value: toValue } = to.maps[name]!;
+  const { conversion } = ruleOf(name);
   return {
     key: Conversion.between({ types: from, type: from.key! }, { types: to, type: toKey! }),
-    value: Conversion.between({ types: from, type: from.value! }, { types: to, type: toValue! }),
+    value: Conversion.between(
+      { types: from, type: from.value! },
+      { types: to, type: toValue! },
+      { coded: conversion?.coded ?? {} },
+    ),
   };
 }
 
