@@ -109,7 +109,8 @@ export class SetService {
       replace: () => sets.replace(this.#bit(name)),
       finish: (replacement) => this.#noting(replacement.bit, sets.finish(replacement)),
       abandon: (replacement) => this.#noting(replacement.bit, sets.abandon(replacement)),
-      members: () => sets.count(this.#bit(name)),
+      // A policy without the group may have come.
+      members: () => this.list().find((set) => set.name === name)?.members ?? 0,
     });
   }
 

@@ -24,6 +24,10 @@ const RECORD = layouts.memberRecord.size;
 const SWEEP_SHARE = 20;
 /** A walk that removed some has passed over others: they are looked for again after so long. */
 const AGAIN_SECONDS = 30;
+/** The kernel hands out elements from stocks that it fills up again behind our back. */
+const MEMORY_TRIES = 25;
+const MEMORY_MS = 4;
+const COPY_TRIES = 5;
 const NEVER = 0xffffffffffffffffn;
 
 /** What a change is to heed; `ttlSeconds` null: for good. */
@@ -93,7 +97,12 @@ export class Sets {
     this.#replacement = replacement;
     this.#writeCounts({ mark: number });
     // Marks come round again: none may be left from the last time.
-    if (number === 1) await this.#walk({ kind: SweepKind.MARKS });
+    try {
+      if (number === 1) await this.#walk({ kind: SweepKind.MARKS });
+    } catch (error) {
+      this.#replacement = null;
+      throw error;
+    }
     return replacement;
   }
 
@@ -186,8 +195,10 @@ export class Sets {
     if (!this.#table.misfits(room, mayShrink)) return;
     const moved = this.#table.resize(room, async (from) => {
       const errand = { program: 'copy_members', size: SWEEP_SLICE } as const;
-      const walk = walkMembers(this.#dataplane, from, errand, nextTurn);
-      const { failed } = await ended(walk);
+      let failed = 1;
+      for (let tries = 0; failed > 0 && tries < COPY_TRIES; tries++) {
+        ({ failed } = await ended(walkMembers(this.#dataplane, from, errand, nextTurn)));
+      }
       if (failed > 0) throw new Error(`${failed} members find no room in the new table`);
     });
     this.#moving = moved
@@ -209,19 +220,28 @@ export class Sets {
     rules: Rules,
     own: Replacement | null,
   ): Promise<BatchResult> {
-    await this.#settled();
-    const first = this.#run(kind, addresses, rules, own);
-    // Whoever brings a long list lets others have a turn.
-    if (first.done === BATCH) await nextTurn();
-    const full = first.refusal === Refusal.GROUP_FULL || first.refusal === Refusal.TABLE_FULL;
-    if (!full || !this.#isDue()) return first;
-    await this.#sweepOnce();
-    await this.#settled();
     const { width, bytes } = addresses;
-    const rest = { width, bytes: bytes.subarray(first.done * width) };
-    const second = this.#run(kind, rest, rules, own);
-    const done = first.done + second.done;
-    return { ...second, done, changed: first.changed + second.changed };
+    let [done, changed, swept, waited] = [0, 0, false, 0];
+    for (;;) {
+      await this.#settled();
+      const rest = { width, bytes: bytes.subarray(done * width) };
+      const result = this.#run(kind, rest, rules, own);
+      const { refusal } = result;
+      done += result.done;
+      changed += result.changed;
+      const full = refusal === Refusal.GROUP_FULL || refusal === Refusal.TABLE_FULL;
+      if (refusal === Refusal.MEMORY && waited < MEMORY_TRIES) {
+        waited = result.done > 0 ? 0 : waited + 1;
+        await pause(MEMORY_MS);
+      } else if (full && !swept && this.#isDue()) {
+        swept = true;
+        await this.#sweepOnce();
+      } else {
+        // Whoever brings a long list lets others have a turn.
+        if (done === BATCH) await nextTurn();
+        return { ...result, done, changed };
+      }
+    }
   }
 
   /** In one go: nothing else runs meanwhile. */
@@ -319,4 +339,8 @@ async function ended(walk: AsyncGenerator<unknown, Walked>): Promise<Walked> {
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
