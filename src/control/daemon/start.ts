@@ -128,16 +128,16 @@ async function start(
   leases.add(() => logFeed.close());
   let store: GenerationStore<GenerationRecord> | undefined;
   let raised: Raised | undefined;
+  const standing = pins.completeTag() !== undefined;
   const prepared = await prepareBridge(links, config, {
-    force,
-    standing: pins.completeTag() !== undefined,
+    ...{ force, standing },
     beforeJoin: async (survey) => {
       for (const { message } of survey.overlooked) {
         log.warn(`${message}; taken all the same, for the wall was up already`);
       }
       // What may still refuse comes before what changes the wire.
       store = await GenerationStore.open(config.store, generationRecord);
-      await logFeed.open(config.log.group);
+      await claimLog(logFeed, config, standing, log);
       raised = await raise(config, survey, { pins, links, store, log });
     },
   });
@@ -245,6 +245,19 @@ async function start(
   });
   log.info({ node: config.node, mode: mode.mode, socket: config.api.socket }, 'the wall stands');
   return { wall, stop: () => leases.release() };
+}
+
+/** A wall that stands is taken over even if somebody else reads its log group meanwhile. */
+async function claimLog(
+  feed: LogFeed,
+  { log: { group } }: NodeConfig,
+  standing: boolean,
+  log: Logger,
+): Promise<void> {
+  if (!standing) return await feed.open(group);
+  const tell = () => log.info({ group }, 'the log group is free again; its records are read');
+  const trouble = await feed.openWhenFree(group, tell);
+  if (trouble !== undefined) log.error(`${trouble}; until then nobody reads the log records`);
 }
 
 /** The guard: nft table, then programs on every port. Only then may ports join. */

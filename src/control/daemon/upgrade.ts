@@ -31,9 +31,10 @@ export async function upgradeWall(
     const report = upgrade.run();
     return { ...report, lost: report.lost + (homeless ?? 0) };
   } catch (error) {
-    upgrade.abandon();
     const words = error instanceof Error ? error.message : String(error);
-    const stands = 'the wall stands as it is, with the programs of the version before';
+    const stands = upgrade.abandon()
+      ? 'the wall stands as it is, with the programs of the version before'
+      : 'the wall stands, and the next start goes on with it';
     throw new DataplaneError('upgrade', `cannot upgrade the dataplane: ${words}; ${stands}`, {
       cause: error,
     });

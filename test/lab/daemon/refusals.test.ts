@@ -152,6 +152,28 @@ describe('what a daemon refuses, in one line and before it touches anything', ()
     await daemon.end('SIGTERM');
   });
 
+  it('but not to take over its wall while another process reads its log group', async () => {
+    const daemon = await bench.start();
+    await daemon.end('SIGKILL');
+    const other = bench.wall.spawn([DAEMON, '--config', bench.secondNode(5)], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const ended = new Promise((resolve) => other.once('exit', resolve));
+    await new Promise<void>((resolve) => {
+      other.stderr!.on('data', (text: Buffer) => {
+        if (text.includes('the wall stands')) resolve();
+      });
+    });
+    const adopting = await bench.start();
+    expect(adopting.log).toMatch(/NFLOG group 5 is already read[^\n]*until then nobody reads/);
+    other.kill('SIGTERM');
+    await ended;
+    await expect.poll(() => adopting.log, { timeout: 10_000 }).toContain('is free again');
+    await adopting.end('SIGTERM');
+    expect((await bench.run('--detach')).status).toBe(0);
+    bench.wall.ip('link', 'delete', 'up9');
+  });
+
   it('a node that another daemon runs, and taking that one down', async () => {
     const daemon = await bench.start();
     await refuses(/^bridgewalld: node fw-1 is run by another bridgewalld/);

@@ -154,12 +154,13 @@ export class Upgrade {
     this.#pins.retired(this.#old);
   }
 
-  /** Goes back to the old programs and removes the new set. */
-  abandon(): void {
-    if (this.#pins.completeTag() === this.#new.tag) return;
+  /** Goes back to the old programs and removes the new set. False: too late, that is in force. */
+  abandon(): boolean {
+    if (this.#pins.completeTag() === this.#new.tag) return false;
     this.#swapTo('old xdp_wall', 'old tc_wall', 'old gate_wall');
     this.#new.remove();
     this.#pins.notRetiring();
+    return true;
   }
 
   close(): void {
@@ -183,7 +184,8 @@ export class Upgrade {
       put('handover_xdp', Handover.OLD, 'old xdp_wall');
       put('handover_tc', Handover.OLD, 'old tc_wall');
       return true;
-    } catch {
+    } catch (error) {
+      if (!(error instanceof BpfError)) throw error;
       this.#disarm();
       return false;
     }
