@@ -13,6 +13,8 @@ import type { Dataplane } from './object.js';
 const PAGES = layouts.ServiceCode.CODES / layouts.Limits.SERVICE_PAGE;
 const CLASSES = layouts.Limits.MAX_SERVICE_CLASSES;
 
+type Table = 'addresses' | 'matrix' | 'alternatives' | 'services' | 'service_deny';
+
 /** A policy with its numbers. */
 export interface InstalledPolicy extends Numbering {
   readonly plan: Plan;
@@ -26,15 +28,17 @@ export function damagedTables(
   installed: InstalledPolicy,
 ): string[] {
   const { plan } = installed;
-  const expected: Record<'addresses' | 'matrix' | 'services' | 'service_deny', () => Packed> = {
+  const matrix = packMatrix(plan, installed);
+  const expected: Record<Table, () => Packed> = {
     addresses: () => packAddresses(plan),
-    matrix: () => packMatrix(plan, installed),
+    matrix: () => matrix.entries,
+    alternatives: () => packBytes(matrix.alternatives, layouts.alternative.size),
     services: () => packArray(plan.services, layouts.servicePage.size, PAGES),
     service_deny: () => packArray(plan.serviceDeny, layouts.serviceClass.size, CLASSES),
   };
   const damaged: string[] = [];
   for (const [name, pack] of Object.entries(expected)) {
-    const id = dataplane.map(name as keyof typeof expected).lookup(index(slot));
+    const id = dataplane.map(name as Table).lookup(index(slot));
     if (id === undefined || !holds(id.readUInt32LE(0), pack())) damaged.push(name);
   }
   if (!isGeneration(dataplane, slot, installed)) damaged.push('generations');
@@ -67,6 +71,11 @@ function isGeneration(
 function packArray(from: Uint16Array | BigUint64Array, valueSize: number, count: number): Packed {
   const values = Buffer.alloc(count * valueSize);
   Buffer.from(from.buffer, from.byteOffset, from.byteLength).copy(values);
+  return packBytes(values, valueSize);
+}
+
+function packBytes(values: Buffer, valueSize: number): Packed {
+  const count = values.length / valueSize;
   const keys = Buffer.from(Uint32Array.from({ length: count }, (_, i) => i).buffer);
   return { keys, values, count };
 }

@@ -85,8 +85,10 @@ export function makeOlder(bench: Bench, fixture: Fixture, states = 4096): string
     map.pin(place('maps', name));
     if (!existsSync(today.map(name))) continue;
     using from = BpfMap.adopt(today.map(name));
-    if (name in INNER) carryInner(name as keyof typeof INNER, from, map, types, today.map('node'));
-    else if (name === 'timeouts') carryTimeouts(from, map, typesOf(today.map('node')), types);
+    if (name in INNER)
+      carryInner(name as keyof typeof INNER, from, map, types, today.map('.rodata.reasons'));
+    else if (name === 'timeouts')
+      carryTimeouts(from, map, typesOf(today.map('.rodata.reasons')), types);
     else if (map.info.type === DEVMAP) carryDevices(bench, from, place('maps', name));
     else if (name === 'members') addMembers(map, types);
     else if (name !== RINGS && !name.startsWith('.')) {

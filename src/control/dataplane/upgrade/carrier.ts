@@ -9,7 +9,7 @@ import {
   sizeOf,
 } from '../../../../native/lib/index.js';
 import { index as arrayKey } from '../array-key.js';
-import { outcomeIndex, type Version } from './comparison.js';
+import { ARRAY_OF_MAPS, outcomeIndex, type Version } from './comparison.js';
 import { type MapRule, ruleOf } from './rules.js';
 
 /** Maps of one version with what is known of their types. */
@@ -121,15 +121,12 @@ export class Carrier {
     if (from === undefined || from.info.id === to.info.id || rule.how === 'empty') return undefined;
     // Another kind of map is another design: whoever made it knows how to fill it.
     if (from.info.type !== to.info.type) return undefined;
+    if (to.info.type === ARRAY_OF_MAPS && rule.inner === undefined) return undefined;
     const [old, now] = [this.#from.version, this.#to.version];
     const [was, is] = [old.maps.get(name)!, now.maps.get(name)!];
     const between = (a: typeof was.key, b: typeof is.key, size: number) =>
       a !== undefined && b !== undefined
-        ? Conversion.between(
-            { types: old.types, type: a },
-            { types: now.types, type: b },
-            rule.conversion,
-          )
+        ? Conversion.between(a, b, rule.conversion)
         : Conversion.same(size);
     return {
       ...{ name, rule, from, to },

@@ -1,18 +1,12 @@
 /** Whether two versions of the dataplane mean the same by their maps: pure, by their BTF. */
-import {
-  type FieldType,
-  type MapInfo,
-  sameLayout,
-  type TypeIn,
-  type Types,
-} from '../../../../native/lib/index.js';
+import { type MapInfo, sameLayout, type TypeIn, type Types } from '../../../../native/lib/index.js';
 import { type MapRule, ruleOf } from './rules.js';
 
 /** A map of one version. */
 export interface VersionOfMap {
   readonly info: Pick<MapInfo, 'type' | 'keySize' | 'valueSize' | 'maxEntries' | 'flags'>;
-  readonly key?: FieldType | undefined;
-  readonly value?: FieldType | undefined;
+  readonly key?: TypeIn | undefined;
+  readonly value?: TypeIn | undefined;
 }
 
 /** One version of the dataplane, loaded or not. */
@@ -61,7 +55,7 @@ export function outcomeIndex(from: Version, to: Version, nowhere: number): Uint3
 
 const DROP = 'OUTCOME_DROP';
 /** enum bpf_map_type of linux/bpf.h. */
-const ARRAY_OF_MAPS = 12;
+export const ARRAY_OF_MAPS = 12;
 
 function shapeOf({ types }: Version) {
   const outcomes = types.enums.outcome ?? {};
@@ -75,13 +69,15 @@ function isSame(
   [to, map]: [Version, VersionOfMap],
 ): boolean {
   if (rule.own) return false;
+  const ofMaps = map.info.type === ARRAY_OF_MAPS;
+  // Without a rule nobody has said what is in them.
+  if (ofMaps && rule.structs === undefined) return false;
   for (const fact of ['type', 'keySize', 'valueSize', 'flags'] as const) {
     if (old.info[fact] !== map.info[fact]) return false;
   }
   if (!rule.sized && old.info.maxEntries !== map.info.maxEntries) return false;
-  const ofMaps = map.info.type === ARRAY_OF_MAPS;
-  if (!sameType(ofMaps, typeIn(from, old.key), typeIn(to, map.key))) return false;
-  if (!sameType(ofMaps, typeIn(from, old.value), typeIn(to, map.value))) return false;
+  if (!sameType(ofMaps, old.key, map.key)) return false;
+  if (!sameType(ofMaps, old.value, map.value)) return false;
   for (const name of rule.structs ?? []) {
     const type = { kind: 'struct', name } as const;
     if (!(name in from.types.structs && name in to.types.structs)) return false;
@@ -89,10 +85,6 @@ function isSame(
   }
   if (!(rule.enums ?? []).every((name) => sameNumbers(name, from.types, to.types))) return false;
   return !rule.outcomes || sameOutcomes(from, to);
-}
-
-function typeIn({ types }: Version, type: FieldType | undefined): TypeIn | undefined {
-  return type && { types, type };
 }
 
 /** Of maps of maps the kernel keeps no types; their rule names the structs. */

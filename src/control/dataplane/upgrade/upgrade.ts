@@ -5,6 +5,7 @@
  */
 import { existsSync } from 'node:fs';
 import {
+  BpfError,
   type BpfMap,
   BpfProgram,
   type Carried,

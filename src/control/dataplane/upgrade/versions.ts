@@ -21,7 +21,11 @@ export function versionOfObject(object: BpfObject, names: readonly string[]): Ve
   const maps = new Map<string, VersionOfMap>();
   for (const name of names) {
     const { key, value } = types.maps[name] ?? {};
-    maps.set(name, { info: object.mapInfo(name), key, value });
+    maps.set(name, {
+      info: object.mapInfo(name),
+      key: key && { types, type: key },
+      value: value && { types, type: value },
+    });
   }
   return { types, maps, reasons: reasonNames(types, object.initialValue(REASONS_MAP)) };
 }
@@ -46,8 +50,7 @@ export function versionOfPins(
     }
     const maps = new Map<string, VersionOfMap>();
     for (const [name, map] of handles) {
-      const own = map.types();
-      maps.set(name, { info: map.info, key: own?.key, value: own?.value });
+      maps.set(name, pinnedMap(map, types));
     }
     const table = reasons.lookup(Buffer.alloc(4)) ?? new Uint8Array();
     return { version: { types, maps, reasons: reasonNames(types, table) }, handles };
@@ -55,6 +58,22 @@ export function versionOfPins(
     for (const map of handles.values()) map.close();
     throw error;
   }
+}
+
+/**
+ * A map that an earlier version made and this one shares tells the types of that one. They have the
+ * same fields; of names and numbers there may be more by now.
+ */
+function pinnedMap(map: BpfMap, { enums }: Types): VersionOfMap {
+  const own = map.types();
+  if (own === undefined) return { info: map.info };
+  const types = { structs: own.structs, enums };
+  const { key, value } = own;
+  return {
+    info: map.info,
+    key: key && { types, type: key },
+    value: value && { types, type: value },
+  };
 }
 
 function reasonNames(types: Types, table: Uint8Array): string[] {
