@@ -203,7 +203,7 @@ export class Installation {
         return await this.#adoptTrial(record, running.slot, running.trial.fallback);
       }
       const active = await this.#known(record);
-      this.#verify(active, running.slot);
+      await this.#verify(active, running.slot);
       this.#activate(active);
       await this.#afterSwitch(active);
       return { kind: 'adopted', generation: running.generation };
@@ -274,8 +274,8 @@ export class Installation {
     const { generation } = record;
     const active = await this.#known(record);
     const before = await this.#known(await this.#deps.store.read(fallback.generation));
-    this.#verify(before, fallback.slot);
-    this.#verify(active, slot);
+    await this.#verify(before, fallback.slot);
+    await this.#verify(active, slot);
     this.#activate(active, before);
     if (!(await this.settle())) return { kind: 'adopted', generation };
     const why = `generation ${generation} was not confirmed`;
@@ -291,8 +291,8 @@ export class Installation {
   }
 
   /** What judges must be what was installed, to the last entry. @throws StoreError */
-  #verify({ generation, plan, numbering }: ActivePolicy, slot: number): void {
-    const damaged = this.#deps.installer.damaged(slot, { plan, generation, ...numbering });
+  async #verify({ generation, plan, numbering }: ActivePolicy, slot: number): Promise<void> {
+    const damaged = await this.#deps.installer.damaged(slot, { plan, generation, ...numbering });
     if (damaged.length === 0) return;
     const what = `its tables in the kernel are not what was installed (${damaged.join(', ')})`;
     throw new StoreError('corrupt', `generation ${generation}`, what);

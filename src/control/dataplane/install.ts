@@ -87,8 +87,8 @@ export class Installer {
   }
 
   /** Names of the tables of a slot that do not hold what this policy puts there; none: all is well. */
-  damaged(slot: number, installed: Omit<Prepared, 'freshRules' | 'freshBits'>): string[] {
-    return damagedTables(this.#dataplane, slot, installed);
+  damaged(slot: number, installed: Omit<Prepared, 'freshRules' | 'freshBits'>): Promise<string[]> {
+    return inSlices(damagedTables(this.#dataplane, slot, installed));
   }
 
   /** Keeps the generation that is on trial. False: too late, the fallback judges. */

@@ -5,6 +5,7 @@
 import { BpfMap, type Digest } from '../../../native/lib/index.js';
 import * as layouts from '../../generated/layouts.js';
 import type { Plan } from '../policy/plan.js';
+import type { Sliced } from '../slices.js';
 import { index } from './array-key.js';
 import { generationValue, type Packed, packAddresses, packMatrix } from './generation.js';
 import type { Numbering } from './numbering.js';
@@ -22,15 +23,16 @@ export interface InstalledPolicy extends Numbering {
 }
 
 /** Names of the tables of a slot that are not as they must be. */
-export function damagedTables(
+export function* damagedTables(
   dataplane: Pick<Dataplane, 'map'>,
   slot: number,
   installed: InstalledPolicy,
-): string[] {
+): Sliced<string[]> {
   const { plan } = installed;
-  const matrix = packMatrix(plan, installed);
+  const matrix = yield* packMatrix(plan, installed);
+  const addresses = yield* packAddresses(plan);
   const expected: Record<Table, () => Packed> = {
-    addresses: () => packAddresses(plan),
+    addresses: () => addresses,
     matrix: () => matrix.entries,
     alternatives: () => packBytes(matrix.alternatives, layouts.alternative.size),
     services: () => packArray(plan.services, layouts.servicePage.size, PAGES),
@@ -40,6 +42,7 @@ export function damagedTables(
   for (const [name, pack] of Object.entries(expected)) {
     const id = dataplane.map(name as Table).lookup(index(slot));
     if (id === undefined || !holds(id.readUInt32LE(0), pack())) damaged.push(name);
+    yield;
   }
   if (!isGeneration(dataplane, slot, installed)) damaged.push('generations');
   return damaged;
