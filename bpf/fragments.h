@@ -13,6 +13,7 @@
 #define BW_FRAGMENTS_H
 
 #include "opening.h"
+#include "track.h"
 
 enum fragment_limits {
 	/* From the first on; a datagram of 65,535 bytes takes that long at 105 kbit/s. Ids come
@@ -119,6 +120,42 @@ static __always_inline int fragment_spoil(struct walk *w, struct datagram *d, __
 	return REASON_FRAGMENT_OVERLAP;
 }
 
+/*
+ * A later fragment of a TCP segment: what it carries has to lie in the window, and counts as sent, or
+ * its acknowledgement would be of something that never was. Returns a reason.
+ */
+static __always_inline int fragment_in_window(struct walk *w, struct datagram *d)
+{
+	struct frame *f = &w->frame, *q = &w->quote;
+	struct tcp_side *sender;
+	struct state *s;
+	__u32 end;
+
+	address_copy(&q->src, &f->src);
+	address_copy(&q->dst, &f->dst);
+	q->tag[0] = f->tag[0];
+	q->tag[1] = f->tag[1];
+	q->family = f->family;
+	q->proto = IPPROTO_TCP;
+	q->flags = FRAME_PORTS;
+	q->sport = d->sport;
+	q->dport = d->dport;
+	key_of(w, q);
+	s = find(w, &established);
+	if (!s)
+		return REASON_FRAGMENT;
+	sender = &s->tcp[w->from_high & 1];
+	end = d->seq + f->fragment_offset + f->fragment_length;
+	if (side_known(edge(&s->word), w->from_high) &&
+	    seq_after(end, seq_max(edge(&sender->limit), edge(&sender->end))) && out_of_window(w))
+		return REASON_OUT_OF_WINDOW;
+	if (!(f->flags & FRAME_MORE))
+		end += d->fin;
+	if (!(f->flags & FRAME_DRY))
+		edge_raise(w, &sender->end, end);
+	return 0;
+}
+
 /* One that is not the first. */
 static __always_inline int fragment_follow(struct walk *w, struct datagram *d)
 {
@@ -132,6 +169,8 @@ static __always_inline int fragment_follow(struct walk *w, struct datagram *d)
 	reason = fragment_fit(&w->frame, &moved);
 	if (reason == REASON_FRAGMENT_OVERLAP)
 		return fragment_spoil(w, d, word);
+	if (!reason && d->tcp)
+		reason = fragment_in_window(w, d);
 	if (reason)
 		return reason;
 	v->rule_out = d->rule_out;
@@ -188,16 +227,22 @@ __noinline int judge_fragment(__u32 kind)
 static __always_inline void fragment_remember(struct walk *w)
 {
 	struct datagram *d = &w->datagram;
+	struct frame *f = &w->frame;
 
-	if (w->frame.flags & FRAME_DRY)
+	if (f->flags & FRAME_DRY)
 		return;
-	d->word = fragment_id_bits(&w->frame) | w->frame.fragment_length / 8;
+	d->word = fragment_id_bits(f) | f->fragment_length / 8;
 	d->seen = w->now;
 	d->epoch = w->epoch;
-	d->side = w->frame.side;
+	d->side = f->side;
 	d->rule_out = w->verdict.rule_out;
 	d->rule_in = w->verdict.rule_in;
 	d->rule_transit = w->verdict.rule_transit;
+	d->tcp = f->proto == IPPROTO_TCP;
+	d->sport = f->sport;
+	d->dport = f->dport;
+	d->fin = f->tcp_flags & TCP_FIN;
+	d->seq = f->tcp.seq + !!(f->tcp_flags & TCP_SYN) + f->tcp.payload - f->upper_length;
 	if (!bpf_map_update_elem(&fragments, &w->fragment_key, d, BPF_ANY))
 		w->fragment_after = d->word;
 }

@@ -93,7 +93,12 @@ struct datagram {
 	__u32 rule_out;
 	__u32 rule_in;
 	__u32 rule_transit;
-	__u32 pad;
+	__u32 seq;		/* of TCP: as if its header had sequence numbers, too */
+	__be16 sport;
+	__be16 dport;
+	__u8 tcp;
+	__u8 fin;
+	__u8 pad[2];
 };
 
 /* What opens a connection: who, to whom, asking for what. */

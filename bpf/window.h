@@ -161,19 +161,9 @@ static __always_inline __u32 tcp_fit(struct tcp_look *l)
 	return seq_before(l->end, s_end - r_window) ? STEP_IGNORE : 0;
 }
 
-/* The first fragment of a segment does not say how long that is: as long as it may be. */
-static __always_inline __u32 sent_until(struct walk *w, struct tcp_look *l)
-{
-	__u32 limit = edge(&l->s->limit), most = l->seq + 65535;
-
-	if (!(w->frame.flags & FRAME_FRAGMENT))
-		return l->end;
-	return seq_max(l->end, seq_before(most, limit) ? most : limit);
-}
-
 static __always_inline void tcp_move(struct walk *w, struct tcp_look *l)
 {
-	edge_raise(w, &l->s->end, sent_until(w, l));
+	edge_raise(w, &l->s->end, l->end);
 	edge_raise(w, &l->s->window, l->offers);
 	edge_raise(w, &l->s->acked, l->ack);
 	edge_raise(w, &l->r->limit, l->ack + l->offers);

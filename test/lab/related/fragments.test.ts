@@ -7,6 +7,7 @@ const TIMES = 5;
 /** Of 8000 bytes of UDP, so many fragments are not the first: 1480 or 1448 bytes each. */
 const LATER = 5;
 const ORPHANS = 20;
+const BYTES = 150_000;
 
 const RULES = `
 table inet seen {
@@ -55,7 +56,12 @@ describe.each(['tc', 'generic', 'xdp'] as const)('in %s', (attach) => {
         expect((await end.run(ping)).stdout).toContain('3 received');
       }
     }
+    const before = laterOnes(site.inner);
+    site.cutBeforeWall(1000);
+    expect(await site.traffic('client', 'put', SERVER.v4, BYTES)).toBe(`${BYTES}`);
+    expect(laterOnes(site.inner) - before).toBeGreaterThanOrEqual(BYTES / 1500);
     const drops = await site.drops();
+    expect(drops['out-of-window'] ?? 0).toBe(0);
     expect(drops.fragment).toBe(2 * ORPHANS);
     expect(drops['fragment-overlap'] ?? 0).toBe(0);
   });

@@ -1,5 +1,5 @@
 /** Path MTU discovery and traceroute through a wall, with real routers on both sides of it. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENT, INNER, OUTER, RoutedSite, SERVER } from './routed-site.js';
 
 const BYTES = 200_000;
@@ -7,15 +7,14 @@ const BYTES = 200_000;
 const EXPIRED = { v4: 11, v6: 3 } as const;
 const UNREACHABLE = { v4: 3, v6: 1 } as const;
 
-let site: RoutedSite;
-
-afterEach(() => site.close());
-
 describe.each(['tc', 'generic', 'xdp'] as const)('in %s', (attach) => {
-  beforeEach(async () => {
+  let site: RoutedSite;
+
+  beforeAll(async () => {
     site = new RoutedSite(attach);
     await site.start();
   });
+  afterAll(() => site.close());
 
   it('TCP and UDP learn the MTU of a path that narrows behind the wall, or before it', async () => {
     // What an end has learned itself it also asks the other for: the way back is narrower.

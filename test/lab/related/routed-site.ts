@@ -93,6 +93,13 @@ export class RoutedSite {
     namespace.ip('-6', 'route', 'replace', ...to6, ...limit);
   }
 
+  /** From now on the client lets routers cut its IPv4 packets, and the outer one does so towards the wall. */
+  cutBeforeWall(mtu: number): void {
+    this.client.sysctl('net.ipv4.ip_no_pmtu_disc', 1);
+    const limit = ['mtu', 'lock', String(mtu)];
+    this.outer.ip('route', 'replace', '10.3.0.0/24', 'via', INNER.v4, ...limit);
+  }
+
   /** Runs traffic.py at one end; what it printed. */
   async traffic(from: 'client' | 'server', ...args: (string | number)[]): Promise<string> {
     const words = ['python3', TRAFFIC, ...args.map(String)];

@@ -2,6 +2,8 @@ import { addressKey } from '../address.js';
 import type { Judgement } from '../opening.js';
 import type { Frame } from './frame.js';
 import type { Packet } from './packet.js';
+import { plus } from './sequence.js';
+import { FIN, SYN } from './tcp.js';
 
 /** Seconds after its first fragment in which a datagram has to be whole. */
 const LIFE = 5;
@@ -19,7 +21,24 @@ interface Datagram {
   readonly epoch: number;
   readonly born: number;
   readonly rules: Judgement['rules'];
+  readonly segment: FirstPart | null;
 }
+
+/** What the first fragment of a TCP segment tells of the segment. */
+export interface FirstPart {
+  /** Key of its connection. */
+  readonly key: string;
+  /** Number that the datagram's first byte would have, had the header some. */
+  readonly base: number;
+  readonly fin: boolean;
+}
+
+/** Whether data up to a number, and then perhaps a FIN, may come; it then counts as sent. */
+export type Send = (
+  segment: FirstPart,
+  end: number,
+  last: boolean,
+) => 'none' | 'out-of-window' | 'fragment';
 
 /** Under what a fragment came. */
 export interface Circumstances {
@@ -30,7 +49,12 @@ export interface Circumstances {
 }
 
 /** Rules: it follows a first fragment that was accepted. */
-export type FragmentDecision = 'judge' | 'fragment' | 'fragment-overlap' | Judgement['rules'];
+export type FragmentDecision =
+  | 'judge'
+  | 'fragment'
+  | 'fragment-overlap'
+  | 'out-of-window'
+  | Judgement['rules'];
 
 /** Datagrams whose first fragment was accepted. */
 export class Fragments {
@@ -48,12 +72,13 @@ export class Fragments {
     packet: Packet,
     isError: boolean,
     circumstances: Circumstances,
+    send: Send,
   ): FragmentDecision {
     const { offset, ill } = packet.fragment!;
     const datagram = this.#find(frame, packet, circumstances);
     if (offset > 0) {
       if (datagram === null || ill) return 'fragment';
-      return this.#follow(datagram, packet);
+      return this.#follow(datagram, packet, send);
     }
     if (datagram !== null && !isComplete(datagram)) {
       datagram.spoilt = true;
@@ -68,9 +93,11 @@ export class Fragments {
     packet: Packet,
     rules: Judgement['rules'],
     { now, ...where }: Circumstances,
+    key: string | null,
   ): void {
     const runs: Run[] = [[0, packet.fragment!.length / 8]];
-    const datagram = { runs, ends: false, spoilt: false, born: now, rules, ...where };
+    const segment = key === null ? null : firstPart(packet, key);
+    const datagram = { runs, ends: false, spoilt: false, born: now, rules, segment, ...where };
     this.#datagrams.set(datagramKey(frame, packet), datagram);
   }
 
@@ -80,7 +107,7 @@ export class Fragments {
     return found.epoch === epoch && found.fromUplink === fromUplink ? found : null;
   }
 
-  #follow(datagram: Datagram, { fragment }: Packet): FragmentDecision {
+  #follow(datagram: Datagram, { fragment }: Packet, send: Send): FragmentDecision {
     if (isComplete(datagram)) return 'fragment';
     const { offset, length, more } = fragment!;
     const [from, to]: Run = [offset / 8, Math.ceil((offset + length) / 8)];
@@ -95,6 +122,10 @@ export class Fragments {
     const runs = merged([...datagram.runs, [from, to]]);
     // One fragment may overtake another; more disorder than that is not kept book of.
     if (runs.length > 2) return 'fragment';
+    if (datagram.segment !== null) {
+      const sent = send(datagram.segment, plus(datagram.segment.base, offset + length), !more);
+      if (sent !== 'none') return sent;
+    }
     datagram.runs = runs;
     datagram.ends ||= !more;
     return datagram.rules;
@@ -103,6 +134,13 @@ export class Fragments {
 
 function isComplete({ runs, ends }: Datagram): boolean {
   return ends && runs.length === 1;
+}
+
+function firstPart({ transport, fragment }: Packet, key: string): FirstPart | null {
+  if (transport?.kind !== 'tcp') return null;
+  const { sequence, flags, length } = transport;
+  const header = fragment!.length - length - (transport.flags & SYN ? 1 : 0);
+  return { key, base: plus(sequence, -header), fin: (flags & FIN) !== 0 };
 }
 
 /** Runs in their order, those that touch made one. */

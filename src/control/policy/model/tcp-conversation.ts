@@ -15,8 +15,6 @@ export interface Segment {
   readonly window: number;
   /** Bytes of payload. */
   readonly length: number;
-  /** There is more of it in other fragments. */
-  readonly partial: boolean;
   /** Of its options: shift of the window scale, at most 14, or null. */
   readonly scale: number | null;
   readonly sackPermitted: boolean;
@@ -42,12 +40,9 @@ interface End {
 /** A segment of which nothing is known. */
 export const NO_SEGMENT: Segment = {
   flags: 0,
-  ...{ sequence: 0, acknowledgement: 0, window: 0, length: 0, partial: false },
+  ...{ sequence: 0, acknowledgement: 0, window: 0, length: 0 },
   ...{ scale: null, sackPermitted: false, sackEdges: [] },
 };
-
-/** Bytes that a segment has at most. */
-const LONGEST = 65_535;
 
 /** Delayed duplicates may be so far behind, at least. */
 const LATE = 66_000;
@@ -102,6 +97,14 @@ export class TcpConversation {
     const first = reply ? this.#opener.expects : this.#firstOfOpener;
     const reach = receiver === null ? ahead(sender.sent, first) + 1 : receiver.offered;
     return between(plus(sender.sent, -reach), sequence, sender.sent);
+  }
+
+  /** A later fragment of a segment: data up to `end`, and a FIN behind it. False: out of window. */
+  sendTail(end: number, fin: boolean, reply: boolean): boolean {
+    const [sender] = this.#ends(reply) as [End, End];
+    if (ahead(end, furthest(sender.allowed, sender.sent)) > 0) return false;
+    sender.sent = furthest(sender.sent, fin ? plus(end, 1) : end);
+    return true;
   }
 
   #step(segment: Segment, reply: boolean): TcpPhase | TcpStep {
@@ -274,11 +277,6 @@ export class TcpConversation {
     const [sender, receiver] = this.#ends(reply) as [End, End];
     const offered = this.#bytesOffered(segment, reply);
     sender.sent = furthest(sender.sent, endNumber(segment));
-    if (segment.partial) {
-      const most = plus(segment.sequence, LONGEST);
-      const until = ahead(most, sender.allowed) < 0 ? most : sender.allowed;
-      sender.sent = furthest(sender.sent, until);
-    }
     sender.offered = Math.max(sender.offered, offered);
     sender.expects = furthest(sender.expects, segment.acknowledgement);
     receiver.allowed = furthest(receiver.allowed, plus(segment.acknowledgement, offered));

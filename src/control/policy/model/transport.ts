@@ -33,7 +33,7 @@ export function parseTransport(
 ): Transport | null | 'malformed-l4' {
   switch (protocol) {
     case PROTO_TCP:
-      return parseTcp(payload, fragment);
+      return parseTcp(payload);
     case PROTO_UDP:
       return parseUdp(payload, fragment);
     case PROTO_SCTP:
@@ -49,7 +49,7 @@ function parsePorts(header: Bytes): Ports {
   return { sourcePort: header.word(0), destinationPort: header.word(2) };
 }
 
-function parseTcp(header: Bytes, fragment: boolean): Transport | 'malformed-l4' {
+function parseTcp(header: Bytes): Transport | 'malformed-l4' {
   if (header.length < 20) return 'malformed-l4';
   const length = (header.byte(12) >> 4) * 4;
   if (length < 20 || length > header.length) return 'malformed-l4';
@@ -61,7 +61,6 @@ function parseTcp(header: Bytes, fragment: boolean): Transport | 'malformed-l4' 
     acknowledgement: header.long(8),
     window: header.word(14),
     length: header.length - length,
-    partial: fragment,
     ...readOptions(header.first(length).after(20)),
   };
 }

@@ -18,7 +18,7 @@ import {
   type Timeouts,
   timeoutOf,
 } from './connection.js';
-import { Fragments } from './fragments.js';
+import { type FirstPart, Fragments } from './fragments.js';
 import { type Frame, parseFrame } from './frame.js';
 import { judgeDeny, judgeOpening, screenedHost, type World } from './judge.js';
 import { LearnedMacs } from './learned.js';
@@ -254,11 +254,14 @@ export class Wall {
     const { world, frame, packet, fromUplink } = arrived;
     if (packet.fragment === null) return this.#judgePacket(arrived);
     const circumstances = { fromUplink, epoch: this.#epoch, now: this.#now };
-    const decision = this.#fragments.receive(frame, packet, isIcmpError(packet), circumstances);
+    const error = isIcmpError(packet);
+    const decision = this.#fragments.receive(frame, packet, error, circumstances, (...tail) =>
+      this.#sendTail(packet, ...tail),
+    );
     if (decision === 'judge') {
       const judged = this.#judgePacket(arrived);
       if (judged.reason === 'none') {
-        this.#fragments.remember(frame, packet, judged.rules, circumstances);
+        this.#fragments.remember(frame, packet, judged.rules, circumstances, judged.key);
       }
       return { ...judged, ...STATELESS };
     }
@@ -267,6 +270,16 @@ export class Wall {
     return denied === null
       ? { ...drop(decision), ...STATELESS }
       : { ...denied, opened: false, ...STATELESS };
+  }
+
+  /** More of a TCP segment whose first fragment was accepted. */
+  #sendTail({ source }: Packet, { key, fin }: FirstPart, end: number, last: boolean) {
+    const connection = this.#find(key);
+    if (connection === null || !connection.established || connection.tcp === null) {
+      return 'fragment';
+    }
+    const reply = addressKey(source) !== connection.originator;
+    return connection.tcp.sendTail(end, fin && last, reply) ? 'none' : 'out-of-window';
   }
 
   #judgePacket(arrived: Arrived): Judged {
