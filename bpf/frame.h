@@ -105,6 +105,8 @@ struct datagram {
 struct flow {
 	struct address src;
 	struct address dst;
+	struct address_class from;	/* what src and dst are; here, for stacks are small */
+	struct address_class to;
 	__u32 service;		/* enum service_code, or NO_SERVICE */
 	__u32 slot;
 	__u8 family;

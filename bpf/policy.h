@@ -74,7 +74,7 @@ enum judge_options {
  */
 __noinline int judge_flow(struct flow *flow, struct verdict *v, __u32 options)
 {
-	struct address_class src = {}, dst = {};
+	struct address_class *src, *dst;
 	struct generation *g;
 	__u16 service = 0;
 	void *map;
@@ -82,10 +82,12 @@ __noinline int judge_flow(struct flow *flow, struct verdict *v, __u32 options)
 
 	if (!flow || !v)
 		return REASON_NO_POLICY;
+	src = &flow->from;
+	dst = &flow->to;
 	slot = flow->slot;
 	g = bpf_map_lookup_elem(&generations, &slot);
 	map = bpf_map_lookup_elem(&matrix, &slot);
-	if (!g || !map || classify(flow, 0, &src) || classify(flow, 1, &dst))
+	if (!g || !map || classify(flow, 0, src) || classify(flow, 1, dst))
 		return REASON_NO_POLICY;
 
 	v->rule_out = 0;
@@ -93,21 +95,21 @@ __noinline int judge_flow(struct flow *flow, struct verdict *v, __u32 options)
 	v->rule_transit = 0;
 	v->rule_deny = 0;
 	v->flags &= ~(VERDICT_LOG | VERDICT_SOURCE_SCREENED | VERDICT_DESTINATION_SCREENED);
-	v->flags |= src.host ? VERDICT_SOURCE_SCREENED : 0;
-	v->flags |= dst.host ? VERDICT_DESTINATION_SCREENED : 0;
-	if (src.host && options & JUDGE_FROM_UPLINK)
+	v->flags |= src->host ? VERDICT_SOURCE_SCREENED : 0;
+	v->flags |= dst->host ? VERDICT_DESTINATION_SCREENED : 0;
+	if (src->host && options & JUDGE_FROM_UPLINK)
 		return REASON_SPOOFED;
 	if (options & JUDGE_SPOOFED_ONLY)
 		return 0;
 	if (flow->service != NO_SERVICE)
 		service = service_class_of(slot, flow->service);
-	if (is_denied(g, flow, src.deny_from, dst.deny_to, service, v))
+	if (is_denied(g, flow, src->deny_from, dst->deny_to, service, v))
 		return REASON_DENIED;
 	if (options & JUDGE_FRAGMENT)
 		return REASON_FRAGMENT;
 	if (!(options & JUDGE_MAY_OPEN))
 		return REASON_NO_STATE;
-	return judge_matrix(map, flow, &src, &dst, service, v);
+	return judge_matrix(map, flow, src, dst, service, v);
 }
 
 #endif
