@@ -65,6 +65,11 @@ export function parseFrame(data: Uint8Array): Frame | Malformed {
   return { ...frame, arpSender: null, packet };
 }
 
+/** As hexadecimal digits. */
+export function macText(mac: Uint8Array): string {
+  return Buffer.from(mac).toString('hex');
+}
+
 /** Is this the ethertype of ARP? */
 export function isArp(frame: Frame): boolean {
   return frame.arpSender !== null;

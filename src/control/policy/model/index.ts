@@ -8,6 +8,7 @@ export {
 export { type Frame, parseFrame } from './frame.js';
 export { judgeDeny, judgeOpening, peersHold, screenedHost, type World } from './judge.js';
 export type { PortFacts } from './mirror.js';
+export type { Outcome, Reason, WallNode } from './outcome.js';
 export type { Packet } from './packet.js';
 export { type Segment, TcpConversation } from './tcp-conversation.js';
-export { type Outcome, type Reason, Wall, type WallNode } from './wall.js';
+export { Wall } from './wall.js';

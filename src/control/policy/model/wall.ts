@@ -5,7 +5,6 @@
  */
 import { addressKey } from '../address.js';
 import type { Policy, ResolvedNames } from '../ast.js';
-import type { Judgement } from '../opening.js';
 import {
   type Connection,
   DEFAULT_TIMEOUTS,
@@ -18,100 +17,30 @@ import {
   type Timeouts,
   timeoutOf,
 } from './connection.js';
+import { DynamicMembers } from './dynamic-members.js';
 import { type FirstPart, Fragments } from './fragments.js';
-import { type Frame, parseFrame } from './frame.js';
+import { type Frame, macText, parseFrame } from './frame.js';
 import { judgeDeny, judgeOpening, screenedHost, type World } from './judge.js';
 import { LearnedMacs } from './learned.js';
-import { judgeLink, type LinkDecision, type ReservedActions, reservedAction } from './link.js';
-import type { Malformed } from './malformed.js';
+import { judgeLink, reservedAction } from './link.js';
 import { isGroupMac, isMartian } from './martian.js';
-import { MirroredPorts, type PortFacts, type WayOut } from './mirror.js';
+import { MirroredPorts, type PortFacts } from './mirror.js';
+import {
+  type Arrived,
+  accept,
+  type Decision,
+  drop,
+  type Judged,
+  NO_RULES,
+  type Outcome,
+  PASSED,
+  STATELESS,
+  type WallNode,
+} from './outcome.js';
 import type { Packet } from './packet.js';
 import { isIcmpError, judgeError } from './related.js';
 import { ACK, hasBadFlags, opensConnection, RST, SYN } from './tcp.js';
 import { TcpConversation } from './tcp-conversation.js';
-
-/** What node.yaml says, as far as it decides about frames. */
-export interface WallNode {
-  /** By port number. */
-  readonly ports: ReadonlyMap<number, 'uplink' | 'inside'>;
-  /** MACs of the bridge and its ports, 6 bytes each. */
-  readonly macs: readonly Uint8Array[];
-  readonly reserved: ReservedActions;
-  /** Jiffies per second; with 1, times are seconds. */
-  readonly hz: number;
-  readonly timeouts?: Timeouts;
-  /** MACs that one port may teach; unlimited when left out. */
-  readonly fdbQuota?: number;
-  /** Do TCP segments out of window pass? Default no. */
-  readonly liberal?: boolean;
-  /** Room for established connections; unlimited when left out. */
-  readonly maxEstablished?: number;
-}
-
-/** Why a frame was dropped; names as in bpf/reasons.h. */
-export type Reason =
-  | Malformed
-  | Judgement['reason']
-  | Exclude<LinkDecision, 'passes' | 'goes-on'>
-  | 'martian'
-  | 'reserved'
-  | 'no-policy'
-  | 'self'
-  | 'bad-flags'
-  | 'bad-phase'
-  | 'out-of-window'
-  | 'no-state'
-  | 'fragment'
-  | 'fragment-overlap'
-  | 'table-full'
-  | 'same-port'
-  | Exclude<WayOut, 'free' | 'unknown'>;
-
-export interface Outcome {
-  readonly action: 'drop' | 'forward' | 'flood' | 'every-port';
-  /** 'none' unless dropped. */
-  readonly reason: Reason;
-  /** Of a frame that is forwarded, else null. */
-  readonly outPort: number | null;
-  /** Ports that a frame for every port is kept from. */
-  readonly except: readonly number[];
-  readonly rules: Judgement['rules'];
-  /** Does a rule ask for a record of this frame (not: does `log.drops`)? */
-  readonly log: boolean;
-  /** Did the frame open a connection? */
-  readonly opened: boolean;
-  /** Connection that the frame belongs to, whether there is one or not. */
-  readonly stateKey: string | null;
-  /** Phase of that connection before and after the frame, null where there is none. */
-  readonly phaseBefore: Phase | null;
-  readonly phaseAfter: Phase | null;
-}
-
-/** What the steps up to forwarding decide. */
-interface Decision {
-  readonly reason: Reason;
-  readonly rules: Judgement['rules'];
-  readonly log: boolean;
-  readonly opened: boolean;
-}
-
-/** With the connection that the frame belongs to, if it does, and its phase before. */
-interface Judged extends Decision {
-  readonly key: string | null;
-  readonly before: Phase | null;
-}
-
-/** An IP packet whose source may be where it comes from. */
-interface Arrived {
-  readonly world: World;
-  readonly frame: Frame;
-  readonly packet: Packet;
-  readonly fromUplink: boolean;
-}
-
-const STATELESS = { key: null, before: null } as const;
-const NO_RULES: Judgement['rules'] = { out: null, in: null, transit: null, deny: null };
 
 export class Wall {
   readonly #node: WallNode;
@@ -123,8 +52,7 @@ export class Wall {
   readonly #learned: LearnedMacs;
   readonly #ports = new MirroredPorts();
   readonly #fragments: Fragments;
-  /** By group and address: until when, 0 for ever. */
-  readonly #members = new Map<string, number>();
+  readonly #members = new DynamicMembers();
   #policy: Policy | null = null;
   #names: ResolvedNames = new Map();
   #epoch = 0;
@@ -148,12 +76,12 @@ export class Wall {
 
   /** Adds a member to a dynamic group; `expires` in jiffies, 0: never. */
   addMember(group: string, address: Uint8Array, expires = 0): void {
-    this.#members.set(memberKey(group, address), expires);
+    this.#members.add(group, address, expires);
     this.#epoch++;
   }
 
   removeMember(group: string, address: Uint8Array): void {
-    this.#members.delete(memberKey(group, address));
+    this.#members.remove(group, address);
     this.#epoch++;
   }
 
@@ -267,9 +195,7 @@ export class Wall {
     }
     if (typeof decision !== 'string') return { ...accept(decision), ...STATELESS };
     const denied = judgeDeny(world, openingOf(packet, fromUplink));
-    return denied === null
-      ? { ...drop(decision), ...STATELESS }
-      : { ...denied, opened: false, ...STATELESS };
+    return { ...(denied === null ? drop(decision) : { ...denied, opened: false }), ...STATELESS };
   }
 
   /** More of a TCP segment whose first fragment was accepted. */
@@ -470,38 +396,8 @@ export class Wall {
   }
 
   #world(): World {
-    const members = (group: string, address: Uint8Array): boolean => {
-      const expires = this.#members.get(memberKey(group, address));
-      return expires !== undefined && (expires === 0 || expires > this.#now);
-    };
+    const members = (group: string, address: Uint8Array): boolean =>
+      this.#members.has(group, address, this.#now);
     return { policy: this.#policy!, names: this.#names, members };
   }
-}
-
-const PASSED = {
-  reason: 'none',
-  outPort: null,
-  except: [],
-  rules: NO_RULES,
-  log: false,
-  opened: false,
-  stateKey: null,
-  phaseBefore: null,
-  phaseAfter: null,
-} as const;
-
-function drop(reason: Reason): Decision {
-  return { reason, rules: NO_RULES, log: false, opened: false };
-}
-
-function accept(rules: Judgement['rules']): Decision {
-  return { reason: 'none', rules, log: false, opened: false };
-}
-
-function macText(mac: Uint8Array): string {
-  return Buffer.from(mac).toString('hex');
-}
-
-function memberKey(group: string, address: Uint8Array): string {
-  return `${group} ${addressKey(address)}`;
 }
