@@ -13,7 +13,7 @@ export interface EventFields {
   };
   confirmed: { generation: number; user: string; uid?: number };
   /** `from` was not confirmed in time: the policy of `to` judges, as `generation`. */
-  reverted: { generation: number; from: number; to: number };
+  reverted: { generation: number; from: number; to: number; user: string; why: string };
   /** An operator went back to the policy of `to`. */
   'rolled-back': {
     generation: number;

@@ -182,7 +182,8 @@ export class Installation {
     const { record, numbering } = fallback;
     const occasion = { by: ITSELF.user, uid: ITSELF.uid, why };
     const { generation } = await this.install(fallback, record, numbering, occasion);
-    this.#deps.events.emit('reverted', { generation, from, to });
+    const told = { user: ITSELF.user, why: 'it was not confirmed' };
+    this.#deps.events.emit('reverted', { generation, from, to, ...told });
     this.#deps.warn(`generation ${generation}: ${why}`);
     return true;
   }
