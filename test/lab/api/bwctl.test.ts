@@ -1,28 +1,14 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { ApiServer } from '../../../src/control/api/server.js';
-import { bwctl, type Outcome, start } from './bwctl.js';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { answering, bwctl, start } from './bwctl.js';
 import { FakeNode, MANY, RULE, record, STATE, TOTALS } from './fake-node.js';
 
-let directory: string;
-let socket: string;
-let server: ApiServer;
 const node = new FakeNode();
 
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'bw-api-'));
-  socket = join(directory, 'fw1.sock');
-  server = new ApiServer(node, { socket });
-  await server.listen();
-});
-
-afterAll(async () => {
-  await server?.close();
-  await rm(directory, { recursive: true, force: true });
-});
+const served = answering(node);
+const { ask, feed, json } = served;
 
 beforeEach(() => {
   node.asked.length = 0;
@@ -32,23 +18,8 @@ beforeEach(() => {
   node.members.clear();
 });
 
-function ask(...words: string[]): Promise<Outcome> {
-  return bwctl(words, { BWCTL_SOCKET: socket });
-}
-
-/** With something on standard input. */
-function feed(input: string, ...words: string[]): Promise<Outcome> {
-  return bwctl(words, { BWCTL_SOCKET: socket }, input);
-}
-
-async function json(...words: string[]): Promise<unknown> {
-  const { code, stdout, stderr } = await ask(...words, '-o', 'json');
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  return JSON.parse(stdout);
-}
-
 async function policyFile(text: string): Promise<string> {
-  const path = join(directory, 'policy.yaml');
+  const path = join(served.directory, 'policy.yaml');
   await writeFile(path, text);
   return path;
 }
@@ -93,7 +64,7 @@ describe('apply and plan', () => {
   });
 
   test('a dash is standard input', async () => {
-    const { code, stderr } = await bwctl(['apply', '-'], { BWCTL_SOCKET: socket }, 'bad');
+    const { code, stderr } = await bwctl(['apply', '-'], { BWCTL_SOCKET: served.socket }, 'bad');
     expect({ code, stderr }).toEqual({
       code: 1,
       stderr: '<stdin>:3:14: port 70000 is no port; did you mean 7000?\n',
@@ -176,9 +147,9 @@ describe('apply and plan', () => {
   });
 
   test('a file that is not there, and one that is no text', async () => {
-    const missing = join(directory, 'missing.yaml');
+    const missing = join(served.directory, 'missing.yaml');
     expect((await ask('apply', missing)).stderr).toBe(`bwctl: ${missing}: no such file\n`);
-    const binary = join(directory, 'binary.yaml');
+    const binary = join(served.directory, 'binary.yaml');
     await writeFile(binary, Buffer.from([0xff, 0xfe, 0x00]));
     expect((await ask('apply', binary)).stderr).toBe(`bwctl: ${binary}: not a text in UTF-8\n`);
   });
@@ -386,7 +357,7 @@ describe('set', () => {
 
 describe('watch drops', () => {
   test('prints JSON Lines as they come, ends with 0 on an interrupt', async () => {
-    const child = start(['watch', 'drops', '-o', 'json'], { BWCTL_SOCKET: socket });
+    const child = start(['watch', 'drops', '-o', 'json'], { BWCTL_SOCKET: served.socket });
     const closed = new Promise((resolve) => child.once('close', resolve));
     while (node.watchers.size === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     node.log(1, 2);
@@ -403,13 +374,13 @@ describe('watch drops', () => {
 
 describe('finding the node', () => {
   test('--socket is stronger than BWCTL_SOCKET, wherever it stands', async () => {
-    const env = { BWCTL_SOCKET: join(directory, 'other.sock') };
-    expect(await bwctl(['status', '--socket', socket], env)).toMatchObject({ code: 0 });
-    expect(await bwctl(['--socket', socket, 'status'], env)).toMatchObject({ code: 0 });
+    const env = { BWCTL_SOCKET: join(served.directory, 'other.sock') };
+    expect(await bwctl(['status', '--socket', served.socket], env)).toMatchObject({ code: 0 });
+    expect(await bwctl(['--socket', served.socket, 'status'], env)).toMatchObject({ code: 0 });
   });
 
   test('no daemon is one line and exit 1', async () => {
-    const other = join(directory, 'other.sock');
+    const other = join(served.directory, 'other.sock');
     expect(await bwctl(['status'], { BWCTL_SOCKET: other })).toEqual({
       code: 1,
       stdout: '',

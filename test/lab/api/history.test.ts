@@ -1,42 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { ApiServer } from '../../../src/control/api/server.js';
-import { bwctl, type Outcome, start } from './bwctl.js';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { answering, start } from './bwctl.js';
 import { FakeNode, HISTORY } from './fake-node.js';
 
-let directory: string;
-let socket: string;
-let server: ApiServer;
 const node = new FakeNode();
 
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'bw-history-'));
-  socket = join(directory, 'fw1.sock');
-  server = new ApiServer(node, { socket });
-  await server.listen();
-});
-
-afterAll(async () => {
-  await server?.close();
-  await rm(directory, { recursive: true, force: true });
-});
+const served = answering(node);
+const { ask, json } = served;
 
 beforeEach(() => {
   node.asked.length = 0;
 });
-
-function ask(...words: string[]): Promise<Outcome> {
-  return bwctl(words, { BWCTL_SOCKET: socket });
-}
-
-async function json(...words: string[]): Promise<unknown> {
-  const { code, stdout, stderr } = await ask(...words, '-o', 'json');
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  return JSON.parse(stdout);
-}
 
 describe('history', () => {
   test('the list', async () => {
@@ -84,7 +58,7 @@ describe('history', () => {
 
 describe('watch events', () => {
   test('JSON Lines with ts, until interrupted', async () => {
-    const child = start(['watch', 'events', '-o', 'json'], { BWCTL_SOCKET: socket });
+    const child = start(['watch', 'events', '-o', 'json'], { BWCTL_SOCKET: served.socket });
     const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
     while (node.eventWatchers.size === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     const event = {

@@ -6,6 +6,8 @@ import { Bench, policy } from '../daemon/bench.js';
 import { DeniedStream } from './denied-stream.js';
 
 const ROUNDS = Number(process.env.REPAIR_ROUNDS ?? 10);
+/** Generic XDP is taken apart as the native one is: its turn is in the long form. */
+const MODES = ROUNDS > 10 ? ['tc', 'xdp', 'generic'] : ['tc', 'xdp'];
 const TABLES = 'nft delete table netdev bridgewall_fw_1; nft delete table bridge bridgewall_fw_1';
 const PROGRAMS = 'tc qdisc delete dev up0 clsact; tc qdisc delete dev dn0 clsact';
 
@@ -70,5 +72,5 @@ async function run(attach: string): Promise<void> {
 }
 
 describe('a wall that is taken apart under traffic', () => {
-  it.each(['tc', 'xdp'])('stays closed, and is whole again, in %s', run, 600_000);
+  it.each(MODES)('stays closed, and is whole again, in %s', run, 600_000);
 });
