@@ -20,6 +20,13 @@ export interface CodedField {
   readonly code?: { readonly enum: string; readonly mask: number };
   /** Enumeration of single bits; those of `mask` are left to the code. */
   readonly bits?: { readonly enum: string };
+  /** Groups of bits, which `enum` names, at each of the shifts that another enumeration names. */
+  readonly spans?: {
+    readonly enum: string;
+    readonly shifts: { readonly enum: string; readonly names: readonly string[] };
+    /** Names whose bits begin at zero. */
+    readonly except?: readonly string[];
+  };
 }
 
 /** Fields are named by their path: `key.low.byte`, `tag` for all of an array. */
@@ -223,7 +230,7 @@ class Compiler {
     this.#steps.push([Step.INTEGER, ...ends, merge]);
   }
 
-  #coded({ code, bits }: CodedField, from: Int, at: number, to: Int, toAt: number): void {
+  #coded({ code, bits, spans }: CodedField, from: Int, at: number, to: Int, toAt: number): void {
     const ends = [at, from.size, toAt, to.size];
     if (code !== undefined) {
       const pairs = this.#pairs(code.enum);
@@ -234,6 +241,32 @@ class Compiler {
       const pairs = this.#pairs(bits.enum).filter(([bit]) => isOneBit(bit) && (bit & mask) === 0);
       this.#steps.push([Step.BITS, ...ends, pairs.length, ...pairs.flat()]);
     }
+    if (spans !== undefined) {
+      const pairs = this.#spans(spans);
+      this.#steps.push([Step.BITS, ...ends, pairs.length, ...pairs.flat()]);
+    }
+  }
+
+  /** Bit by bit, the lowest to the lowest. One without such an enumeration has none of them. */
+  #spans({ enum: name, shifts, except = [] }: NonNullable<CodedField['spans']>) {
+    const known = (types: Types) => name in types.enums && shifts.enum in types.enums;
+    if (!known(this.#from) || !known(this.#to)) return [];
+    const masks = Object.entries(enumeration(this.#from, name)).flatMap(([constant, mask]) => {
+      const becomes = enumeration(this.#to, name)[constant];
+      return becomes === undefined || except.includes(constant) ? [] : [[mask, becomes] as const];
+    });
+    return shifts.names.flatMap((shift) => {
+      const from = enumeration(this.#from, shifts.enum)[shift];
+      const to = enumeration(this.#to, shifts.enum)[shift];
+      if (from === undefined || to === undefined) return [];
+      return masks.flatMap(([mask, becomes]) => {
+        const places = bitsOf(becomes);
+        return bitsOf(mask).flatMap((bit, i) => {
+          const place = places[i];
+          return place === undefined ? [] : [[(1 << (bit + from)) | 0, (1 << (place + to)) | 0]];
+        });
+      });
+    });
   }
 
   /** Numbers of the names that both have. */
@@ -256,6 +289,11 @@ function isComposite(type: FieldType): type is FieldType & { kind: 'struct' | 'i
 
 function isBytes(type: FieldType): type is FieldType & { kind: 'bytes' | 'text' } {
   return type.kind === 'bytes' || type.kind === 'text';
+}
+
+/** Numbers of the bits of a mask, lowest first. */
+function bitsOf(mask: number): number[] {
+  return Array.from({ length: 32 }, (_, bit) => bit).filter((bit) => (mask >>> bit) & 1);
 }
 
 function isOneBit(number: number): boolean {

@@ -123,6 +123,20 @@ describe('a conversion', () => {
     expect(converted(from, to, value(0x177, 2), { coded })).toEqual(value(0x4077, 1));
   });
 
+  it('moves spans of bits by the names of their places', () => {
+    const layout = struct(4, ['word', 0, int(4)]);
+    const side = (NIBBLE: number, KNOWN: number, AT: number) =>
+      types(layout, { enums: { side: { NIBBLE, KNOWN }, places: { AT } } });
+    const spans = {
+      ...{ enum: 'side', except: ['KNOWN'] },
+      shifts: { enum: 'places', names: ['AT', 'ELSEWHERE'] },
+    };
+    const [from, to] = [side(0x0f, 0x10, 16), side(0x1e, 0x01, 24)];
+    const coded = { word: { spans } };
+    expect(converted(from, to, u32(0x001a0000), { coded })).toEqual(u32(0x14000000));
+    expect(converted(types(layout), to, u32(0x001a0000), { coded })).toEqual(u32(0));
+  });
+
   it('leaves out what shall be forgotten', () => {
     const layout = types(struct(8, ['a', 0, int(4)], ['b', 4, int(4)]));
     const value = Buffer.concat([u32(1), u32(2)]);

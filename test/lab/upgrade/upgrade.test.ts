@@ -35,6 +35,7 @@ describe('an older wall under a newer daemon', () => {
     ['xdp', 'first'],
     ['tc', 'reordered'],
     ['xdp', 'reordered'],
+    ['xdp', 'windowed'],
   ] as const)('loses nothing in %s, from the layouts called %s', async (attach, fixture) => {
     const from = await olderWall(attach, fixture);
     crowd = await Crowd.open(bench, CONNECTIONS);

@@ -42,9 +42,22 @@ const POLICY: Pick<MapRule, 'how' | 'group' | 'enums'> = {
 };
 const STATES: Omit<MapRule, 'how'> = {
   sized: true,
-  enums: ['phase', 'state_bits', 'tag_bits', 'icmp_key'],
+  enums: ['phase', 'state_bits', 'tcp_bits', 'tag_bits', 'icmp_key'],
   conversion: {
-    coded: { word: { code: { enum: 'phase', mask: 0xff }, bits: { enum: 'state_bits' } } },
+    coded: {
+      word: {
+        code: { enum: 'phase', mask: 0xff },
+        bits: { enum: 'state_bits' },
+        spans: {
+          enum: 'tcp_bits',
+          shifts: { enum: 'state_bits', names: ['STATE_LOW_TCP', 'STATE_HIGH_TCP'] },
+          except: ['TCP_KNOWN'],
+        },
+      },
+    },
+    // The old programs move windows on while states are carried over: one that lags would drop what
+    // it should pass. Without TCP_KNOWN each side is learned from its next segment.
+    forget: ['tcp'],
   },
 };
 
