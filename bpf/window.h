@@ -188,23 +188,28 @@ static __always_inline int tcp_plausible(struct tcp_look *l)
 }
 
 /*
- * Learns a side from that segment. The other one may have filled the window offered to it: so far
- * its `end` is put. Of one that has not spoken either, the widest window is assumed until it does.
+ * Learns a side from that segment, which may be late by a window or so itself. The other one may have
+ * filled the window offered to it: its `end` is put there, and so much more room is left below. Of one
+ * that has not spoken either, the widest window is assumed until it does.
  */
 static __always_inline void tcp_learn(struct walk *w, struct tcp_look *l)
 {
 	__u32 s_end = edge(&l->s->end), s_limit = edge(&l->s->limit);
 	__u32 s_window = edge(&l->s->window), s_acked = edge(&l->s->acked);
 	__u32 r_end = edge(&l->r->end), r_limit = edge(&l->r->limit);
-	__u32 r_window = edge(&l->r->window), reach = l->ack + l->offers;
+	__u32 r_window = edge(&l->r->window), room = l->offers + MAX_ACK_WINDOW;
+	__u32 reach = l->ack + room, twice = 2 * room;
 
+	/* Not so wide that it would wrap around. */
+	if (room > WIDEST_WINDOW / 4 * 3)
+		twice = WIDEST_WINDOW / 2 * 3;
 	if (!side_known(l->word, !l->high)) {
 		edge_begin(w, &l->s->end, s_end, l->end);
 		edge_begin(w, &l->s->limit, s_limit, l->end + WIDEST_WINDOW);
 		edge_begin(w, &l->r->window, r_window, WIDEST_WINDOW);
 		edge_begin(w, &l->r->end, r_end, reach);
 	}
-	edge_begin(w, &l->s->window, s_window, l->offers);
+	edge_begin(w, &l->s->window, s_window, twice);
 	edge_begin(w, &l->s->acked, s_acked, l->ack);
 	edge_begin(w, &l->r->limit, r_limit, reach);
 	edge_raise(w, &l->r->end, reach);
@@ -344,10 +349,12 @@ static __always_inline __u32 tcp_on_rst(struct tcp_look *l)
 
 /* ---- all others ----------------------------------------------------------------------------- */
 
-/* The third segment of the handshake: who sent it has seen the SYN-ACK. */
+/* The third segment of the handshake: who sent it has seen the SYN-ACK. If that one was lost, the
+ * next may be a keep-alive, one below. */
 static __always_inline int tcp_completes(struct tcp_look *l)
 {
-	return !seq_before(l->ack, edge(&l->s->acked)) && !seq_before(l->seq, edge(&l->r->acked));
+	return !seq_before(l->ack, edge(&l->s->acked)) &&
+	       !seq_before(l->seq + 1, edge(&l->r->acked));
 }
 
 /* The phase after a segment that fits; edges have moved. */

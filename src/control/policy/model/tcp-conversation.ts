@@ -222,7 +222,8 @@ export class TcpConversation {
     if (this.phase === 'syn-recv' && !reply) {
       // Its answer to the SYN-ACK: only who saw that one knows the number.
       const answers = ahead(segment.acknowledgement, sender.expects) >= 0;
-      if (!answers || ahead(segment.sequence, receiver.expects) < 0) return 'out';
+      const keepAlive = plus(receiver.expects, -1);
+      if (!answers || ahead(segment.sequence, keepAlive) < 0) return 'out';
     }
     if (fits === 'ignore') return 'ignore';
     this.#advance(segment, reply);
