@@ -141,6 +141,7 @@ struct walk {
 	__u32 may_open;		/* the frame is of a kind that opens a connection */
 	__u32 reopens;		/* a SYN over a closed connection that still has its slot */
 	__u32 moved;		/* window edges of `state` moved */
+	__u32 succeeds;		/* `state` would take the place of one that is established */
 	__u32 kind;		/* enum walk_kind */
 	__u32 tentative;	/* the generation may yet be taken back: refuse frames, cut no state */
 	__u32 believed;		/* what is mirrored from the kernel may be believed */
@@ -177,6 +178,7 @@ static __always_inline struct walk *walk_begin(__u32 kind)
 		w->fragment_after = 0;
 		w->may_open = 0;
 		w->reopens = 0;
+		w->succeeds = 0;
 		w->kind = kind;
 	}
 	return w;

@@ -188,6 +188,13 @@ static __always_inline int state_promote(struct walk *w)
 	struct state *old;
 	__u32 word;
 
+	/* Whoever completes another handshake has no connection any more. */
+	if (w->succeeds) {
+		w->verdict.flags |= VERDICT_NEW;
+		old = bpf_map_lookup_elem(&established, &w->key);
+		if (old)
+			state_kill(old, w->now);
+	}
 	if (!bpf_map_update_elem(&established, &w->key, &w->state, BPF_NOEXIST)) {
 		bpf_map_delete_elem(&pending, &w->key);
 		return 0;

@@ -13,7 +13,7 @@
 
 enum track_result {
 	TRACK_MISS = -1,	/* otherwise a reason; REASON_NONE: accepted */
-	TRACK_SUCCESSOR = -2,	/* goes to the connection that takes its place, in pending */
+	TRACK_SUCCESSOR = -2,	/* may be of the connection in pending that would take its place */
 };
 
 static __always_inline int is_reply(struct walk *w, __u32 word)
@@ -216,7 +216,7 @@ __noinline int hit_pending(struct state *found, __u32 kind)
 	if (changed || w->moved)
 		bpf_map_update_elem(&pending, &w->key, s, BPF_ANY);
 	/* Another CPU may have promoted it since it was found: then this came too late. */
-	other = before == PHASE_SYN_RECV ? find(w, &established) : NULL;
+	other = before == PHASE_SYN_RECV && !w->succeeds ? find(w, &established) : NULL;
 	if (other) {
 		bpf_map_delete_elem(&pending, &w->key);
 		tcp_follow(other, kind);
@@ -229,12 +229,17 @@ __noinline int hit_pending(struct state *found, __u32 kind)
 /*
  * A SYN inside a connection changes nothing: the peer will challenge it (RFC 5961 4). But the peer
  * may have forgotten the connection, or reuse it out of TIME-WAIT by its timestamps (RFC 6191), and
- * answer. So that we then know what it answers, the SYN is kept in pending, under the same key.
+ * answer. So the SYN is kept in pending, under the same key, and what is out of window for the
+ * connection may be of its successor; that takes over when its handshake is complete, and not before.
  */
 static __always_inline void keep_successor(struct walk *w, struct state *s)
 {
-	struct state *to = &w->state;
+	struct state *to = &w->state, *kept = find(w, &pending);
+	__u32 other = !w->from_high;
 
+	if (kept && side_known(kept->word, w->from_high & 1) &&
+	    kept->tcp[other].acked == w->frame.tcp.seq + 1)
+		return;
 	*to = *s;
 	to->word &= STATE_ORIG_HIGH | STATE_LOW_SCREENED | STATE_HIGH_SCREENED | STATE_TRANSIT;
 	to->word |= PHASE_SYN_SENT;
@@ -244,20 +249,18 @@ static __always_inline void keep_successor(struct walk *w, struct state *s)
 	bpf_map_update_elem(&pending, &w->key, to, BPF_ANY);
 }
 
-/* Does this SYN-ACK answer exactly a SYN that was kept so? Whoever answers has no connection any
- * more, so the one that we know is over. */
-static __always_inline int has_successor(struct walk *w, struct state *s)
+/* May a segment that is out of window be of a successor? Of one that only its opener knows, the
+ * answer to its SYN. */
+static __always_inline int has_successor(struct walk *w)
 {
-	struct state *p;
+	__u8 flags = w->frame.tcp_flags;
+	struct state *p = find(w, &pending);
 
-	if ((w->frame.tcp_flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK) ||
-	    w->frame.proto != IPPROTO_TCP || !is_reply(w, s->word))
+	if (!p)
 		return 0;
-	p = find(w, &pending);
-	return p && phase_of(p->word) == PHASE_SYN_SENT && is_reply(w, p->word) &&
-	       side_known(p->word, !w->from_high) &&
-	       !seq_before(w->frame.tcp.ack, p->tcp[w->from_high & 1].acked) &&
-	       !seq_after(w->frame.tcp.ack, p->tcp[!w->from_high].end);
+	if (phase_of(p->word) == PHASE_SYN_SENT)
+		return flags & TCP_ACK && flags & (TCP_SYN | TCP_RST) && is_reply(w, p->word);
+	return phase_of(p->word) == PHASE_SYN_RECV;
 }
 
 __noinline int hit_established(struct state *s, __u32 kind)
@@ -282,14 +285,12 @@ __noinline int hit_established(struct state *s, __u32 kind)
 		return REASON_SPOOFED;
 	}
 	verdict_from_state(w, rules);
-	if (has_successor(w, s)) {
-		w->verdict.flags |= VERDICT_NEW;
-		if (!dry)
-			state_kill(s, w->now);
-		return TRACK_SUCCESSOR;
-	}
 	next = follow(w, s);
 	if (next >= STEP_INVALID) {
+		if (next == STEP_OUT && has_successor(w)) {
+			w->succeeds = 1;
+			return TRACK_SUCCESSOR;
+		}
 		if (!dry && next == STEP_IGNORE && tcp_opens(w->frame.tcp_flags))
 			keep_successor(w, s);
 		reason = step_result(w, next);

@@ -105,7 +105,7 @@ describe('conversations through the packet path', () => {
 
 describe('a state without windows', () => {
   const bothEnds = (window: number) => {
-    const at = { partial: false, scale: null, sackPermitted: false, sackEdges: [] } as const;
+    const at = { scale: null, sackPermitted: false, sackEdges: [] } as const;
     const ends = { isn: [1000, 5_000_000] };
     const send = (reply: boolean, flags: number, offset: number, ack: number, length = 0) => {
       const [own, other] = reply ? [ends.isn[1]!, ends.isn[0]!] : [ends.isn[0]!, ends.isn[1]!];

@@ -120,9 +120,9 @@ export class TcpConversation {
     }
   }
 
-  /** Does a segment acknowledge the opener's SYN and nothing that the opener has not sent? */
-  acknowledgesOpening({ acknowledgement }: Segment): boolean {
-    return between(this.#firstOfOpener, acknowledgement, this.#opener.sent);
+  /** Was it opened by a SYN like this one? */
+  beganWith(syn: Segment): boolean {
+    return this.#firstOfOpener === plus(syn.sequence, 1);
   }
 
   /** A SYN of the opener, or of both at the same time (RFC 9293 3.5, figure 7). */
@@ -136,8 +136,7 @@ export class TcpConversation {
       this.#beginServer(syn);
       return 'syn-sent2';
     }
-    const again = this.#firstOfOpener === plus(syn.sequence, 1);
-    if (again) {
+    if (this.beganWith(syn)) {
       this.#opener.sent = furthest(this.#opener.sent, endNumber(syn));
       return this.phase;
     }

@@ -240,13 +240,6 @@ export class Wall {
       connection.epoch = this.#epoch;
     }
     const reply = addressKey(packet.source) !== connection.originator;
-    const successor = this.#successorAnswered(connection, packet);
-    if (successor !== null) {
-      this.#connections.set(connection.key, successor);
-      this.#successors.delete(connection.key);
-      const decision = this.#follow(successor, packet, true);
-      return decision === null ? null : { ...decision, opened: decision.reason === 'none' };
-    }
     return this.#follow(connection, packet, reply);
   }
 
@@ -262,7 +255,9 @@ export class Wall {
         : tcp.take(transport, reply);
     if (next === 'new') return null;
     if (next === 'invalid') return { ...drop('bad-phase'), rules: connection.rules };
-    if (next === 'out') return this.#outOfWindow(connection, packet);
+    if (next === 'out') {
+      return this.#succeed(connection, packet, reply) ?? this.#outOfWindow(connection, packet);
+    }
     if (next === 'ignore') {
       this.#keepSuccessor(connection, packet);
     } else if (!this.#move(connection, next)) {
@@ -282,10 +277,12 @@ export class Wall {
     return accept(connection.rules);
   }
 
-  /** A SYN inside a connection changes nothing, but its answer may end that connection. */
+  /** A SYN inside a connection changes nothing, but its answer may lead to another one. */
   #keepSuccessor(connection: Connection, { transport }: Packet): void {
     if (!connection.established || transport?.kind !== 'tcp') return;
     if (!opensConnection(transport.flags)) return;
+    const kept = this.#liveSuccessor(connection.key);
+    if (kept?.tcp?.beganWith(transport)) return;
     this.#successors.set(connection.key, {
       ...connection,
       phase: 'syn-sent',
@@ -296,18 +293,33 @@ export class Wall {
     });
   }
 
-  /** The successor whose SYN the packet answers; then no end knows the connection any more. */
-  #successorAnswered(connection: Connection, packet: Packet): Connection | null {
-    const { transport, source } = packet;
-    const successor = this.#successors.get(connection.key);
-    if (successor === undefined || transport?.kind !== 'tcp') return null;
-    if (this.#isOver(successor, this.#now) || successor.phase !== 'syn-sent') return null;
-    const answers = (transport.flags & (SYN | ACK)) === (SYN | ACK);
-    if (!answers || addressKey(source) === connection.originator) return null;
-    if (!successor.tcp!.acknowledgesOpening(transport)) return null;
+  #liveSuccessor(key: string): Connection | null {
+    const successor = this.#successors.get(key);
+    return successor === undefined || this.#isOver(successor, this.#now) ? null : successor;
+  }
+
+  /**
+   * What is out of window for a connection may be of its successor, which takes its place when both
+   * ends have agreed on it. Null: it cannot.
+   */
+  #succeed(connection: Connection, packet: Packet, reply: boolean): Decision | null {
+    const { transport } = packet;
+    const successor = connection.established ? this.#liveSuccessor(connection.key) : null;
+    if (successor === null || transport?.kind !== 'tcp') return null;
+    if (successor.phase === 'syn-sent') {
+      const answers = (transport.flags & ACK) !== 0 && (transport.flags & (SYN | RST)) !== 0;
+      if (!reply || !answers) return null;
+    } else if (successor.phase !== 'syn-recv') return null;
     successor.rules = connection.rules;
     successor.epoch = connection.epoch;
-    return successor;
+    const step = successor.tcp!.clone().take(transport, reply);
+    const opened = step === 'established' || step === 'fin-wait';
+    if (opened) {
+      this.#connections.set(connection.key, successor);
+      this.#successors.delete(connection.key);
+    }
+    const decision = this.#follow(successor, packet, reply);
+    return decision === null ? null : { ...decision, opened };
   }
 
   /** Moves a connection to its next phase; false, and nothing moves, when there is no room. */

@@ -124,7 +124,6 @@ export class Endpoint {
       acknowledgement: acknowledges ? (this.#peerIsn! + this.#got) >>> 0 : 0,
       window,
       length,
-      partial: false,
       scale: null,
       sackPermitted: false,
       sackEdges:
