@@ -13,11 +13,15 @@ function slowPasses() {
   return { cut, begun: () => begun, end: (error?: Error) => waiting.shift()!(error) };
 }
 
-const settled = () => new Promise((resolve) => setImmediate(resolve));
+/** Long enough for a grace of 0 ms. */
+const settled = () => new Promise((resolve) => setTimeout(resolve, 20));
 
 it('makes one more pass for all that was asked during one', async () => {
   const passes = slowPasses();
-  const cutter = new StateCutter(passes, () => {});
+  const cutter = new StateCutter(passes, () => {}, 0);
+  for (let i = 0; i < 5; i++) cutter.ask();
+  await settled();
+  expect(passes.begun()).toBe(1);
   for (let i = 0; i < 5; i++) cutter.ask();
   expect(passes.begun()).toBe(1);
   passes.end();
@@ -27,6 +31,7 @@ it('makes one more pass for all that was asked during one', async () => {
   await settled();
   expect(passes.begun()).toBe(2);
   cutter.ask();
+  await settled();
   expect(passes.begun()).toBe(3);
   passes.end();
   await cutter.close();
@@ -35,8 +40,9 @@ it('makes one more pass for all that was asked during one', async () => {
 it('goes on after a pass that failed, and ends when it is closed', async () => {
   const passes = slowPasses();
   const errors: unknown[] = [];
-  const cutter = new StateCutter(passes, (error) => errors.push(error));
+  const cutter = new StateCutter(passes, (error) => errors.push(error), 0);
   cutter.ask();
+  await settled();
   cutter.ask();
   passes.end(new Error('no iterator'));
   await settled();
@@ -48,4 +54,14 @@ it('goes on after a pass that failed, and ends when it is closed', async () => {
   await closed;
   cutter.ask();
   expect(passes.begun()).toBe(2);
+});
+
+it('leaves packets the first word, and begins none once it is closed', async () => {
+  const passes = slowPasses();
+  const cutter = new StateCutter(passes, () => {}, 60_000);
+  cutter.ask();
+  await settled();
+  expect(passes.begun()).toBe(0);
+  await cutter.close();
+  expect(passes.begun()).toBe(0);
 });
