@@ -14,7 +14,7 @@
 
 #include "frame.h"
 #include "protocols.h"
-#include "window.h"
+#include "tcp_follow.h"
 
 static __always_inline int is_icmp(__u8 family, __u8 proto)
 {

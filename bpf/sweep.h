@@ -2,7 +2,8 @@
 /*
  * Iterators that free what expired. A freed slot of a hash is reused at once, and a packet that
  * still holds a pointer would then change a stranger's state: so a pass only marks what expired as
- * dying, which packets treat as absent, and a later one, at least 10 ms after, deletes it.
+ * dying, which packets treat as absent, and a later one, at least 10 ms after, deletes it. It claims
+ * the slot first: a packet of the same key may be filling it again (state.h).
  * Nobody writes into entries of `pending` in place: they need no mark; those of `fdb` have one of
  * their own (fdb.h).
  *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * TCP phases. Their names and what they mean are nf_conntrack's (nf_conntrack_proto_tcp.c), so that
- * operators find what they know; RFC 9293 3.3.2 gives the machine behind them. Which numbers a
- * segment must bear is window.h's subject.
+ * operators find what they know; RFC 9293 3.3.2 gives the machine behind them. Where a
+ * segment leads, by its flags and numbers, is tcp_follow.h's subject.
  */
 #ifndef BW_TCP_H
 #define BW_TCP_H

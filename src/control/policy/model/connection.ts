@@ -3,8 +3,8 @@ import { PROTO_SCTP, PROTO_TCP, PROTO_UDP } from '../codes.js';
 import type { Judgement, Opening } from '../opening.js';
 import type { Frame } from './frame.js';
 import { type Packet, packetCode } from './packet.js';
-import { opensConnection, type TcpPhase } from './tcp.js';
-import type { TcpConversation } from './tcp-conversation.js';
+import { ACK, opensConnection, RST, SYN, type TcpPhase } from './tcp.js';
+import type { Segment, TcpConversation } from './tcp-conversation.js';
 
 /** Not TCP: no answer yet, or both ways seen. */
 export type Phase = TcpPhase | 'one-way' | 'both-ways';
@@ -133,4 +133,17 @@ export function relate(frame: Frame, packet: Packet): Relation {
   const key = [...place, ...ends].join(' ');
   if (transport.kind === 'tcp') return { key, mayOpen: opensConnection(transport.flags) };
   return { key, mayOpen: transport.kind === 'udp' || transport.init };
+}
+
+/**
+ * May a segment be of a connection that stands beside an established one? Of one that only its opener
+ * knows, the answer to its SYN.
+ */
+export function mayBeOfSuccessor(
+  { phase }: Connection,
+  { flags }: Segment,
+  reply: boolean,
+): boolean {
+  const answers = (flags & ACK) !== 0 && (flags & (SYN | RST)) !== 0;
+  return phase === 'syn-recv' || (phase === 'syn-sent' && reply && answers);
 }

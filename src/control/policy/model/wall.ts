@@ -10,6 +10,7 @@ import {
   DEFAULT_TIMEOUTS,
   firstPhase,
   isSettled,
+  mayBeOfSuccessor,
   openingOf,
   type Phase,
   type Relation,
@@ -39,7 +40,7 @@ import {
 } from './outcome.js';
 import type { Packet } from './packet.js';
 import { isIcmpError, judgeError } from './related.js';
-import { ACK, hasBadFlags, opensConnection, RST, SYN } from './tcp.js';
+import { hasBadFlags, opensConnection, RST } from './tcp.js';
 import { TcpConversation } from './tcp-conversation.js';
 
 export class Wall {
@@ -306,10 +307,7 @@ export class Wall {
     const { transport } = packet;
     const successor = connection.established ? this.#liveSuccessor(connection.key) : null;
     if (successor === null || transport?.kind !== 'tcp') return null;
-    if (successor.phase === 'syn-sent') {
-      const answers = (transport.flags & ACK) !== 0 && (transport.flags & (SYN | RST)) !== 0;
-      if (!reply || !answers) return null;
-    } else if (successor.phase !== 'syn-recv') return null;
+    if (!mayBeOfSuccessor(successor, transport, reply)) return null;
     successor.rules = connection.rules;
     successor.epoch = connection.epoch;
     const step = successor.tcp!.clone().take(transport, reply);
