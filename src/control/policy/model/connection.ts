@@ -4,7 +4,7 @@ import type { Judgement, Opening } from '../opening.js';
 import type { Frame } from './frame.js';
 import { type Packet, packetCode } from './packet.js';
 import { ACK, opensConnection, RST, SYN, type TcpPhase } from './tcp.js';
-import type { Segment, TcpConversation } from './tcp-conversation.js';
+import { type Segment, TcpConversation } from './tcp-conversation.js';
 
 /** Not TCP: no answer yet, or both ways seen. */
 export type Phase = TcpPhase | 'one-way' | 'both-ways';
@@ -133,6 +133,12 @@ export function relate(frame: Frame, packet: Packet): Relation {
   const key = [...place, ...ends].join(' ');
   if (transport.kind === 'tcp') return { key, mayOpen: opensConnection(transport.flags) };
   return { key, mayOpen: transport.kind === 'udp' || transport.init };
+}
+
+/** The connection that a SYN inside another one would begin, under the same rules. */
+export function successorOf(connection: Connection, syn: Segment, now: number): Connection {
+  const fresh = { phase: 'syn-sent', established: false, born: now, seen: now } as const;
+  return { ...connection, ...fresh, tcp: new TcpConversation(syn) };
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   type Phase,
   type Relation,
   relate,
+  successorOf,
   type Timeouts,
   timeoutOf,
 } from './connection.js';
@@ -284,19 +285,11 @@ export class Wall {
     if (!opensConnection(transport.flags)) return;
     const kept = this.#liveSuccessor(connection.key);
     if (kept?.tcp?.beganWith(transport)) return;
-    this.#successors.set(connection.key, {
-      ...connection,
-      phase: 'syn-sent',
-      tcp: new TcpConversation(transport),
-      established: false,
-      born: this.#now,
-      seen: this.#now,
-    });
+    this.#successors.set(connection.key, successorOf(connection, transport, this.#now));
   }
 
   #liveSuccessor(key: string): Connection | null {
-    const successor = this.#successors.get(key);
-    return successor === undefined || this.#isOver(successor, this.#now) ? null : successor;
+    return this.#live(this.#successors.get(key));
   }
 
   /**
@@ -389,16 +382,18 @@ export class Wall {
 
   #find(key: string | null): Connection | null {
     if (key === null) return null;
-    const live = (one: Connection | undefined) =>
-      one === undefined || this.#isOver(one, this.#now) ? null : one;
-    const connection = live(this.#connections.get(key));
+    const connection = this.#live(this.#connections.get(key));
     if (connection !== null) return connection;
-    const successor = live(this.#successors.get(key));
+    const successor = this.#liveSuccessor(key);
     if (successor !== null) {
       this.#connections.set(key, successor);
       this.#successors.delete(key);
     }
     return successor;
+  }
+
+  #live(connection: Connection | undefined): Connection | null {
+    return connection === undefined || this.#isOver(connection, this.#now) ? null : connection;
   }
 
   #isOver(connection: Connection, now: number): boolean {
