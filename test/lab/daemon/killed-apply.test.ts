@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bench } from './bench.js';
 
-const TIMES = Number(process.env.KILLED_APPLIES ?? 10);
+const TIMES = Number(process.env.KILLED_APPLIES ?? 5);
 const PORTS = [8001, 8002] as const;
 /** Large enough that an apply takes its time: half of all kills shall hit it on the way. */
 const HOSTS = 400;

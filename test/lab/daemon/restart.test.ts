@@ -187,7 +187,7 @@ describe('a first start that is killed', () => {
       const first = await bench.start();
       await bench.apply(policy([80]));
       await first.end('SIGTERM');
-      for (let wait = 200; wait <= 1000; wait += 100) {
+      for (let wait = 200; wait <= 1000; wait += 200) {
         expect((await bench.run('--detach')).status).toBe(0);
         const daemon = bench.spawn();
         await new Promise((resolve) => setTimeout(resolve, wait));

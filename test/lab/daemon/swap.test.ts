@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Bench } from './bench.js';
 import { type Flow, type Heard, NumberedCounter, NumberedSender } from './numbered.js';
 
-const SWAPS = Number(process.env.POLICY_SWAPS ?? 20);
+const SWAPS = Number(process.env.POLICY_SWAPS ?? 12);
 const MICROSECONDS = 1000;
 
 /** Hosts that no stack answers for. `near` and `far` are behind two ports of the inside. */

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { endChild, type Namespace } from '../../../src/lab/netns.js';
 import { Bench, policy } from '../daemon/bench.js';
 
-const SECONDS = Number(process.env.STEALTH_SECONDS ?? 10);
+const SECONDS = Number(process.env.STEALTH_SECONDS ?? 5);
 
 let bench: Bench;
 
