@@ -12,6 +12,7 @@
 #ifndef BW_STATE_H
 #define BW_STATE_H
 
+#include <linux/errno.h>
 #include "frame.h"
 #include "protocols.h"
 #include "tcp_follow.h"
@@ -187,6 +188,7 @@ static __always_inline int state_promote(struct walk *w)
 {
 	struct state *old;
 	__u32 word;
+	long err;
 
 	/* Whoever completes another handshake has no connection any more. */
 	if (w->succeeds) {
@@ -195,13 +197,18 @@ static __always_inline int state_promote(struct walk *w)
 		if (old)
 			state_kill(old, w->now);
 	}
-	if (!bpf_map_update_elem(&established, &w->key, &w->state, BPF_NOEXIST)) {
+	err = bpf_map_update_elem(&established, &w->key, &w->state, BPF_NOEXIST);
+	if (!err) {
 		bpf_map_delete_elem(&pending, &w->key);
 		return 0;
 	}
 	old = bpf_map_lookup_elem(&established, &w->key);
-	if (!old)
+	if (!old && err != -EEXIST)
 		return REASON_TABLE_FULL;
+	if (!old) {
+		bpf_map_update_elem(&pending, &w->key, &w->state, BPF_ANY);
+		return 0;
+	}
 	word = *(volatile __u32 *)&old->word;
 	if (!state_gone(old, &w->key, w->now)) {
 		if (w->frame.proto == IPPROTO_TCP)

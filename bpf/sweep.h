@@ -58,6 +58,7 @@ static __always_inline void sweep_established(struct state_key *key, struct stat
 {
 	__u32 word = *(volatile __u32 *)&s->word;
 	__u64 seen = s->seen;
+	__s64 since;
 
 	if (phase_of(word) != PHASE_DYING && phase_of(word) != PHASE_NONE) {
 		/* The time first: the second pass counts from it. */
@@ -67,9 +68,11 @@ static __always_inline void sweep_established(struct state_key *key, struct stat
 			stats->marked++;
 		return;
 	}
-	/* Claimed long ago and still there: deleting it failed. */
-	if (phase_of(word) == PHASE_NONE ? now - seen <= hz :
-					   now - seen <= hz / 100 + 1 || !state_claim(s, word, now))
+	/* Signed: another CPU's clock may be ahead of what this one read. Claimed long ago and still
+	 * there: deleting it failed. */
+	since = now - seen;
+	if (phase_of(word) == PHASE_NONE ? since <= (__s64)hz :
+					   since <= hz / 100 + 1 || !state_claim(s, word, now))
 		return;
 	if (!bpf_map_delete_elem(&established, key))
 		stats->deleted++;

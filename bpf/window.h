@@ -25,7 +25,7 @@
 enum window_sizes {
 	MAX_ACK_WINDOW = 66000,		/* at least: rule IV is loose for delayed duplicates */
 	WIDEST_WINDOW = 1 << 30,	/* RFC 7323 2.3 */
-	EDGE_TRIES = 8,
+	EDGE_TRIES = 4,
 };
 
 /* A segment and the two sides of its connection. */
