@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Layouts of counters, marks, verdicts, events, and passes over states. Included by layout.h. */
+#ifndef BW_LAYOUT_REPORT_H
+#define BW_LAYOUT_REPORT_H
+
+/* Map `outcomes`, per CPU: index = port * OUTCOME_STRIDE + outcome. */
+enum outcome {
+	OUTCOME_RX,
+	OUTCOME_FORWARDED,
+	OUTCOME_PASSED,
+	OUTCOME_ANSWERED,
+	OUTCOME_TX_FAILED,	/* forwarded to this port, and not sent */
+	OUTCOME_LOG_SUPPRESSED,	/* log records not made, over log_rate or with no way to carry them */
+	OUTCOME_LIBERAL,	/* out of window, and passed: `liberal` of the node */
+	OUTCOME_DROP = 16,	/* + enum reason */
+};
+
+struct outcome_counter {
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* Map `rule_counters`, per CPU, by rule slot. */
+struct rule_counter {
+	__u64 packets;
+	__u64 bytes;
+	__u64 connections;
+	__u64 last;		/* jiffies of the last packet */
+};
+
+/*
+ * The verdict as netfilter sees it, in skb->mark. XDP cannot set a mark: it puts struct xdp_meta
+ * before the frame, and the tc program turns that into the mark.
+ */
+enum mark_bits {
+	MARK_KIND = 0xff000000,
+	MARK_ACCEPT = 0xb1000000,	/* flood it */
+	MARK_ACCEPT_LOG = 0xb2000000,	/* log and flood it; low 24 bits: rule slot */
+	MARK_DROP_LOG = 0xb3000000,	/* log and drop it; bits 0-7 reason, 8-15 deny line */
+	MARK_SENT_LOG = 0xb4000000,	/* a copy was sent already: log and drop this one; rule slot */
+};
+
+struct xdp_meta {
+	__u32 secret;		/* meta_secret of the wall that judged the frame */
+	__u32 from;		/* ifindex of the port where it judged it */
+	__u32 mark;
+	__u32 ifindex;		/* MARK_SENT_LOG: where tc shall send the copy */
+};
+
+enum action {
+	ACTION_DROP,
+	ACTION_FORWARD,		/* to one port */
+	ACTION_FLOOD,		/* the kernel bridge floods it */
+	ACTION_EVERY_PORT,	/* reserved multicast: every other port */
+};
+
+enum verdict_flags {
+	VERDICT_LOG = 1,		/* asks for a log record */
+	VERDICT_NEW = 2,		/* opened a connection */
+	VERDICT_SOURCE_SCREENED = 4,
+	VERDICT_DESTINATION_SCREENED = 8,
+};
+
+/* The verdict on one frame; `explain_wall` writes it over the start of its test frame. */
+struct verdict {
+	__u32 action;		/* enum action */
+	__u32 reason;		/* enum reason */
+	__u32 out_port;
+	__u32 generation;
+	__u32 rule_out;		/* rule slots; 0: none */
+	__u32 rule_in;
+	__u32 rule_transit;
+	__u32 rule_deny;
+	__u32 deny_line;
+	__u32 phase;		/* of its state, before the frame; PHASE_NONE: a miss */
+	__u32 flags;		/* enum verdict_flags */
+	__u32 pad;
+};
+
+enum event_type {
+	EVENT_MAC_MOVED = 1,	/* info: old port << 16 | new port; key.low: the MAC in bytes 0-5 */
+	EVENT_TABLE_FULL,
+	EVENT_STATE_CUT,	/* info: reason */
+};
+
+/* Records of the ring buffers `events`, one buffer per CPU. */
+struct event {
+	__u64 time;
+	__u32 type;
+	__u32 port;
+	__u32 info;
+	__u32 epoch;
+	struct state_key key;
+	__u8 pad[4];
+};
+
+/* Passes over the live states (rejudge.h), and their elements of map `state_passes`. */
+enum pass {
+	PASS_COUNT,		/* count what the generation in a slot would refuse */
+	PASS_CUT,		/* end what the generation of now refuses */
+	PASS_KILL,		/* end what a filter matches */
+	PASS_KINDS,
+};
+
+enum filter_field {
+	FILTER_PROTO = 1,
+	FILTER_PHASE = 2,
+	FILTER_PORT = 4,	/* of either end */
+	FILTER_VLAN = 8,	/* of either tag */
+	FILTER_ADDRESS = 16,	/* either end, under a mask */
+	FILTER_PICKED = 32,	/* either end is in map `picked` */
+};
+
+struct state_filter {
+	__u32 fields;		/* enum filter_field: those that must match */
+	__u16 port;		/* ICMP: identifier, or type */
+	__u16 vlan;
+	__u8 proto;
+	__u8 phase;		/* enum phase */
+	__u8 family;		/* of the address: 4 or 6 */
+	__u8 pad;
+	struct address address;	/* bits outside of the mask are zero */
+	struct address mask;
+};
+
+struct state_pass {
+	__u32 slot;		/* PASS_COUNT */
+	struct state_filter filter;	/* PASS_KILL */
+	__u64 live;		/* states that were looked at */
+	__u64 hit;		/* counted, or ended */
+	__u64 missed;		/* a packet moved it meanwhile: look again */
+};
+
+/* Map `sweep_stats`, one element: what the iterators saw since user space zeroed it. */
+struct sweep_stats {
+	__u64 seen;
+	__u64 live;
+	__u64 marked;
+	__u64 deleted;
+};
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Layouts of connections, their windows and lifetimes, and of learned MACs. Included by layout.h. */
+#ifndef BW_LAYOUT_STATE_H
+#define BW_LAYOUT_STATE_H
+
+/*
+ * One connection, whichever way its packets go: `low` is the lower address of the two as bytes.
+ * ICMP has no ports: low_port is the identifier, high_port the type of the request.
+ * Tags: VLAN id, TAG_SERVICE for 802.1ad; 0 for none and for priority tags; outer first.
+ */
+enum tag_bits {
+	TAG_VID = 0x0fff,
+	TAG_SERVICE = 0x8000,
+};
+
+struct state_key {
+	struct address low;
+	struct address high;
+	__be16 low_port;
+	__be16 high_port;
+	__u16 tag[2];
+	__u8 proto;
+	__u8 family;		/* 4 or 6 */
+	__u8 pad[2];
+};
+
+enum phase {
+	PHASE_NONE,
+	PHASE_SYN_SENT,
+	PHASE_SYN_RECV,
+	PHASE_ESTABLISHED,
+	PHASE_FIN_WAIT,
+	PHASE_CLOSE_WAIT,
+	PHASE_LAST_ACK,
+	PHASE_TIME_WAIT,
+	PHASE_CLOSE,
+	PHASE_SYN_SENT2,	/* simultaneous open */
+	PHASE_ONE_WAY,		/* not TCP: no answer yet */
+	PHASE_BOTH_WAYS,	/* not TCP: answered */
+	PHASE_DYING,		/* absent for packets; its slot is freed by a later pass */
+	PHASE_COUNT,
+};
+
+enum state_bits {
+	STATE_PHASE = 0xff,		/* of `word` */
+	STATE_ORIG_HIGH = 0x100,	/* the connection was opened by the higher address */
+	STATE_LOW_SCREENED = 0x200,	/* that address may not come from the uplink */
+	STATE_HIGH_SCREENED = 0x400,
+	STATE_TRANSIT = 0x800,		/* rule_out is a transit line */
+	STATE_FIN_HIGH = 0x1000,	/* the higher address sent the first FIN */
+	STATE_LOW_TCP = 16,		/* shift: enum tcp_bits of the lower address */
+	STATE_HIGH_TCP = 23,		/* shift: those of the higher one */
+};
+
+/*
+ * What the SYN of a side said, seven bits of `word` each. All zero is what a state has whose SYNs
+ * nobody saw: as good as the widest scaling that RFC 7323 knows.
+ */
+enum tcp_bits {
+	TCP_SCALE = 0x0f,	/* 14 minus the shift of its windows */
+	TCP_UNSCALED = 0x10,	/* it offered no scaling, so there is none either way */
+	TCP_SACK = 0x20,	/* it permitted selective acknowledgements */
+	TCP_KNOWN = 0x40,	/* it has spoken: its `end`, `window` and `acked` hold */
+};
+
+/*
+ * How far one side of a TCP connection has come (window.h). Sequence numbers; every field but for
+ * `window` is one past the last that is meant. They only grow, each by compare-and-swap.
+ */
+struct tcp_side {
+	__u32 end;		/* it has sent up to here */
+	__u32 limit;		/* the other side lets it send up to here */
+	__u32 window;		/* bytes: the widest window that it has offered */
+	__u32 acked;		/* it has acknowledged up to here; first, what follows the other's SYN */
+};
+
+/* Maps `pending` (LRU: half-open and one-way) and `established` (plain hash). 64 bytes, a cache
+ * line's worth: whatever is added must not make two of them. */
+struct state {
+	__u64 seen;		/* last packet; at most a second stale */
+	__u64 born;
+	__u32 word;		/* enum state_bits; moved by compare-and-swap */
+	__u32 epoch;		/* of the cell when it was last judged */
+	__u32 rule_out;		/* rule slots; 0: none */
+	__u32 rule_in;
+	struct tcp_side tcp[2];	/* of the lower address, of the higher one */
+};
+
+/* What the iterator `dump_states` writes, one after the other. */
+struct state_record {
+	struct state_key key;
+	__u32 established;	/* 1: from that table */
+	struct state state;
+	__u64 timeout;		/* jiffies until it expires */
+};
+
+/* Map `timeouts`, by phase and protocol class: jiffies. */
+enum timeout {
+	TIMEOUT_TCP = 0,	/* + enum phase */
+	TIMEOUT_UDP = PHASE_COUNT,
+	TIMEOUT_UDP_STREAM,
+	TIMEOUT_ICMP,
+	TIMEOUT_SCTP,
+	TIMEOUT_SCTP_ESTABLISHED,
+	TIMEOUT_OTHER,
+	TIMEOUT_FDB,
+	TIMEOUT_COUNT,
+};
+
+struct fdb_key {
+	__u8 mac[6];
+	__u16 tag[2];
+	__u8 pad[2];
+};
+
+struct fdb_entry {
+	__u64 seen;
+	__u32 port;
+	__u32 pad;
+};
+
+#endif
