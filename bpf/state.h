@@ -188,7 +188,7 @@ static __always_inline int state_promote(struct walk *w)
 {
 	struct state *old;
 	__u32 word;
-	long err;
+	int err;	/* on 6.1 only that half of the result counts */
 
 	/* Whoever completes another handshake has no connection any more. */
 	if (w->succeeds) {
