@@ -11,7 +11,7 @@ import type { Hook } from './harness/hooks.js';
 import { layCables } from './harness/network.js';
 import { TestWall } from './harness/wall.js';
 
-const FRAMES = Number(process.env.FUZZ_FRAMES ?? 60_000);
+const FRAMES = Number(process.env.FUZZ_FRAMES ?? 100_000);
 const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000_007);
 const EPISODE_FRAMES = 1000;
 const PATIENCE_MS = 120_000 + FRAMES * 5;

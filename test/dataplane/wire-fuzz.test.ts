@@ -8,7 +8,7 @@ import { layCables } from './harness/network.js';
 import { TestWall } from './harness/wall.js';
 import { buildBridge, Wire, type WireMode } from './harness/wire.js';
 
-const FRAMES = Math.ceil(Number(process.env.FUZZ_FRAMES ?? 60_000) / 50);
+const FRAMES = Math.ceil(Number(process.env.FUZZ_FRAMES ?? 100_000) / 50);
 const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000_007);
 const EPISODE_FRAMES = 500;
 /** Native XDP on veth takes no more. */
