@@ -1,6 +1,6 @@
 /**
  * Service codes: one number for every service that a packet can ask for. The numbers are those of
- * `enum service_code` in bpf/layout.h (a test holds the two together).
+ * `enum service_code` in bpf/layout_policy.h (a test holds the two together).
  */
 export const SERVICE_TCP = 0;
 export const SERVICE_UDP = 0x10000;

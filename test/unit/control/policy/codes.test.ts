@@ -4,7 +4,9 @@ import * as codes from '../../../../src/control/policy/codes.js';
 import { MAX_DYNAMIC_GROUPS } from '../../../../src/control/policy/groups.js';
 import { MAX_DENY_LINES } from '../../../../src/control/policy/lines.js';
 
-const layout = readFileSync(new URL('../../../../bpf/layout.h', import.meta.url), 'utf8');
+const layout = ['layout.h', 'layout_policy.h']
+  .map((name) => readFileSync(new URL(`../../../../bpf/${name}`, import.meta.url), 'utf8'))
+  .join('\n');
 
 /** The value that an enum in layout.h gives a name. */
 function inLayout(name: string): number {
