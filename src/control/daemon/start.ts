@@ -53,6 +53,7 @@ import { checkOwnership } from './ownership.js';
 import { Policies } from './policies.js';
 import { StateCutter } from './state-cutter.js';
 import { countCut } from './states-cut.js';
+import { tableMemory } from './table-memory.js';
 import { tellUpgrade, upgradeFields, upgradeWall } from './upgrade.js';
 import { Wall } from './wall.js';
 
@@ -271,12 +272,16 @@ async function raise(
     pins.completeTag() !== undefined ||
     (await standingWalls()).some(({ node }) => node === config.node);
   const names = config.bridge.ports.map((port) => port.name);
-  const table = await WallTable.load({
+  const spec = {
     node: config.node,
     ports: names,
     group: config.log.group,
     stp: config.bridge.stp === 'kernel',
-  });
+  };
+  const memory = tableMemory(store.directory, (error) =>
+    log.warn({ error: String(error) }, 'the next start will load the nft tables anew'),
+  );
+  const table = await WallTable.load(spec, memory);
   let dataplane: Dataplane | undefined;
   try {
     dataplane = Dataplane.open(pins, { maxStates: config.state.max });

@@ -6,7 +6,13 @@ export {
   NflogReader,
 } from './nflog.js';
 export type { NflogRecord } from './nflog-codec.js';
-export { NftError, type NftErrorCode, type TableCounters, WallTable } from './nft.js';
+export {
+  NftError,
+  type NftErrorCode,
+  type TableCounters,
+  type TableMemory,
+  WallTable,
+} from './nft.js';
 export { Ruleset, type RulesetListener, RulesetWatch } from './ruleset.js';
 export { logPrefix, Mark, renderRemoval, renderTable, type TableSpec, tableName } from './table.js';
 export { type StandingWall, standingWalls } from './walls.js';

@@ -1,5 +1,6 @@
 /** Puts the wall's tables into the kernel, through the `nft` of the distribution. */
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { Ruleset } from './ruleset.js';
 import {
   type CountedBefore,
@@ -38,20 +39,30 @@ export interface TableCounters {
   readonly fromBox: number;
 }
 
+/** Where a digest of the tables outlives the process that loaded them. */
+export interface TableMemory {
+  recall(): Promise<string | undefined>;
+  keep(digest: string): Promise<void>;
+}
+
+const NO_MEMORY: TableMemory = { recall: async () => undefined, keep: async () => {} };
+
 const FAMILIES = ['netdev', 'bridge'] as const;
 
 /** The tables of a node as this process loaded them, in its own network namespace. */
 export class WallTable {
   readonly node: string;
+  readonly #memory: TableMemory;
   #spec: TableSpec;
   #listing = '';
   #number = 0;
   /** What was counted when it was last asked for: tables that somebody removed took theirs along. */
   #counted: CountedBefore = { netdev: {}, bridge: {} };
 
-  private constructor(spec: TableSpec) {
+  private constructor(spec: TableSpec, memory: TableMemory) {
     this.node = spec.node;
     this.#spec = spec;
+    this.#memory = memory;
   }
 
   /** Number of the ruleset in which the tables were last loaded. */
@@ -61,11 +72,13 @@ export class WallTable {
 
   /**
    * Loads the tables in one transaction, in place of those that may be there: no frame slips through
-   * in between, and the counters go on. Throws NftError, NetlinkError.
+   * in between, and the counters go on. Tables that are what `memory` knows of stay as they stand: a
+   * chain in the place of another drops by its policy until the transaction is over, and with it
+   * accepted frames that go through the bridge. Throws NftError, NetlinkError.
    */
-  static async load(spec: TableSpec): Promise<WallTable> {
-    const table = new WallTable(spec);
-    await table.restore();
+  static async load(spec: TableSpec, memory = NO_MEMORY): Promise<WallTable> {
+    const table = new WallTable(spec, memory);
+    if (!(await table.#adopt())) await table.restore();
     return table;
   }
 
@@ -96,6 +109,7 @@ export class WallTable {
       if (number !== before + 1) continue;
       this.#number = number;
       this.#listing = listed;
+      await this.#memory.keep(this.#digestOf(listed));
       return;
     }
     throw new NftError('refused', 'nft: others change the rules all the time');
@@ -111,6 +125,25 @@ export class WallTable {
       toBox: bridge[CounterName.TO_BOX] ?? 0,
       fromBox: bridge[CounterName.FROM_BOX] ?? 0,
     };
+  }
+
+  /** Whether the tables stand as they were loaded by the process before, by the same rules. */
+  async #adopt(): Promise<boolean> {
+    using ruleset = new Ruleset();
+    const number = await ruleset.number();
+    const listed = await listing(this.node);
+    const known = await this.#memory.recall();
+    if (known !== this.#digestOf(listed) || number !== (await ruleset.number())) return false;
+    await this.#count();
+    this.#number = number;
+    this.#listing = listed;
+    return true;
+  }
+
+  /** Of what the tables were loaded from, and of what the kernel made of it. */
+  #digestOf(listed: string): string {
+    const hash = createHash('sha256').update(renderTable(this.#spec));
+    return hash.update('\0').update(listed).digest('hex');
   }
 
   async #count(): Promise<void> {

@@ -45,6 +45,27 @@ describe('a daemon that goes and comes back', () => {
     expect(await bench.apply(policy([80]))).toMatchObject({ installed: false });
   });
 
+  it('leaves nft tables that are whole as they stand, and no others', async () => {
+    // A chain that is made anew drops by its policy until the transaction that made it is over.
+    const handles = () =>
+      ['netdev', 'bridge'].map((family) =>
+        bench.wall.exec('nft', '-a', '-s', 'list', 'table', family, 'bridgewall_fw_1'),
+      );
+    await bench.start();
+    const first = handles();
+    await bench.restart();
+    expect(handles()).toEqual(first);
+    await bench.kill();
+    bench.wall.exec('nft', 'add', 'rule', 'bridge', 'bridgewall_fw_1', 'input', 'accept');
+    const changed = handles();
+    await bench.start();
+    const mended = handles();
+    expect(mended).not.toEqual(changed);
+    expect(mended[1]).not.toMatch(/iifname @ports counter name "to_box" drop[^\n]*\n\t*accept/);
+    await bench.restart();
+    expect(handles()).toEqual(mended);
+  });
+
   it('leaves the wall up on SIGTERM, and nothing of itself', async () => {
     const daemon = await bench.start();
     await bench.apply(policy([80]));
