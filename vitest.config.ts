@@ -5,8 +5,6 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Labs share two cores and one kernel: one file at a time keeps figures and timeouts honest.
     fileParallelism: false,
-    // Once more for what a noisy machine made fail; the report says so (`retry x1`). Seeds stay the same.
-    retry: 1,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ['default', './test/tally.ts'],
