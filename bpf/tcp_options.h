@@ -98,19 +98,23 @@ __noinline int read_options(__u32 walk_kind)
  * would lose them. It needs a least value, too: options are whole words. */
 #define KEEP_APART(n) asm volatile("" : "+r"(n))
 
-__noinline int read_options_xdp(struct xdp_md *ctx, __u32 kind)
+/* Bytes of options to copy; 0: none. */
+static __always_inline __u32 option_bytes(struct walk *w)
 {
-	struct walk *w = walk_here(kind);
-	__u32 bytes;
+	__u32 bytes = w->frame.tcp.options;
 
-	if (!w)
-		return 0;
-	bytes = w->frame.tcp.options;
 	if (bytes > TCP_OPTION_BYTES)
 		return 0;
 	KEEP_APART(bytes);
-	if (bytes < 4 ||
-	    bpf_xdp_load_bytes(ctx, w->frame.tcp.options_at, w->options, bytes))
+	return bytes < 4 ? 0 : bytes;
+}
+
+__noinline int read_options_xdp(struct xdp_md *ctx, __u32 kind)
+{
+	struct walk *w = walk_here(kind);
+	__u32 bytes = w ? option_bytes(w) : 0;
+
+	if (!bytes || bpf_xdp_load_bytes(ctx, w->frame.tcp.options_at, w->options, bytes))
 		return 0;
 	return read_options(kind);
 }
@@ -118,16 +122,9 @@ __noinline int read_options_xdp(struct xdp_md *ctx, __u32 kind)
 __noinline int read_options_skb(struct __sk_buff *skb)
 {
 	struct walk *w = walk_here(WALK_PACKET);
-	__u32 bytes;
+	__u32 bytes = w ? option_bytes(w) : 0;
 
-	if (!w)
-		return 0;
-	bytes = w->frame.tcp.options;
-	if (bytes > TCP_OPTION_BYTES)
-		return 0;
-	KEEP_APART(bytes);
-	if (bytes < 4 ||
-	    bpf_skb_load_bytes(skb, w->frame.tcp.options_at, w->options, bytes))
+	if (!bytes || bpf_skb_load_bytes(skb, w->frame.tcp.options_at, w->options, bytes))
 		return 0;
 	return read_options(WALK_PACKET);
 }
