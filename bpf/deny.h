@@ -27,12 +27,9 @@ __noinline int dynamic_lines(struct flow *flow, __u32 destination, __u64 *lines)
 	g = bpf_map_lookup_elem(&generations, &slot);
 	if (!g)
 		return -1;
-	address_copy(&address, destination ? &flow->dst : &flow->src);
-	m = member_of(&address);
+	groups = g->deny_dynamic;
+	m = member_at(flow, destination, &address, &groups);
 	if (!m)
-		return 0;
-	groups = groups_of(m) & g->deny_dynamic;
-	if (!groups)
 		return 0;
 	now = now_jiffies();
 	for (i = 0; i < MAX_DYNAMIC_GROUPS; i++) {

@@ -7,6 +7,7 @@
 #ifndef BW_MEMBER_CHANGE_H
 #define BW_MEMBER_CHANGE_H
 
+#include <linux/errno.h>
 #include "martian.h"
 #include "members.h"
 
@@ -23,12 +24,6 @@ static __always_inline struct member_counts *member_counts_here(void)
 static __always_inline int is_limited(struct member *m, __u32 group)
 {
 	return m->groups >> 32 >> (group & 31) & 1;
-}
-
-/* Does `until` tell the time of that group? */
-static __always_inline int tells_of(__u64 until, __u32 group)
-{
-	return (until & UNTIL_GROUP) == group && until >> UNTIL_TIME_SHIFT;
 }
 
 static __always_inline void store_word(__u64 *word, __u64 value)
@@ -89,7 +84,7 @@ static __always_inline int store_part(void *table, struct member_key *key, __u32
 /* As an int: up to 6.1 the upper half of what the helper returns says nothing. */
 static __always_inline __u32 refusal_of(int error)
 {
-	return error == -7 /* E2BIG */ ? REFUSAL_TABLE_FULL : REFUSAL_MEMORY;
+	return error == -E2BIG ? REFUSAL_TABLE_FULL : REFUSAL_MEMORY;
 }
 
 /* The load that names it, and whether it put it there. */

@@ -35,6 +35,27 @@ static __always_inline __u32 groups_of(struct member *m)
 }
 
 /*
+ * Who an end of flow is, if it is in any of the groups in *groups; those that it is in stay there.
+ * Their time may be over. The address is copied: lookups want it on the stack.
+ */
+static __always_inline struct member *member_at(struct flow *flow, __u32 destination,
+						struct address *address, __u32 *groups)
+{
+	struct member *m;
+
+	address_copy(address, destination ? &flow->dst : &flow->src);
+	m = member_of(address);
+	*groups &= m ? groups_of(m) : 0;
+	return *groups ? m : NULL;
+}
+
+/* Does `until` tell the time of that group? */
+static __always_inline int tells_of(__u64 until, __u32 group)
+{
+	return (until & UNTIL_GROUP) == group && until >> UNTIL_TIME_SHIFT;
+}
+
+/*
  * Jiffies until which it is in a group; 0: it is not, or not for a limited time. Whoever writes sees
  * to it that the time stands before the group does, and goes after it.
  */
@@ -42,7 +63,7 @@ static __always_inline __u64 limited_until(struct member *m, struct address *add
 {
 	__u64 until = *(volatile __u64 *)&m->until;
 
-	if ((until & UNTIL_GROUP) == group && until >> UNTIL_TIME_SHIFT)
+	if (tells_of(until, group))
 		return until >> UNTIL_TIME_SHIFT;
 	m = member_part(address, group);
 	return m ? *(volatile __u64 *)&m->until >> UNTIL_TIME_SHIFT : 0;

@@ -29,12 +29,8 @@ __noinline int keep_memberships(struct flow *flow, __u32 destination, __u32 *gro
 		return -1;
 	asked = *groups;
 	*groups = 0;
-	address_copy(&address, destination ? &flow->dst : &flow->src);
-	m = member_of(&address);
+	m = member_at(flow, destination, &address, &asked);
 	if (!m)
-		return 0;
-	asked &= groups_of(m);
-	if (!asked)
 		return 0;
 	now = now_jiffies();
 	for (i = 0; i < MAX_DYNAMIC_GROUPS; i++) {
