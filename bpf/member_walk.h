@@ -71,7 +71,6 @@ int sweep_members(struct bpf_iter__bpf_map_elem *ctx)
 	void *raw = ctx->key;
 	struct member_key key;
 	struct member m;
-	char byte = 0;
 
 	if (!raw || !raw_member || !walk)
 		return 0;
@@ -86,7 +85,7 @@ int sweep_members(struct bpf_iter__bpf_map_elem *ctx)
 		if (now)
 			leave_groups(walk, &key, groups_to_leave(walk, &key, now));
 	}
-	bpf_seq_write(ctx->meta->seq, &byte, 1);
+	slice(ctx);
 	return 0;
 }
 
@@ -100,7 +99,6 @@ int copy_members(struct bpf_iter__bpf_map_elem *ctx)
 	void *raw = ctx->key;
 	struct member_key key;
 	struct member m;
-	char byte = 0;
 
 	if (!raw || !raw_member || !walk || !table)
 		return 0;
@@ -109,7 +107,7 @@ int copy_members(struct bpf_iter__bpf_map_elem *ctx)
 	m.until = raw_member->until;
 	if (bpf_map_update_elem(table, &key, &m, BPF_ANY))
 		walk->failed++;
-	bpf_seq_write(ctx->meta->seq, &byte, 1);
+	slice(ctx);
 	return 0;
 }
 

@@ -17,19 +17,6 @@ enum pass_tries {
 	PASS_TRIES = 4,		/* against packets that move a state at the same moment */
 };
 
-static __always_inline int is_pending(struct bpf_iter__bpf_map_elem *ctx)
-{
-	return ctx->map->map_type == BPF_MAP_TYPE_LRU_HASH;
-}
-
-/* User space takes a slice once the buffer of a read is full: a byte for each state. */
-static __always_inline void slice(struct bpf_iter__bpf_map_elem *ctx)
-{
-	char byte = 0;
-
-	bpf_seq_write(ctx->meta->seq, &byte, 1);
-}
-
 static __always_inline struct state_pass *pass_of(__u32 kind)
 {
 	return bpf_map_lookup_elem(&state_passes, &kind);

@@ -37,6 +37,19 @@ enum sweep_grace {
 	PENDING_GRACE_SECONDS = 2,
 };
 
+static __always_inline int is_pending(struct bpf_iter__bpf_map_elem *ctx)
+{
+	return ctx->map->map_type == BPF_MAP_TYPE_LRU_HASH;
+}
+
+/* User space takes a slice once the buffer of a read is full: a byte for each element. */
+static __always_inline void slice(struct bpf_iter__bpf_map_elem *ctx)
+{
+	char byte = 0;
+
+	bpf_seq_write(ctx->meta->seq, &byte, 1);
+}
+
 static __always_inline struct sweep_stats *stats_here(void)
 {
 	__u32 zero = 0;
@@ -86,7 +99,6 @@ int sweep_states(struct bpf_iter__bpf_map_elem *ctx)
 	void *raw = ctx->key;
 	struct state_key key;
 	__u64 now;
-	char byte = 0;
 
 	if (!raw || !s || !stats)
 		return 0;
@@ -95,11 +107,11 @@ int sweep_states(struct bpf_iter__bpf_map_elem *ctx)
 	stats->seen++;
 	if (!state_gone(s, &key, now))
 		stats->live++;
-	else if (ctx->map->map_type == BPF_MAP_TYPE_LRU_HASH)
+	else if (is_pending(ctx))
 		sweep_pending(&key, s, now, stats);
 	else
 		sweep_established(&key, s, now, stats);
-	bpf_seq_write(ctx->meta->seq, &byte, 1);
+	slice(ctx);
 	return 0;
 }
 
@@ -125,7 +137,6 @@ int sweep_fdb(struct bpf_iter__bpf_map_elem *ctx)
 	struct fdb_entry *e = ctx->value;
 	void *raw = ctx->key;
 	struct fdb_key key;
-	char byte = 0;
 	__u64 seen;
 
 	if (!raw || !e || !timeout || !stats)
@@ -142,7 +153,7 @@ int sweep_fdb(struct bpf_iter__bpf_map_elem *ctx)
 			fdb_count(port, -1);
 		}
 	}
-	bpf_seq_write(ctx->meta->seq, &byte, 1);
+	slice(ctx);
 	return 0;
 }
 
@@ -163,7 +174,7 @@ int dump_states(struct bpf_iter__bpf_map_elem *ctx)
 	now = now_jiffies();
 	if (state_gone(&r.state, &r.key, now))
 		return 0;
-	r.established = ctx->map->map_type != BPF_MAP_TYPE_LRU_HASH;
+	r.established = !is_pending(ctx);
 	r.timeout = timeout_of(&r.key, phase_of(r.state.word)) - (now - r.state.seen);
 	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
 	return 0;
