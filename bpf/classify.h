@@ -81,28 +81,34 @@ static __always_inline __u16 service_class_of(__u32 slot, __u32 service)
 	return page ? page->class[service % SERVICE_PAGE] : 0;
 }
 
+/* `port` is that of the destination; `type`, of ICMP, that of the request. */
+static __always_inline __u32 service_code(__u8 family, __u8 proto, __u16 port, __u8 type)
+{
+	if (is_icmp(family, proto))
+		return (family == 4 ? SERVICE_ICMP : SERVICE_ICMP6) + type;
+	switch (proto) {
+	case IPPROTO_TCP:
+		return SERVICE_TCP + port;
+	case IPPROTO_UDP:
+		return SERVICE_UDP + port;
+	case IPPROTO_SCTP:
+		return SERVICE_SCTP + port;
+	}
+	return SERVICE_PROTO + proto;
+}
+
+static __always_inline int has_ports(__u8 family, __u8 proto)
+{
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP ||
+	       is_icmp(family, proto);
+}
+
 /* The service a frame asks for when it opens a connection. */
 static __always_inline __u32 service_of(struct frame *f)
 {
-	if (!(f->flags & FRAME_PORTS)) {
-		if (f->proto == IPPROTO_TCP || f->proto == IPPROTO_UDP || f->proto == IPPROTO_SCTP)
-			return NO_SERVICE;
-		if (f->family == 4 ? f->proto == IPPROTO_ICMP : f->proto == IPPROTO_ICMPV6)
-			return NO_SERVICE;
-		return SERVICE_PROTO + f->proto;
-	}
-	switch (f->proto) {
-	case IPPROTO_TCP:
-		return SERVICE_TCP + bpf_ntohs(f->dport);
-	case IPPROTO_UDP:
-		return SERVICE_UDP + bpf_ntohs(f->dport);
-	case IPPROTO_SCTP:
-		return SERVICE_SCTP + bpf_ntohs(f->dport);
-	case IPPROTO_ICMP:
-		return SERVICE_ICMP + f->icmp_type;
-	default:
-		return SERVICE_ICMP6 + f->icmp_type;
-	}
+	if (!(f->flags & FRAME_PORTS) && has_ports(f->family, f->proto))
+		return NO_SERVICE;
+	return service_code(f->family, f->proto, bpf_ntohs(f->dport), f->icmp_type);
 }
 
 #endif

@@ -65,7 +65,7 @@ static __always_inline int quote_ipv6(struct frame *q, struct cursor *c)
 static __always_inline int quote_transport(struct frame *q, struct cursor *c, __u32 length,
 					   __u32 *seq)
 {
-	int icmp = q->proto == (q->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	int icmp = is_icmp(q->family, q->proto);
 	__u32 least = QUOTED_TRANSPORT;
 	__be16 *p;
 

@@ -17,11 +17,6 @@
 #include "protocols.h"
 #include "tcp_follow.h"
 
-static __always_inline int is_icmp(__u8 family, __u8 proto)
-{
-	return family == 4 ? proto == IPPROTO_ICMP : proto == IPPROTO_ICMPV6;
-}
-
 /* The request that a query message belongs to (nf_conntrack_proto_icmp.c, ..._icmpv6.c); *reply: it
  * is the answer. 0: no query, it belongs to no connection of its own. */
 static __always_inline __u8 icmp_request(struct frame *f, int *reply)

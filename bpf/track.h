@@ -34,20 +34,11 @@ static __always_inline void flow_of_state(struct walk *w, __u32 word)
 	struct state_key *key = &w->key;
 	__u32 high = word & STATE_ORIG_HIGH;
 	__u16 port = bpf_ntohs(high ? key->low_port : key->high_port);
+	__u8 type = bpf_ntohs(key->high_port) & 0xff;
 
 	address_copy(&w->flow.src, high ? &key->high : &key->low);
 	address_copy(&w->flow.dst, high ? &key->low : &key->high);
-	if (is_icmp(key->family, key->proto))
-		w->flow.service = (key->family == 4 ? SERVICE_ICMP : SERVICE_ICMP6) +
-				  (bpf_ntohs(key->high_port) & 0xff);
-	else if (key->proto == IPPROTO_TCP)
-		w->flow.service = SERVICE_TCP + port;
-	else if (key->proto == IPPROTO_UDP)
-		w->flow.service = SERVICE_UDP + port;
-	else if (key->proto == IPPROTO_SCTP)
-		w->flow.service = SERVICE_SCTP + port;
-	else
-		w->flow.service = SERVICE_PROTO + key->proto;
+	w->flow.service = service_code(key->family, key->proto, port, type);
 }
 
 /*
