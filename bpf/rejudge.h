@@ -177,9 +177,7 @@ static __always_inline int established_end(struct state *s, __u64 now)
 		word = *(volatile __u32 *)&s->word;
 		if (phase_of(word) == PHASE_DYING || phase_of(word) == PHASE_NONE)
 			return 0;
-		s->seen = now;
-		if (__sync_val_compare_and_swap(&s->word, word,
-						(word & ~STATE_PHASE) | PHASE_DYING) == word)
+		if (state_end(s, word, now))
 			return 1;
 	}
 	return -1;

@@ -135,15 +135,21 @@ static __always_inline int phase_settled(__u32 phase)
 	return (phase >= PHASE_ESTABLISHED && phase <= PHASE_TIME_WAIT) || phase == PHASE_BOTH_WAYS;
 }
 
-/* Ends a state in place. The time goes first: the sweep counts from it. */
+/* Ends a state in place, unless a packet has moved its word meanwhile. Returns whether it did. The
+ * time goes first: the sweep counts from it. */
+static __always_inline int state_end(struct state *s, __u32 word, __u64 now)
+{
+	s->seen = now;
+	return __sync_val_compare_and_swap(&s->word, word,
+					   (word & ~STATE_PHASE) | PHASE_DYING) == word;
+}
+
 static __always_inline void state_kill(struct state *s, __u64 now)
 {
 	__u32 word = *(volatile __u32 *)&s->word;
 
-	if (phase_of(word) == PHASE_NONE)
-		return;
-	s->seen = now;
-	__sync_val_compare_and_swap(&s->word, word, (word & ~STATE_PHASE) | PHASE_DYING);
+	if (phase_of(word) != PHASE_NONE)
+		state_end(s, word, now);
 }
 
 /* Takes a slot that is over for oneself: the sweep before it frees it, a packet before it fills it

@@ -74,10 +74,7 @@ static __always_inline void sweep_established(struct state_key *key, struct stat
 	__s64 since;
 
 	if (phase_of(word) != PHASE_DYING && phase_of(word) != PHASE_NONE) {
-		/* The time first: the second pass counts from it. */
-		s->seen = now;
-		if (__sync_val_compare_and_swap(&s->word, word,
-						(word & ~STATE_PHASE) | PHASE_DYING) == word)
+		if (state_end(s, word, now))
 			stats->marked++;
 		return;
 	}
