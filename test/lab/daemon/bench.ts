@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { NodeClient } from '../../../src/control/api/client.js';
+import type { NodeEvent } from '../../../src/control/events.js';
 import { type Ended, endChild, Lab, type Namespace } from '../../../src/lab/netns.js';
 import { ROOT } from '../../../src/lab/root.js';
 
@@ -200,6 +201,34 @@ export class Bench {
     this.#api?.close();
     for (const daemon of this.#daemons) await endChild(daemon.child, 5000);
     await this.lab.close();
+  }
+}
+
+/** The events of a node since it began to listen. */
+export class EventEar {
+  readonly events: NodeEvent[] = [];
+  readonly #watching = new AbortController();
+
+  /** Resolves once every event from here on is heard. */
+  static async listen(api: NodeClient): Promise<EventEar> {
+    const ear = new EventEar();
+    await new Promise<void>((ready) => {
+      void (async () => {
+        for await (const batch of api.watchEvents(ear.#watching.signal, ready)) {
+          ear.events.push(...batch.events);
+        }
+      })().catch(() => {});
+    });
+    return ear;
+  }
+
+  /** Those of one kind, in their order. */
+  of(kind: string): NodeEvent[] {
+    return this.events.filter(({ event }) => event === kind);
+  }
+
+  close(): void {
+    this.#watching.abort();
   }
 }
 

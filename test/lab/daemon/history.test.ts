@@ -1,32 +1,24 @@
 /** What was installed when, by whom and why; and the ways back. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { NodeEvent } from '../../../src/control/events.js';
-import { Bench, LiveConnection, policy } from './bench.js';
+import { Bench, EventEar, LiveConnection, policy } from './bench.js';
 
 const ALICE = { user: 'alice', uid: 1005 };
 
 describe('the history of a node', () => {
   let bench: Bench;
-  const events: NodeEvent[] = [];
-  const watching = new AbortController();
+  let ear: EventEar;
 
   const source = (ports: number[]) => ({ text: policy(ports), file: 'policy.yaml' });
-  const heard = (event: string) => events.filter((each) => each.event === event);
+  const heard = (event: string) => ear.of(event);
 
   beforeAll(async () => {
     bench = new Bench();
     await bench.serve(80, 443);
     await bench.start();
-    await new Promise<void>((resolve) => {
-      void (async () => {
-        for await (const batch of bench.api.watchEvents(watching.signal, resolve)) {
-          events.push(...batch.events);
-        }
-      })();
-    });
+    ear = await EventEar.listen(bench.api);
   });
   afterAll(async () => {
-    watching.abort();
+    ear.close();
     await bench.close();
   });
 
@@ -116,7 +108,7 @@ describe('the history of a node', () => {
 
   it('outlives the daemon', async () => {
     const before = await bench.api.history();
-    watching.abort();
+    ear.close();
     await bench.restart();
     expect(await bench.api.history()).toEqual(before);
   });

@@ -1,15 +1,13 @@
 /** Connections that send nothing end all the same, once nothing allows them any more or somebody says so. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { NodeEvent } from '../../../src/control/events.js';
-import { Bench, CLIENT, LiveConnection, policy } from './bench.js';
+import { Bench, CLIENT, EventEar, LiveConnection, policy } from './bench.js';
 
 const ME = { user: 'alice', uid: 1005 };
 const SOON = { timeout: 10_000 };
 
 describe('a silent connection', () => {
   let bench: Bench;
-  const events: NodeEvent[] = [];
-  const watching = new AbortController();
+  let ear: EventEar;
 
   const states = async (): Promise<number[]> => {
     const ports: number[] = [];
@@ -29,16 +27,10 @@ describe('a silent connection', () => {
     await bench.serve(80, 443);
     await bench.start();
     await bench.apply(policy([80, 443]));
-    await new Promise<void>((resolve) => {
-      void (async () => {
-        for await (const batch of bench.api.watchEvents(watching.signal, resolve)) {
-          events.push(...batch.events);
-        }
-      })();
-    });
+    ear = await EventEar.listen(bench.api);
   });
   afterAll(async () => {
-    watching.abort();
+    ear.close();
     await bench.close();
   });
 
@@ -48,7 +40,7 @@ describe('a silent connection', () => {
     expect(await bench.api.plan({ text: policy([80]), file: 'p' })).toMatchObject({ statesCut: 1 });
     await bench.apply(policy([80]));
     await expect.poll(states, SOON).toEqual([80]);
-    const cut = () => events.filter(({ event }) => event === 'state-cut');
+    const cut = () => ear.of('state-cut');
     await expect.poll(cut, SOON).toMatchObject([{ proto: 'tcp', reason: 'no-in' }]);
   });
 
@@ -78,7 +70,7 @@ describe('a silent connection', () => {
     expect(await states()).toEqual([80]);
     expect(await bench.api.killStates({}, true, ME)).toBeGreaterThanOrEqual(1);
     expect(await states()).toEqual([]);
-    const killed = () => events.filter(({ event }) => event === 'states-killed');
+    const killed = () => ear.of('states-killed');
     await expect.poll(killed, SOON).toMatchObject([
       { filter: 'port=443 host=server', count: 1, ...ME },
       { filter: 'all', ...ME },
@@ -100,7 +92,7 @@ describe('a silent connection', () => {
 
     await bench.api.setAdd('vpn', [CLIENT.v4], 4);
     await connect(443);
-    watching.abort();
+    ear.close();
     await bench.kill();
     await new Promise((resolve) => setTimeout(resolve, 4500));
     await bench.start();

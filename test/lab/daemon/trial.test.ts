@@ -1,7 +1,6 @@
 /** `apply --confirm`: a policy that locks its operator out goes away again, daemon or no daemon. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { NodeEvent } from '../../../src/control/events.js';
-import { Bench, LiveConnection, policy } from './bench.js';
+import { Bench, EventEar, LiveConnection, policy } from './bench.js';
 
 const LOCKED = policy([]);
 const OPEN = policy([80]);
@@ -57,15 +56,7 @@ describe('a policy on trial', () => {
   });
 
   it('is taken back in form by a daemon that lives, with an event', async () => {
-    const events: NodeEvent[] = [];
-    const watching = new AbortController();
-    await new Promise<void>((ready) => {
-      void (async () => {
-        for await (const batch of bench.api.watchEvents(watching.signal, ready)) {
-          events.push(...batch.events);
-        }
-      })();
-    });
+    const ear = await EventEar.listen(bench.api);
     await tryOut(2);
     const { confirm } = await bench.api.status();
     expect(confirm).toMatchObject({ fallback: 1 });
@@ -76,11 +67,11 @@ describe('a policy on trial', () => {
     expect(await bench.api.status()).toMatchObject({ generation: 3 });
     expect(await connection.echoes('after', 20_000)).toBe(true);
     await expect(bench.api.confirm('alice')).rejects.toThrow('no generation waits');
-    await expect.poll(() => events.map(({ event }) => event)).toContain('reverted');
-    expect(events).toContainEqual(
+    await expect.poll(() => ear.events.map(({ event }) => event)).toContain('reverted');
+    expect(ear.events).toContainEqual(
       expect.objectContaining({ event: 'reverted', generation: 3, from: 2, to: 1 }),
     );
-    watching.abort();
+    ear.close();
   });
 
   it('survives the daemon until it is confirmed, and cuts only then', async () => {

@@ -4,8 +4,7 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { NodeEvent } from '../../../src/control/events.js';
-import { Bench, LiveConnection, policy, received, SERVER } from '../daemon/bench.js';
+import { Bench, EventEar, LiveConnection, policy, received, SERVER } from '../daemon/bench.js';
 
 const WITHIN = { timeout: 10_000, interval: 20 };
 /** Past the two seconds of the lease. */
@@ -127,15 +126,7 @@ describe('in xdp', () => {
   beforeEach(() => quiet('xdp'));
 
   it('says why when the way out has no carrier, or takes no such length', async () => {
-    const seen: NodeEvent[] = [];
-    const watching = new AbortController();
-    await new Promise<void>((ready) => {
-      void (async () => {
-        for await (const { events } of bench.api.watchEvents(watching.signal, ready)) {
-          seen.push(...events);
-        }
-      })().catch(() => {});
-    });
+    const ear = await EventEar.listen(bench.api);
     bench.wall.ip('link', 'set', 'dn0', 'mtu', '1280');
     await until('mtu', 1280);
     expect(await answered(5, '-s', '1400')).toBe(0);
@@ -152,12 +143,12 @@ describe('in xdp', () => {
     expect((await bench.api.status()).counters.txFailed).toBe(0);
     bench.server.ip('link', 'set', 'e0', 'up');
     await until('stp', 'forwarding');
-    const events = seen.filter(({ event }) => event === 'port-state');
+    const events = ear.of('port-state');
     expect(events.map(({ port }) => port)).toEqual(events.map(() => 'dn0'));
     expect(events).toContainEqual(expect.objectContaining({ mtu: 1280, state: 'forwarding' }));
     expect(events).toContainEqual(expect.objectContaining({ carrier: false, state: 'disabled' }));
     expect(events.at(-1)).toMatchObject({ carrier: true, state: 'forwarding', mtu: 1280 });
-    watching.abort();
+    ear.close();
 
     await bench.kill();
     await setTimeout(LAPSE_MS);

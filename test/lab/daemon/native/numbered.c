@@ -10,19 +10,13 @@
  *     had no room for.
  * Both say "ready" first.
  */
-#include <arpa/inet.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "../../native/packet-socket.h"
 
 enum {
 	LARGEST = 256,
@@ -47,31 +41,6 @@ static volatile sig_atomic_t ended;
 static void end(int signal)
 {
 	ended = 1;
-}
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static int open_socket(const char *device, unsigned int protocol)
-{
-	struct sockaddr_ll address = {
-		.sll_family = AF_PACKET,
-		.sll_protocol = htons(protocol),
-		.sll_ifindex = if_nametoindex(device),
-	};
-	int fd = socket(AF_PACKET, SOCK_RAW, 0);
-	int size = BUFFER;
-
-	if (fd < 0 || address.sll_ifindex == 0)
-		die(device);
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
-		die("SO_RCVBUFFORCE");
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		die("bind");
-	return fd;
 }
 
 static void read_frame(struct frame *frame, const char *hex)
@@ -106,7 +75,7 @@ static void send_rounds(const char *device, long microseconds, int count, char *
 	struct timespec next;
 	cpu_set_t cpus;
 	unsigned int round = 0;
-	int fd = open_socket(device, 0);
+	int fd = open_packet_socket(device, 0, BUFFER);
 
 	CPU_ZERO(&cpus);
 	CPU_SET(0, &cpus);
@@ -151,7 +120,7 @@ static void count_rounds(const char *device)
 {
 	static unsigned char *heard[65536];
 	unsigned char frame[LARGEST];
-	int fd = open_socket(device, ETH_P_IP);
+	int fd = open_packet_socket(device, ETH_P_IP, BUFFER);
 
 	puts("ready");
 	while (!ended) {

@@ -4,39 +4,11 @@
  * frames listen DEVICE [PROTOCOL]   prints each frame that arrives, in hex, until it is ended; says
  *                                   "ready" first. Frames that the box itself sends are left out.
  */
-#include <arpa/inet.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
+#include "../../native/packet-socket.h"
 
 enum { LARGEST = 9216 };
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static int open_socket(const char *device, unsigned int protocol)
-{
-	struct sockaddr_ll address = {
-		.sll_family = AF_PACKET,
-		.sll_protocol = htons(protocol),
-		.sll_ifindex = if_nametoindex(device),
-	};
-	int fd = socket(AF_PACKET, SOCK_RAW, 0);
-
-	if (fd < 0 || address.sll_ifindex == 0)
-		die(device);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)))
-		die("bind");
-	return fd;
-}
 
 static void send_frame(int fd, const char *hex)
 {
@@ -74,14 +46,15 @@ int main(int argc, char **argv)
 {
 	setlinebuf(stdout);
 	if (argc > 3 && strcmp(argv[1], "send") == 0) {
-		int fd = open_socket(argv[2], 0);
+		int fd = open_packet_socket(argv[2], 0, 0);
 
 		for (int i = 3; i < argc; i++)
 			send_frame(fd, argv[i]);
 		return 0;
 	}
 	if (argc > 2 && strcmp(argv[1], "listen") == 0)
-		print_frames(open_socket(argv[2], argc > 3 ? strtoul(argv[3], NULL, 0) : ETH_P_ALL));
+		print_frames(open_packet_socket(
+			argv[2], argc > 3 ? strtoul(argv[3], NULL, 0) : ETH_P_ALL, 0));
 	fprintf(stderr, "frames send DEVICE HEX... | frames listen DEVICE [PROTOCOL]\n");
 	return 1;
 }
