@@ -70,6 +70,8 @@ SEC("syscall")
 int settle_states(__u64 *ctx)
 {
 	__u32 count = *ctx < SETTLE_BATCH ? *ctx : SETTLE_BATCH, i;
+	/* Which FIN was the first goes with the phase that it led to. */
+	const __u32 closing = STATE_PHASE | STATE_FIN_HIGH;
 
 	for (i = 0; i < SETTLE_BATCH; i++) {
 		struct state_key *key;
@@ -90,7 +92,7 @@ int settle_states(__u64 *ctx)
 			continue;
 		s->seen = from->seen;
 		__sync_val_compare_and_swap(&s->word, word,
-					    (word & ~STATE_PHASE) | phase_of(from->word));
+					    (word & ~closing) | (from->word & closing));
 	}
 	return 0;
 }
