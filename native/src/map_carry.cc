@@ -213,6 +213,7 @@ Napi::Object Digested(Napi::Env env, uint32_t count, uint64_t sum) {
 Napi::Value Map::Carry(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   MapShape from = {Open(env), key_size_, stored_size_, max_entries_};
+  if (value_size_ == 0) Throw(env, "EUSAGE", "map " + name_ + " has no elements to carry");
   Conversion key, value;
   ParseConversion(env, info[3], &key);
   ParseConversion(env, info[4], &value);

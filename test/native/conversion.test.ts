@@ -156,6 +156,12 @@ describe('a conversion', () => {
     const strange = { value: Conversion.same(8), present: wrong('often') } as CarryOptions;
     expect(errorOf(() => create().carry(create(), strange)).code).toBe('EUSAGE');
   });
+
+  it('is refused for a map without values', () => {
+    const ring = create({ type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: 4096 });
+    const carry = () => ring.carry(ring, { value: Conversion.same(0), present: 'keep' });
+    expect(errorOf(carry).code).toBe('EUSAGE');
+  });
 });
 
 describe('what a map is carried into', () => {
