@@ -2,12 +2,11 @@
  * The gRPC service as grpc-js wants it, made from the .proto file once per process. The options here
  * and those of the type generator must agree.
  */
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync, type Options, type PackageDefinition } from '@grpc/proto-loader';
 import type { ProtoGrpcType } from '../../generated/proto/node.js';
+import { packageRoot } from '../package.js';
 
 /** Name of the service, as health checks and reflection know it. */
 export const SERVICE_NAME = 'bridgewall.v1.Node';
@@ -27,20 +26,12 @@ let loaded: ApiDefinition | undefined;
 /** Loads the API's definition; the second call costs nothing. */
 export function apiDefinition(): ApiDefinition {
   if (loaded === undefined) {
-    const packages = loadSync(PROTO_FILE, { ...OPTIONS, includeDirs: [protoDirectory()] });
+    const packages = loadSync(PROTO_FILE, {
+      ...OPTIONS,
+      includeDirs: [join(packageRoot(), 'proto')],
+    });
     const grown = loadPackageDefinition(packages) as unknown as ProtoGrpcType;
     loaded = { packages, v1: grown.bridgewall.v1 };
   }
   return loaded;
-}
-
-/** `proto/` of the project, from the sources as well as from the compiled tree one level deeper. */
-function protoDirectory(): string {
-  let directory = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(directory, 'proto', PROTO_FILE))) {
-    const parent = dirname(directory);
-    if (parent === directory) throw new Error(`${PROTO_FILE} is not where the project keeps it`);
-    directory = parent;
-  }
-  return join(directory, 'proto');
 }
