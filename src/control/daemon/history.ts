@@ -42,8 +42,7 @@ export class History {
 
   /** @throws ServiceError `not-found`, `internal` */
   async text(generation: number): Promise<PolicyText> {
-    const { text, file, digest } = await this.record(generation);
-    return { generation, file, digest, text };
+    return textOf(await this.record(generation));
   }
 
   /** @throws ServiceError `not-found`, `internal` */
@@ -52,8 +51,8 @@ export class History {
     const [old, now] = [await this.#plan(before), await this.#plan(after)];
     const changes = (await inSlices(differences(old, now))).map(ruleChange);
     return {
-      from: await this.text(from),
-      to: await this.text(to),
+      from: textOf(before),
+      to: textOf(after),
       differs: changes.length > 0 || before.digest !== after.digest || before.text !== after.text,
       changes,
     };
@@ -118,4 +117,8 @@ export class History {
       return null;
     }
   }
+}
+
+function textOf({ generation, file, digest, text }: GenerationRecord): PolicyText {
+  return { generation, file, digest, text };
 }
