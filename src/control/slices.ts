@@ -26,7 +26,7 @@ export async function inSlices<T>(work: Sliced<T>): Promise<T> {
       const { done, value } = work.next();
       if (done) return value;
     } while (performance.now() < until);
-    await setImmediate();
+    await turn();
   }
 }
 

@@ -1,6 +1,7 @@
 /** Counters out of the per-CPU maps, summed. */
 import * as layouts from '../../generated/layouts.js';
 import type { CounterTotals } from '../service.js';
+import { turn } from '../slices.js';
 import { type Dataplane, index } from './object.js';
 
 const { Limits, Outcome } = layouts;
@@ -92,7 +93,7 @@ export async function ruleCounts(
     }
     // Arrays are read in the order of their indices.
     if (slot >= highest) break;
-    await yieldToOthers();
+    await turn();
   }
   return counts;
 }
@@ -120,8 +121,4 @@ export function lostEvents(dataplane: Dataplane): number {
 /** Addresses learned behind a port. */
 export function learnedCount(dataplane: Dataplane, number: number): number {
   return dataplane.map('fdb_counts').lookup(index(number))!.readUInt32LE(0);
-}
-
-function yieldToOthers(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

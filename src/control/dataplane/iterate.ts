@@ -1,5 +1,6 @@
 /** Runs of map iterators in slices, so that neither this process nor the kernel is held up. */
 import type { BpfMap, BpfProgram } from '../../../native/lib/index.js';
+import { turn } from '../slices.js';
 
 const SLICE = 4096;
 
@@ -17,7 +18,7 @@ export async function* slices(
         const slice = run.read(size);
         if (slice.length === 0) return;
         yield slice;
-        await new Promise((resolve) => setImmediate(resolve));
+        await turn();
       }
     } finally {
       run.close();

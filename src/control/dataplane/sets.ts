@@ -2,7 +2,10 @@
  * Members of dynamic groups. The kernel holds, changes, counts and sweeps them; here it is decided
  * when. Nothing below is done per member.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import * as layouts from '../../generated/layouts.js';
+import { turn } from '../slices.js';
+import { records } from './iterate.js';
 import {
   BATCH,
   type BatchResult,
@@ -131,13 +134,9 @@ export class Sets {
    */
   async *members(bit: number): AsyncGenerator<Buffer> {
     const errand = { program: 'dump_members', groups: bit, size: DUMP_SLICE } as const;
-    let rest: Buffer = Buffer.alloc(0);
-    for await (const slice of this.#slices(errand)) {
-      const all = rest.length === 0 ? slice : Buffer.concat([rest, slice]);
-      const whole = all.length - (all.length % RECORD);
-      rest = Buffer.from(all.subarray(whole));
-      const records = withoutFilling(all.subarray(0, whole));
-      if (records.length > 0) yield records;
+    for await (const whole of records(this.#slices(errand), RECORD)) {
+      const members = withoutFilling(whole);
+      if (members.length > 0) yield members;
     }
   }
 
@@ -197,7 +196,7 @@ export class Sets {
       const errand = { program: 'copy_members', size: SWEEP_SLICE } as const;
       let failed = 1;
       for (let tries = 0; failed > 0 && tries < COPY_TRIES; tries++) {
-        ({ failed } = await ended(walkMembers(this.#dataplane, from, errand, nextTurn)));
+        ({ failed } = await ended(walkMembers(this.#dataplane, from, errand, turn)));
       }
       if (failed > 0) throw new Error(`${failed} members find no room in the new table`);
     });
@@ -238,7 +237,7 @@ export class Sets {
         await this.#sweepOnce();
       } else {
         // Whoever brings a long list lets others have a turn.
-        if (done === BATCH) await nextTurn();
+        if (done === BATCH) await turn();
         return { ...result, done, changed };
       }
     }
@@ -290,7 +289,7 @@ export class Sets {
 
   #slices(errand: Errand): AsyncGenerator<Buffer, Walked> {
     return walkMembers(this.#dataplane, this.#table.map, errand, async () => {
-      await nextTurn();
+      await turn();
       await this.#settled();
     });
   }
@@ -335,12 +334,4 @@ async function ended(walk: AsyncGenerator<unknown, Walked>): Promise<Walked> {
     const { done, value } = await walk.next();
     if (done === true) return value;
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
