@@ -1,6 +1,7 @@
 /** What the control plane has the kernel do with live states, beside what the packet path does with them. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stateMatcher, stateSelection } from '../../src/control/daemon/state-filter.js';
+import { index } from '../../src/control/dataplane/array-key.js';
 import { describeState } from '../../src/control/dataplane/states.js';
 import type { StateEntry, StateFilter } from '../../src/control/service.js';
 import * as layouts from '../../src/generated/layouts.js';
@@ -202,6 +203,15 @@ describe('killing', () => {
     expect(all).toHaveLength(9);
     expect(await wall.passes.kill(stateSelection(filter, hosts))).toBe(all.length - stay.length);
     expect(shown()).toEqual(stay);
+    expect([...wall.map('picked').entries()]).toEqual([]);
+  });
+
+  it('heeds no addresses that a pass left behind which was killed', async () => {
+    const of = (host: string) => stateSelection({ host }, hosts);
+    const live = shown().length;
+    for (const address of of('mail').addresses!) wall.map('picked').update(address, index(1));
+    expect(await wall.passes.kill(of('www'))).toBe(0);
+    expect(shown()).toHaveLength(live);
     expect([...wall.map('picked').entries()]).toEqual([]);
   });
 

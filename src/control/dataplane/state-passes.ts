@@ -71,13 +71,20 @@ export class StatePasses {
     return this.#kill.serial.run(async () => {
       const picked = this.#dataplane.map('picked');
       const { addresses = [] } = selection;
+      // The map outlives a daemon that was killed in a pass, and what it had picked with it.
+      this.#emptyPicked();
       try {
         for (const address of addresses) picked.update(address, index(1));
         return await this.#repeat(this.#kill, { filter: filterOf(selection) });
       } finally {
-        for (const address of addresses) picked.delete(address);
+        this.#emptyPicked();
       }
     });
+  }
+
+  #emptyPicked(): void {
+    const picked = this.#dataplane.map('picked');
+    for (const { keys, count } of [...picked.entries()]) picked.deleteBatch(keys, count);
   }
 
   async #repeat(kind: PassKind, order: Partial<layouts.StatePass>): Promise<number> {
