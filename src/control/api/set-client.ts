@@ -64,7 +64,7 @@ function stepsOf<T>(list: AsyncIterable<T> | Iterable<T>): Iterator<T> | AsyncIt
 }
 
 /** A load's answer out of its message. */
-export function decodeLoaded(message: SetLoadResponse__Output): SetLoadResult {
+function decodeLoaded(message: SetLoadResponse__Output): SetLoadResult {
   const { received, added, removed, members, refused } = message;
   return {
     ...{ received, added, removed, members },

@@ -14,10 +14,10 @@ import {
   type SetLoadResult,
 } from '../service.js';
 import { ApiError } from './errors.js';
-import { drained, untilGone } from './streams.js';
+import { sendAll } from './streams.js';
 
 /** Bytes of addresses that one message may carry. */
-export const LARGEST_PIECE = 1 << 20;
+const LARGEST_PIECE = 1 << 20;
 /** Bytes of members in one message. */
 const DUMP_MESSAGE = 20 * 4096;
 
@@ -46,7 +46,7 @@ export async function receiveLoad(
 }
 
 /** A load's answer as a message. */
-export function encodeLoaded({ refused, ...counts }: SetLoadResult): SetLoadResponse {
+function encodeLoaded({ refused, ...counts }: SetLoadResult): SetLoadResponse {
   return refused === null ? counts : { ...counts, refused };
 }
 
@@ -104,25 +104,20 @@ export async function streamDump(
   service: NodeService,
   stopping: AbortSignal,
 ): Promise<void> {
-  const gone = untilGone(call);
-  const done = AbortSignal.any([gone, stopping]);
+  await sendAll(call, memberMessages(service.setDump(call.request.name)), stopping);
+}
+
+async function* memberMessages(runs: AsyncIterable<Uint8Array>): AsyncGenerator<SetDumpResponse> {
   let waiting: Uint8Array[] = [];
   let size = 0;
-  const send = async () => {
-    const members = Buffer.concat(waiting);
-    waiting = [];
-    size = 0;
-    if (!call.write({ members })) await drained(call, done);
-  };
-  for await (const records of service.setDump(call.request.name)) {
+  for await (const records of runs) {
     // What comes is a view of memory that the next slice may use again.
     waiting.push(Uint8Array.from(records));
     size += records.length;
-    if (size >= DUMP_MESSAGE) await send();
-    if (done.aborted) break;
+    if (size < DUMP_MESSAGE) continue;
+    yield { members: Buffer.concat(waiting) };
+    waiting = [];
+    size = 0;
   }
-  if (size > 0 && !done.aborted) await send();
-  if (gone.aborted) return;
-  if (stopping.aborted) throw new ApiError('EUNAVAILABLE', 'the daemon is stopping');
-  call.end();
+  if (size > 0) yield { members: Buffer.concat(waiting) };
 }

@@ -9,7 +9,7 @@ import type { WatchDropsRequest__Output } from '../../generated/proto/bridgewall
 import type { WatchDropsResponse } from '../../generated/proto/bridgewall/v1/WatchDropsResponse.js';
 import type { WatchEventsRequest__Output } from '../../generated/proto/bridgewall/v1/WatchEventsRequest.js';
 import type { WatchEventsResponse } from '../../generated/proto/bridgewall/v1/WatchEventsResponse.js';
-import type { NodeService } from '../service.js';
+import type { NodeService, StateEntry } from '../service.js';
 import { decodeFilter } from './decode.js';
 import { encodeEvent, encodeRecord, encodeState } from './encode.js';
 import { ApiError, statusOf } from './errors.js';
@@ -131,14 +131,34 @@ export async function streamStates(
   service: NodeService,
   stopping: AbortSignal,
 ): Promise<void> {
+  await sendAll(call, stateMessages(service.states(decodeFilter(call.request))), stopping);
+}
+
+async function* stateMessages(
+  batches: AsyncIterable<StateEntry[]>,
+): AsyncGenerator<StatesResponse> {
+  for await (const batch of batches) {
+    for (let start = 0; start < batch.length; start += STATES_PER_MESSAGE) {
+      const slice = batch.slice(start, start + STATES_PER_MESSAGE);
+      yield { states: slice.map(encodeState) };
+    }
+  }
+}
+
+/**
+ * Sends messages as fast as the client reads, and ends the call with the last of them.
+ * @throws ApiError `EUNAVAILABLE` when `stopping` aborts before
+ */
+export async function sendAll<Message>(
+  call: ServerWritableStream<unknown, Message>,
+  messages: AsyncIterable<Message>,
+  stopping: AbortSignal,
+): Promise<void> {
   const gone = untilGone(call);
   const done = AbortSignal.any([gone, stopping]);
-  for await (const batch of service.states(decodeFilter(call.request))) {
-    for (let start = 0; start < batch.length && !done.aborted; start += STATES_PER_MESSAGE) {
-      const slice = batch.slice(start, start + STATES_PER_MESSAGE);
-      if (!call.write({ states: slice.map(encodeState) })) await drained(call, done);
-    }
+  for await (const message of messages) {
     if (done.aborted) break;
+    if (!call.write(message)) await drained(call, done);
   }
   if (gone.aborted) return;
   if (stopping.aborted) throw new ApiError('EUNAVAILABLE', 'the daemon is stopping');
@@ -146,7 +166,7 @@ export async function streamStates(
 }
 
 /** What all these calls have in common. */
-export type AnyCall = Pick<ServerWritableStream<unknown, unknown>, 'cancelled' | 'emit' | 'on'> &
+type AnyCall = Pick<ServerWritableStream<unknown, unknown>, 'cancelled' | 'emit' | 'on'> &
   NodeJS.EventEmitter;
 
 /** Ends a stream with the status that tells about `error`. */
@@ -155,7 +175,7 @@ export function failStream(call: AnyCall, error: unknown): void {
 }
 
 /** Aborts when the client has cancelled or its connection is gone. */
-export function untilGone(call: AnyCall): AbortSignal {
+function untilGone(call: AnyCall): AbortSignal {
   const controller = new AbortController();
   const abort = () => controller.abort();
   if (call.cancelled) abort();
@@ -165,7 +185,7 @@ export function untilGone(call: AnyCall): AbortSignal {
 }
 
 /** Resolves once the call takes more, or `done` aborts. */
-export async function drained(call: AnyCall, done: AbortSignal): Promise<void> {
+async function drained(call: AnyCall, done: AbortSignal): Promise<void> {
   try {
     await once(call, 'drain', { signal: done });
   } catch (error) {
