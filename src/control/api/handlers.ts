@@ -19,7 +19,7 @@ import {
   encodeText,
 } from './encode.js';
 import { statusOf } from './errors.js';
-import { encodeLong, encodeLongPart } from './long.js';
+import { type Encoded, encodeLong, encodeLongPart } from './long.js';
 import { receiveLoad, streamDump } from './set-streams.js';
 import { failStream, streamDrops, streamEvents, streamStates } from './streams.js';
 
@@ -42,10 +42,10 @@ export function nodeHandlers(service: NodeService, options: HandlerOptions): Nod
 
   function unary<Request, Response>(
     method: string,
-    run: (request: Request) => Promise<Response>,
+    run: (request: Request) => Promise<Response | Encoded<Response>>,
   ): handleUnaryCall<Request, Response> {
     return async (call, reply) => {
-      let response: Response;
+      let response: Response | Encoded<Response>;
       try {
         response = await run(call.request);
       } catch (error) {
@@ -53,7 +53,8 @@ export function nodeHandlers(service: NodeService, options: HandlerOptions): Nod
         reply(statusOf(error));
         return;
       }
-      reply(null, response);
+      // The server takes either: see acceptEncoded.
+      reply(null, response as Response);
     };
   }
 

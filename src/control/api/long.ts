@@ -9,9 +9,11 @@ import protobuf from 'protobufjs';
 import { turn } from '../slices.js';
 import { apiDefinition } from './definition.js';
 
-/** A response that is bytes already. */
-class Encoded {
+/** A response that is bytes already, those of a `Message`. */
+export class Encoded<Message> {
   readonly bytes: Buffer;
+  /** For the compiler alone: bytes of one message do not answer for another. */
+  declare readonly of: Message;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
@@ -38,9 +40,8 @@ export async function encodeLong<T extends object>(
   type: string,
   message: T,
   field: keyof T & string,
-): Promise<T> {
-  const bytes = await inPieces(type, message, field);
-  return new Encoded(bytes) as unknown as T;
+): Promise<Encoded<T>> {
+  return new Encoded(await inPieces(type, message, field));
 }
 
 /** The message whose `part`, field `number` of type `partType`, has the long repeated `field`. */
@@ -48,13 +49,13 @@ export async function encodeLongPart<T extends object>(
   type: string,
   message: T,
   part: { name: keyof T & string; type: string; number: number; field: string },
-): Promise<T> {
+): Promise<Encoded<T>> {
   const { [part.name]: inner, ...rest } = message;
   const bytes = await inPieces(part.type, inner as Record<string, unknown>, part.field);
   const writer = protobuf.Writer.create();
   writer.uint32((part.number << 3) | LENGTH_DELIMITED).uint32(bytes.length);
   const whole = [encode(type, rest), Buffer.from(writer.finish()), bytes];
-  return new Encoded(Buffer.concat(whole)) as unknown as T;
+  return new Encoded(Buffer.concat(whole));
 }
 
 async function inPieces<T extends object>(
