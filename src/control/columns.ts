@@ -92,9 +92,12 @@ function haveOneShape(records: readonly object[]): boolean {
   return records.every((record) => Object.keys(record).join() === fields);
 }
 
-/** The records again. Byte fields share the memory of their column. */
-export function* fromColumns(from: Columns, words: readonly string[]): Sliced<object[]> {
-  if ('records' in from) return [...from.records];
+/** The records again, of the type that they had. Byte fields share the memory of their column. */
+export function* fromColumns<T extends object>(
+  from: Columns,
+  words: readonly string[],
+): Sliced<T[]> {
+  if ('records' in from) return [...from.records] as T[];
   const getters: (readonly [string, (i: number) => unknown])[] = [];
   for (const [field, column] of from.columns) {
     getters.push([field, yield* getter(column, words)]);
@@ -106,7 +109,7 @@ export function* fromColumns(from: Columns, words: readonly string[]): Sliced<ob
     records.push(record);
     if (i % SLICE === SLICE - 1) yield;
   }
-  return records;
+  return records as T[];
 }
 
 function* getter(column: Column, words: readonly string[]): Sliced<(i: number) => unknown> {

@@ -34,7 +34,13 @@ export function packPlan(plan: Plan): Uint8Array {
 export function* unpackPlan(bytes: Uint8Array): Sliced<Plan> {
   const { words, lists, rest } = deserialize(bytes) as Packed;
   yield;
-  const plan: Record<string, unknown> = { ...rest };
-  for (const list of LISTS) plan[list] = yield* fromColumns(lists[list], words);
-  return plan as unknown as Plan;
+  const records = <L extends List>(list: L) => fromColumns<Plan[L][number]>(lists[list], words);
+  return {
+    ...rest,
+    hosts: yield* records('hosts'),
+    rules: yield* records('rules'),
+    addresses: yield* records('addresses'),
+    matrix: yield* records('matrix'),
+    warnings: yield* records('warnings'),
+  };
 }
