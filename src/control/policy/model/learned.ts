@@ -1,4 +1,4 @@
-import type { Frame } from './frame.js';
+import { type Frame, macText } from './frame.js';
 
 interface Learned {
   port: number;
@@ -57,5 +57,5 @@ export class LearnedMacs {
 }
 
 function macKey(frame: Frame, mac: Uint8Array): string {
-  return `${Buffer.from(mac).toString('hex')} ${frame.tags.join(' ')}`;
+  return `${macText(mac)} ${frame.tags.join(' ')}`;
 }

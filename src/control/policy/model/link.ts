@@ -1,5 +1,5 @@
 import { PROTO_ICMP6 } from '../codes.js';
-import { type Frame, isArp } from './frame.js';
+import { type Frame, isArp, macText } from './frame.js';
 import type { Packet } from './packet.js';
 
 const PROTO_IGMP = 2;
@@ -69,7 +69,7 @@ export function reservedAction(
   frame: Frame,
   actions: ReservedActions,
 ): ReservedActions['bpdu'] | null {
-  const mac = Buffer.from(frame.destinationMac).toString('hex');
+  const mac = macText(frame.destinationMac);
   if (!mac.startsWith('0180c200000')) return null;
   switch (mac.slice(-1)) {
     case '0': {

@@ -1,8 +1,8 @@
 import { addressKey } from '../address.js';
 import type { Judgement } from '../opening.js';
 import { type Connection, openingOf, type Phase, relate } from './connection.js';
-import type { Frame } from './frame.js';
-import { judgeDeny, judgeOpening, screenedHost, type World } from './judge.js';
+import { judgeDeny, judgeOpening, screenedHost } from './judge.js';
+import { type Arrived, NO_RULES } from './outcome.js';
 import type { Packet } from './packet.js';
 import { parseQuote, type Quote } from './quote.js';
 
@@ -18,11 +18,7 @@ export function isIcmpError({ family, transport }: Packet): boolean {
 }
 
 /** An ICMP error, and under what it came. */
-export interface ErrorArrival {
-  readonly world: World;
-  readonly frame: Frame;
-  readonly packet: Packet;
-  readonly fromUplink: boolean;
+export interface ErrorArrival extends Arrived {
   readonly epoch: number;
 }
 
@@ -37,7 +33,7 @@ export interface ErrorJudgement {
 
 const NOBODYS: ErrorJudgement = {
   reason: 'no-state',
-  rules: { out: null, in: null, transit: null, deny: null },
+  rules: NO_RULES,
   log: false,
   key: null,
   before: null,

@@ -44,7 +44,7 @@ const COLUMNS: readonly TcpPhase[] = [
   'syn-sent2',
 ];
 
-/** How a phase takes a kind of segment: `go`: its numbers decide (windows.ts). */
+/** How a phase takes a kind of segment: `go`: its numbers decide (tcp-conversation.ts). */
 type Take = TcpStep | 'go';
 
 const CELLS: Readonly<Record<string, Take>> = {

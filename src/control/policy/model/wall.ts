@@ -16,9 +16,8 @@ import {
   type Relation,
   relate,
   successorOf,
-  type Timeouts,
-  timeoutOf,
 } from './connection.js';
+import { Connections } from './connections.js';
 import { DynamicMembers } from './dynamic-members.js';
 import { type FirstPart, Fragments } from './fragments.js';
 import { type Frame, macText, parseFrame } from './frame.js';
@@ -46,11 +45,8 @@ import { TcpConversation } from './tcp-conversation.js';
 
 export class Wall {
   readonly #node: WallNode;
-  readonly #timeouts: Timeouts;
   readonly #macs: ReadonlySet<string>;
-  readonly #connections = new Map<string, Connection>();
-  /** By key, besides an established connection: what a SYN inside it would begin. */
-  readonly #successors = new Map<string, Connection>();
+  readonly #connections: Connections;
   readonly #learned: LearnedMacs;
   readonly #ports = new MirroredPorts();
   readonly #fragments: Fragments;
@@ -62,11 +58,12 @@ export class Wall {
 
   constructor(node: WallNode) {
     this.#node = node;
-    this.#timeouts = node.timeouts ?? DEFAULT_TIMEOUTS;
+    const timeouts = node.timeouts ?? DEFAULT_TIMEOUTS;
+    this.#connections = new Connections(timeouts, node.hz);
     this.#macs = new Set(node.macs.map(macText));
     this.#fragments = new Fragments(node.hz);
     const quota = node.fdbQuota ?? Number.POSITIVE_INFINITY;
-    this.#learned = new LearnedMacs(this.#timeouts.fdb * node.hz, node.hz, quota);
+    this.#learned = new LearnedMacs(timeouts.fdb * node.hz, node.hz, quota);
   }
 
   /** Switches to a policy: from the next frame on, it alone judges. */
@@ -103,11 +100,7 @@ export class Wall {
 
   /** Ends connections at once, also those that send nothing. */
   end(connections: readonly Connection[]): void {
-    for (const one of connections) {
-      const { key } = one;
-      const places = [this.#connections, this.#successors];
-      for (const place of places) if (place.get(key) === one) place.delete(key);
-    }
+    for (const one of connections) this.#connections.end(one);
   }
 
   /** Tells what the kernel's bridge makes of a port. */
@@ -122,9 +115,7 @@ export class Wall {
 
   /** Connections that have not expired. */
   connections(now: number): Connection[] {
-    return [...this.#connections.values(), ...this.#successors.values()].filter(
-      (connection) => !this.#isOver(connection, now),
-    );
+    return this.#connections.all(now);
   }
 
   /** Takes a frame that enters by a port at a time in jiffies. */
@@ -235,7 +226,7 @@ export class Wall {
     if (connection.epoch !== this.#epoch) {
       const judgement = judgeOpening(world, connection.opening);
       if (judgement.verdict === 'drop') {
-        this.#connections.delete(connection.key);
+        this.#connections.end(connection);
         return { ...judgement, opened: false };
       }
       connection.rules = judgement.rules;
@@ -249,12 +240,8 @@ export class Wall {
   #follow(connection: Connection, packet: Packet, reply: boolean): Decision | null {
     const { transport } = packet;
     const tcp = connection.tcp?.clone() ?? null;
-    const next =
-      tcp === null || transport?.kind !== 'tcp'
-        ? reply
-          ? 'both-ways'
-          : connection.phase
-        : tcp.take(transport, reply);
+    const phase = reply ? 'both-ways' : connection.phase;
+    const next = tcp !== null && transport?.kind === 'tcp' ? tcp.take(transport, reply) : phase;
     if (next === 'new') return null;
     if (next === 'invalid') return { ...drop('bad-phase'), rules: connection.rules };
     if (next === 'out') {
@@ -283,13 +270,9 @@ export class Wall {
   #keepSuccessor(connection: Connection, { transport }: Packet): void {
     if (!connection.established || transport?.kind !== 'tcp') return;
     if (!opensConnection(transport.flags)) return;
-    const kept = this.#liveSuccessor(connection.key);
+    const kept = this.#connections.successor(connection.key, this.#now);
     if (kept?.tcp?.beganWith(transport)) return;
-    this.#successors.set(connection.key, successorOf(connection, transport, this.#now));
-  }
-
-  #liveSuccessor(key: string): Connection | null {
-    return this.#live(this.#successors.get(key));
+    this.#connections.keep(successorOf(connection, transport, this.#now));
   }
 
   /**
@@ -298,17 +281,15 @@ export class Wall {
    */
   #succeed(connection: Connection, packet: Packet, reply: boolean): Decision | null {
     const { transport } = packet;
-    const successor = connection.established ? this.#liveSuccessor(connection.key) : null;
+    if (!connection.established) return null;
+    const successor = this.#connections.successor(connection.key, this.#now);
     if (successor === null || transport?.kind !== 'tcp') return null;
     if (!mayBeOfSuccessor(successor, transport, reply)) return null;
     successor.rules = connection.rules;
     successor.epoch = connection.epoch;
     const step = successor.tcp!.clone().take(transport, reply);
     const opened = step === 'established' || step === 'fin-wait';
-    if (opened) {
-      this.#connections.set(connection.key, successor);
-      this.#successors.delete(connection.key);
-    }
+    if (opened) this.#connections.stand(successor);
     const decision = this.#follow(successor, packet, reply);
     return decision === null ? null : { ...decision, opened };
   }
@@ -340,9 +321,8 @@ export class Wall {
     if (relation.key === null || !relation.mayOpen) return drop('no-state');
     const judgement = judgeOpening(world, opening);
     if (judgement.verdict === 'drop') return { ...judgement, opened: false };
-    this.#successors.delete(relation.key);
     const { transport } = packet;
-    this.#connections.set(relation.key, {
+    this.#connections.stand({
       key: relation.key,
       originator: addressKey(packet.source),
       opening: { ...opening, fromUplink: false },
@@ -381,23 +361,7 @@ export class Wall {
   }
 
   #find(key: string | null): Connection | null {
-    if (key === null) return null;
-    const connection = this.#live(this.#connections.get(key));
-    if (connection !== null) return connection;
-    const successor = this.#liveSuccessor(key);
-    if (successor !== null) {
-      this.#connections.set(key, successor);
-      this.#successors.delete(key);
-    }
-    return successor;
-  }
-
-  #live(connection: Connection | undefined): Connection | null {
-    return connection === undefined || this.#isOver(connection, this.#now) ? null : connection;
-  }
-
-  #isOver(connection: Connection, now: number): boolean {
-    return now - connection.seen > timeoutOf(connection, this.#timeouts) * this.#node.hz;
+    return this.#connections.find(key, this.#now);
   }
 
   #world(): World {
