@@ -6,40 +6,21 @@
 import type { Logger } from 'pino';
 import { ApiServer } from '../api/server.js';
 import { prepareSocket } from '../api/socket.js';
-import {
-  type BridgeSurvey,
-  driverOf,
-  dropIdleClsact,
-  keepVlanTags,
-  type Link,
-  Links,
-  prepareBridge,
-} from '../bridge/index.js';
+import { Links, prepareBridge } from '../bridge/index.js';
 import type { NodeConfig } from '../config/index.js';
 import {
-  attachAll,
   checkKernel,
   checkPins,
-  Dataplane,
   Installer,
   lostEvents,
-  type ModeReason,
-  mountPins,
-  type NumberedPort,
   PinSet,
-  type PortDevice,
   readEvents,
   Sets,
   StatePasses,
   Sweeper,
-  type UpgradeReport,
   writeNode,
-  writePorts,
-  writeTimeouts,
 } from '../dataplane/index.js';
-import { standingWalls, WallTable } from '../netfilter/index.js';
 import { type GenerationRecord, GenerationStore, generationRecord } from '../store/index.js';
-import { removeGuard } from './detach.js';
 import { EventBus } from './event-bus.js';
 import { logEvents, lossTeller } from './event-log.js';
 import { relayEvents, relayLoss } from './event-relay.js';
@@ -51,10 +32,10 @@ import { LogFeed } from './log-feed.js';
 import { MemberExpiry } from './member-expiry.js';
 import { checkOwnership } from './ownership.js';
 import { Policies } from './policies.js';
+import { nodeSettings, type Raised, raise, vlanTagKeeper } from './raise.js';
 import { StateCutter } from './state-cutter.js';
 import { countCut } from './states-cut.js';
-import { tableMemory } from './table-memory.js';
-import { tellUpgrade, upgradeFields, upgradeWall } from './upgrade.js';
+import { upgradeFields } from './upgrade.js';
 import { Wall } from './wall.js';
 
 export interface StartOptions {
@@ -68,23 +49,6 @@ export interface RunningWall {
   readonly wall: Wall;
   /** Lets go of everything in this process; the wall stays up. */
   stop(): Promise<void>;
-}
-
-/** What the kernel holds once the guard is up. */
-interface Raised {
-  readonly dataplane: Dataplane;
-  readonly ports: readonly NumberedPort[];
-  readonly mode: ModeReason;
-  readonly table: WallTable;
-  /** What it took to put this version in the place of another; null: there was no other. */
-  readonly upgraded: UpgradeReport | null;
-}
-
-interface RaiseDeps {
-  readonly pins: PinSet;
-  readonly links: Links;
-  readonly store: GenerationStore<GenerationRecord>;
-  readonly log: Logger;
 }
 
 /** Undoes, last first, what was taken in this process. */
@@ -259,104 +223,6 @@ async function claimLog(
   const tell = () => log.info({ group }, 'the log group is free again; its records are read');
   const trouble = await feed.openWhenFree(group, tell);
   if (trouble !== undefined) log.error(`${trouble}; until then nobody reads the log records`);
-}
-
-/** The guard: nft table, then programs on every port. Only then may ports join. */
-async function raise(
-  config: NodeConfig,
-  survey: BridgeSurvey,
-  { pins, links, store, log }: RaiseDeps,
-): Promise<Raised> {
-  mountPins(config.pins);
-  const stood =
-    pins.completeTag() !== undefined ||
-    (await standingWalls()).some(({ node }) => node === config.node);
-  const names = config.bridge.ports.map((port) => port.name);
-  const spec = {
-    node: config.node,
-    ports: names,
-    group: config.log.group,
-    stp: config.bridge.stp === 'kernel',
-  };
-  const memory = tableMemory(store.directory, (error) =>
-    log.warn({ error: String(error) }, 'the next start will load the nft tables anew'),
-  );
-  const table = await WallTable.load(spec, memory);
-  let dataplane: Dataplane | undefined;
-  try {
-    dataplane = Dataplane.open(pins, { maxStates: config.state.max });
-    tellAdoption(dataplane, config, log);
-    const { ports, gone } = writePorts(dataplane, await portDevices(config, survey));
-    const mac = survey.bridge?.mac ?? survey.ports[0]!.mac;
-    writeNode(dataplane, ports, nodeSettings(config, mac));
-    writeTimeouts(dataplane);
-    const upgraded = await upgradeWall(dataplane, store);
-    const mode = await attachAll(dataplane, ports, gone, config.attach, {
-      pins,
-      keepVlanTags: vlanTagKeeper(log),
-    });
-    // Nothing of the version before is attached any more.
-    if (upgraded !== null) dataplane.upgrade?.retire();
-    for (const ifindex of gone) await dropIdleClsact(ifindex);
-    for (const port of ports)
-      log.info({ port: port.name, why: mode.why.get(port.name) }, 'attached');
-    if (upgraded !== null) tellUpgrade(log, upgraded);
-    return { dataplane, ports, mode, table, upgraded };
-  } catch (error) {
-    dataplane?.close();
-    // A wall that stood, be it the tables alone, goes on keeping its bridge shut; else what this
-    // start began is cleared away, and a bridge that worked without a wall does so again.
-    if (!stood) await removeGuard(config, pins, links);
-    throw error;
-  }
-}
-
-function vlanTagKeeper(log: Logger): (port: string) => Promise<void> {
-  return async (port) => {
-    const trouble = await keepVlanTags({ name: port });
-    if (trouble !== undefined) log.debug({ port, trouble }, 'rxvlan was not turned off');
-  };
-}
-
-function tellAdoption(dataplane: Dataplane, config: NodeConfig, log: Logger): void {
-  if (dataplane.fresh) return;
-  if (dataplane.upgrade === null) {
-    log.info({ object: dataplane.tag }, 'adopted the running dataplane');
-  }
-  if (dataplane.held !== '') {
-    log.error(
-      { running: dataplane.tag, built: dataplane.builtTag, why: dataplane.held },
-      'this version has another dataplane, which does not load; the running one goes on',
-    );
-  }
-  const max = dataplane.map('established').info.maxEntries;
-  if (max !== config.state.max) {
-    log.warn(
-      `state.max stays ${max} until bridgewalld --detach; the node file says ${config.state.max}`,
-    );
-  }
-}
-
-async function portDevices(config: NodeConfig, survey: BridgeSurvey): Promise<PortDevice[]> {
-  return Promise.all(
-    survey.ports.map(async (link: Link, i) => ({
-      name: link.name,
-      side: config.bridge.ports[i]!.side,
-      ifindex: link.ifindex,
-      mac: link.mac,
-      driver: await driverOf(link),
-    })),
-  );
-}
-
-function nodeSettings(config: NodeConfig, bridgeMac: string) {
-  const { log, state, bridge } = config;
-  return {
-    bridgeMac,
-    logRate: log.rate,
-    liberal: state.liberal,
-    reserved: bridge.reserved,
-  };
 }
 
 function logRestoration(log: Logger, restored: Restoration): void {

@@ -1,0 +1,147 @@
+/** Raises the guard that no frame crosses: what is loaded and attached before a port joins the bridge. */
+import type { Logger } from 'pino';
+import {
+  type BridgeSurvey,
+  driverOf,
+  dropIdleClsact,
+  keepVlanTags,
+  type Link,
+  type Links,
+} from '../bridge/index.js';
+import type { NodeConfig } from '../config/index.js';
+import {
+  attachAll,
+  Dataplane,
+  type ModeReason,
+  mountPins,
+  type NumberedPort,
+  type PinSet,
+  type PortDevice,
+  type UpgradeReport,
+  writeNode,
+  writePorts,
+  writeTimeouts,
+} from '../dataplane/index.js';
+import { standingWalls, WallTable } from '../netfilter/index.js';
+import type { GenerationRecord, GenerationStore } from '../store/index.js';
+import { removeGuard } from './detach.js';
+import { tableMemory } from './table-memory.js';
+import { tellUpgrade, upgradeWall } from './upgrade.js';
+
+/** What the kernel holds once the guard is up. */
+export interface Raised {
+  readonly dataplane: Dataplane;
+  readonly ports: readonly NumberedPort[];
+  readonly mode: ModeReason;
+  readonly table: WallTable;
+  /** What it took to put this version in the place of another; null: there was no other. */
+  readonly upgraded: UpgradeReport | null;
+}
+
+/** What raising it needs. */
+export interface RaiseDeps {
+  readonly pins: PinSet;
+  readonly links: Links;
+  readonly store: GenerationStore<GenerationRecord>;
+  readonly log: Logger;
+}
+
+/** The guard: nft table, then programs on every port. Only then may ports join. */
+export async function raise(
+  config: NodeConfig,
+  survey: BridgeSurvey,
+  { pins, links, store, log }: RaiseDeps,
+): Promise<Raised> {
+  mountPins(config.pins);
+  const stood =
+    pins.completeTag() !== undefined ||
+    (await standingWalls()).some(({ node }) => node === config.node);
+  const names = config.bridge.ports.map((port) => port.name);
+  const spec = {
+    node: config.node,
+    ports: names,
+    group: config.log.group,
+    stp: config.bridge.stp === 'kernel',
+  };
+  const memory = tableMemory(store.directory, (error) =>
+    log.warn({ error: String(error) }, 'the next start will load the nft tables anew'),
+  );
+  const table = await WallTable.load(spec, memory);
+  let dataplane: Dataplane | undefined;
+  try {
+    dataplane = Dataplane.open(pins, { maxStates: config.state.max });
+    tellAdoption(dataplane, config, log);
+    const { ports, gone } = writePorts(dataplane, await portDevices(config, survey));
+    const mac = survey.bridge?.mac ?? survey.ports[0]!.mac;
+    writeNode(dataplane, ports, nodeSettings(config, mac));
+    writeTimeouts(dataplane);
+    const upgraded = await upgradeWall(dataplane, store);
+    const mode = await attachAll(dataplane, ports, gone, config.attach, {
+      pins,
+      keepVlanTags: vlanTagKeeper(log),
+    });
+    // Nothing of the version before is attached any more.
+    if (upgraded !== null) dataplane.upgrade?.retire();
+    for (const ifindex of gone) await dropIdleClsact(ifindex);
+    for (const port of ports)
+      log.info({ port: port.name, why: mode.why.get(port.name) }, 'attached');
+    if (upgraded !== null) tellUpgrade(log, upgraded);
+    return { dataplane, ports, mode, table, upgraded };
+  } catch (error) {
+    dataplane?.close();
+    // A wall that stood, be it the tables alone, goes on keeping its bridge shut; else what this
+    // start began is cleared away, and a bridge that worked without a wall does so again.
+    if (!stood) await removeGuard(config, pins, links);
+    throw error;
+  }
+}
+
+/** Tags that the hardware strips are hidden from XDP; where that cannot be helped, the log says so. */
+export function vlanTagKeeper(log: Logger): (port: string) => Promise<void> {
+  return async (port) => {
+    const trouble = await keepVlanTags({ name: port });
+    if (trouble !== undefined) log.debug({ port, trouble }, 'rxvlan was not turned off');
+  };
+}
+
+function tellAdoption(dataplane: Dataplane, config: NodeConfig, log: Logger): void {
+  if (dataplane.fresh) return;
+  if (dataplane.upgrade === null) {
+    log.info({ object: dataplane.tag }, 'adopted the running dataplane');
+  }
+  if (dataplane.held !== '') {
+    log.error(
+      { running: dataplane.tag, built: dataplane.builtTag, why: dataplane.held },
+      'this version has another dataplane, which does not load; the running one goes on',
+    );
+  }
+  const max = dataplane.map('established').info.maxEntries;
+  if (max !== config.state.max) {
+    log.warn(
+      `state.max stays ${max} until bridgewalld --detach; the node file says ${config.state.max}`,
+    );
+  }
+}
+
+async function portDevices(config: NodeConfig, survey: BridgeSurvey): Promise<PortDevice[]> {
+  return Promise.all(
+    survey.ports.map(async (link: Link, i) => ({
+      name: link.name,
+      side: config.bridge.ports[i]!.side,
+      ifindex: link.ifindex,
+      mac: link.mac,
+      driver: await driverOf(link),
+    })),
+  );
+}
+
+/** What the node file and the bridge say, as the packet path reads it. */
+export function nodeSettings(config: NodeConfig, bridgeMac: string) {
+  const { log, state, bridge } = config;
+  return {
+    bridgeMac,
+    logRate: log.rate,
+    liberal: state.liberal,
+    reserved: bridge.reserved,
+  };
+}
