@@ -13,10 +13,6 @@
 #include "judge.h"
 #include "sweep.h"
 
-enum pass_tries {
-	PASS_TRIES = 4,		/* against packets that move a state at the same moment */
-};
-
 static __always_inline struct state_pass *pass_of(__u32 kind)
 {
 	return bpf_map_lookup_elem(&state_passes, &kind);
@@ -169,20 +165,6 @@ static __always_inline int filter_matches(struct state_filter *f, struct walk *w
 	return !(f->fields & FILTER_PICKED) || is_picked(&key->low) || is_picked(&key->high);
 }
 
-static __always_inline int established_end(struct state *s, __u64 now)
-{
-	__u32 word, i;
-
-	for (i = 0; i < PASS_TRIES; i++) {
-		word = *(volatile __u32 *)&s->word;
-		if (phase_of(word) == PHASE_DYING || phase_of(word) == PHASE_NONE)
-			return 0;
-		if (state_end(s, word, now))
-			return 1;
-	}
-	return -1;
-}
-
 /* Ends the live states that a filter matches, allowed or not. */
 SEC("iter/bpf_map_elem")
 int kill_states(struct bpf_iter__bpf_map_elem *ctx)
@@ -195,7 +177,7 @@ int kill_states(struct bpf_iter__bpf_map_elem *ctx)
 	if (pass && w && s) {
 		pass->live++;
 		if (filter_matches(&pass->filter, w)) {
-			ended = is_pending(ctx) ? pending_end(w) : established_end(s, w->now);
+			ended = is_pending(ctx) ? pending_end(w) : state_kill(s, w->now);
 			if (ended > 0)
 				pass->hit++;
 			else if (ended < 0)

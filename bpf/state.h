@@ -144,12 +144,23 @@ static __always_inline int state_end(struct state *s, __u32 word, __u64 now)
 					   (word & ~STATE_PHASE) | PHASE_DYING) == word;
 }
 
-static __always_inline void state_kill(struct state *s, __u64 now)
-{
-	__u32 word = *(volatile __u32 *)&s->word;
+enum kill_tries {
+	KILL_TRIES = 4,		/* against packets that move a state at the same moment */
+};
 
-	if (phase_of(word) != PHASE_NONE)
-		state_end(s, word, now);
+/* Ends a state in place. 1: done, 0: it was over, -1: packets move it all the time. */
+static __always_inline int state_kill(struct state *s, __u64 now)
+{
+	__u32 word, i;
+
+	for (i = 0; i < KILL_TRIES; i++) {
+		word = *(volatile __u32 *)&s->word;
+		if (phase_of(word) == PHASE_DYING || phase_of(word) == PHASE_NONE)
+			return 0;
+		if (state_end(s, word, now))
+			return 1;
+	}
+	return -1;
 }
 
 /* Takes a slot that is over for oneself: the sweep before it frees it, a packet before it fills it
