@@ -10,8 +10,10 @@ const ETHERNET = 1;
 export interface BridgeSurvey {
   /** Undefined: the bridge is yet to be made. */
   readonly bridge: Link | undefined;
-  /** In the order of the node file. */
+  /** Those that there are, in the order of the node file. */
   readonly ports: readonly Link[];
+  /** Names of ports of a wall that stands whose devices are gone; the others go on without them. */
+  readonly absent: readonly string[];
   /** Ports of the bridge that the node file does not name. */
   readonly strangers: readonly Link[];
   /** What would have been refused, had the wall not stood already. */
@@ -22,8 +24,11 @@ export interface BridgeSurvey {
 export interface Leniency {
   /** All of them. */
   readonly force: boolean;
-  /** The wall stands: those that are part of it already, for leaving them alone helps nobody. */
-  readonly standing?: boolean;
+  /**
+   * Names of the ports of a wall that stands; undefined: none does. Nothing is said against the bridge
+   * and them that is not said while a daemon runs: refusing to look after them helps nobody.
+   */
+  readonly standing?: ReadonlySet<string>;
 }
 
 /** The facts that a judgement rests on. */
@@ -55,7 +60,7 @@ export async function checkBridge(
 export function surveyLinks(
   facts: LinkFacts,
   wanted: NodeConfig['bridge'],
-  { force, standing = false }: Leniency,
+  { force, standing }: Leniency,
 ): BridgeSurvey {
   const problems: BridgeProblem[] = [];
   const overlooked: BridgeProblem[] = [];
@@ -72,8 +77,13 @@ export function surveyLinks(
     report('port-in-bridge', bridge.name, `bridge ${bridge.name} is itself a port of ${master}`);
   }
   const ports: Link[] = [];
+  const absent: string[] = [];
   for (const { name } of wanted.ports) {
     const port = byName.get(name);
+    if (port === undefined && standing?.has(name)) {
+      absent.push(name);
+      continue;
+    }
     if (port === undefined) {
       report('port-missing', name, `there is no port ${name} in this network namespace`);
       continue;
@@ -86,12 +96,14 @@ export function surveyLinks(
     }
     if (port.master !== 0 && port.master !== bridge?.ifindex) {
       const master = names.get(port.master) ?? `#${port.master}`;
-      report('port-in-bridge', name, `port ${name} already belongs to ${master}`);
+      const message = `port ${name} already belongs to ${master}`;
+      if (standing?.has(name)) overlooked.push({ code: 'port-in-bridge', link: name, message });
+      else report('port-in-bridge', name, message);
     }
   }
   for (const link of bridge === undefined ? ports : [bridge, ...ports]) {
-    const joined = link === bridge || link.master === bridge?.ifindex;
-    if (standing && joined) overlooked.push(...inUse(facts, link));
+    const joined = link === bridge || standing?.has(link.name);
+    if (standing !== undefined && joined) overlooked.push(...inUse(facts, link));
     else if (!force) problems.push(...inUse(facts, link).map(withRemedy));
   }
   const [first, ...others] = problems;
@@ -100,7 +112,7 @@ export function surveyLinks(
   const strangers = facts.links.filter(
     (link) => bridge !== undefined && link.master === bridge.ifindex && !chosen.has(link.ifindex),
   );
-  return { bridge, ports, strangers, overlooked };
+  return { bridge, ports, absent, strangers, overlooked };
 }
 
 function inUse(facts: LinkFacts, link: Link): BridgeProblem[] {

@@ -5,15 +5,17 @@ import {
   driverOf,
   dropIdleClsact,
   keepVlanTags,
-  type Link,
   type Links,
 } from '../bridge/index.js';
 import type { NodeConfig } from '../config/index.js';
 import {
+  absentPort,
   attachAll,
   Dataplane,
+  hasDevice,
   type ModeReason,
   mountPins,
+  NO_MAC,
   type NumberedPort,
   type PinSet,
   type PortDevice,
@@ -60,6 +62,7 @@ export async function raise(
   const spec = {
     node: config.node,
     ports: names,
+    present: survey.ports.map((port) => port.name),
     group: config.log.group,
     stp: config.bridge.stp === 'kernel',
   };
@@ -72,18 +75,19 @@ export async function raise(
     dataplane = Dataplane.open(pins, { maxStates: config.state.max });
     tellAdoption(dataplane, config, log);
     const { ports, gone } = writePorts(dataplane, await portDevices(config, survey));
-    const mac = survey.bridge?.mac ?? survey.ports[0]!.mac;
+    const mac = survey.bridge?.mac ?? survey.ports[0]?.mac ?? NO_MAC;
     writeNode(dataplane, ports, nodeSettings(config, mac));
     writeTimeouts(dataplane);
     const upgraded = await upgradeWall(dataplane, store);
-    const mode = await attachAll(dataplane, ports, gone, config.attach, {
+    const present = ports.filter(hasDevice);
+    const mode = await attachAll(dataplane, present, gone, config.attach, {
       pins,
       keepVlanTags: vlanTagKeeper(log),
     });
     // Nothing of the version before is attached any more.
     if (upgraded !== null) dataplane.upgrade?.retire();
     for (const ifindex of gone) await dropIdleClsact(ifindex);
-    for (const port of ports)
+    for (const port of present)
       log.info({ port: port.name, why: mode.why.get(port.name) }, 'attached');
     if (upgraded !== null) tellUpgrade(log, upgraded);
     return { dataplane, ports, mode, table, upgraded };
@@ -124,14 +128,14 @@ function tellAdoption(dataplane: Dataplane, config: NodeConfig, log: Logger): vo
 }
 
 async function portDevices(config: NodeConfig, survey: BridgeSurvey): Promise<PortDevice[]> {
+  const byName = new Map(survey.ports.map((link) => [link.name, link]));
   return Promise.all(
-    survey.ports.map(async (link: Link, i) => ({
-      name: link.name,
-      side: config.bridge.ports[i]!.side,
-      ifindex: link.ifindex,
-      mac: link.mac,
-      driver: await driverOf(link),
-    })),
+    config.bridge.ports.map(async ({ name, side }) => {
+      const link = byName.get(name);
+      if (link === undefined) return absentPort(name, side);
+      const { ifindex, mac } = link;
+      return { name, side, ifindex, mac, driver: await driverOf(link) };
+    }),
   );
 }
 

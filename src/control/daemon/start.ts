@@ -20,6 +20,7 @@ import {
   Sweeper,
   writeNode,
 } from '../dataplane/index.js';
+import { standingWalls } from '../netfilter/index.js';
 import { type GenerationRecord, GenerationStore, generationRecord } from '../store/index.js';
 import { EventBus } from './event-bus.js';
 import { logEvents, lossTeller } from './event-log.js';
@@ -93,16 +94,23 @@ async function start(
   leases.add(() => logFeed.close());
   let store: GenerationStore<GenerationRecord> | undefined;
   let raised: Raised | undefined;
-  const standing = pins.completeTag() !== undefined;
+  const standing = await standingPorts(config, pins);
   const prepared = await prepareBridge(links, config, {
-    ...{ force, standing },
+    force,
+    ...(standing && { standing }),
     beforeJoin: async (survey) => {
       for (const { message } of survey.overlooked) {
         log.warn(`${message}; taken all the same, for the wall was up already`);
       }
+      for (const port of survey.absent) {
+        log.warn(
+          { port },
+          'the device of a port is gone; the wall goes on without it until it is back',
+        );
+      }
       // What may still refuse comes before what changes the wire.
       store = await GenerationStore.open(config.store, generationRecord);
-      await claimLog(logFeed, config, standing, log);
+      await claimLog(logFeed, config, standing !== undefined, log);
       raised = await raise(config, survey, { pins, links, store, log });
     },
   });
@@ -210,6 +218,19 @@ async function start(
   });
   log.info({ node: config.node, mode: mode.mode, socket: config.api.socket }, 'the wall stands');
   return { wall, stop: () => leases.release() };
+}
+
+/**
+ * Names of the ports of this node's wall, if it stands. Without its tables nobody knows which they were:
+ * then those that the node file names are believed to be.
+ */
+async function standingPorts(
+  { node, bridge }: NodeConfig,
+  pins: PinSet,
+): Promise<ReadonlySet<string> | undefined> {
+  if (pins.completeTag() === undefined) return undefined;
+  const own = (await standingWalls()).find((wall) => wall.node === node);
+  return new Set(own?.ports ?? bridge.ports.map((port) => port.name));
 }
 
 /** A wall that stands is taken over even if somebody else reads its log group meanwhile. */

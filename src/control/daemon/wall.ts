@@ -284,7 +284,7 @@ export class Wall implements NodeService {
     if (now === 'gone') return { port: name, side, mode: 'none', why: 'its device is gone' };
     const why =
       now === mode.mode
-        ? (mode.why.get(name) ?? '')
+        ? (mode.why.get(name) ?? `${now}: the mode of the other ports when it came back`)
         : `${mode.mode} was attached, the kernel has ${now}: unjudged frames are dropped`;
     return { port: name, side, mode: now, why };
   }

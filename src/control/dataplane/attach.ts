@@ -20,7 +20,7 @@ import { DataplaneError } from './errors.js';
 import { type AttachMode, type AttachWish, firstMode, type ModeReason, tcInstead } from './mode.js';
 import type { Dataplane } from './object.js';
 import { LINK_HOOKS, type LinkHook, type PinSet } from './pins.js';
-import type { NumberedPort } from './ports.js';
+import { hasDevice, type NumberedPort } from './ports.js';
 
 /** Where the tc program hangs on a port: fixed, so that it can be found again. */
 export const TC = { direction: 'ingress', handle: 0xb1, priority: 1 } as const;
@@ -114,6 +114,7 @@ export async function keepAttached(
 
 /** The mode that a port is in now, by what the kernel says; `none`: no program of ours; `gone`: no such device. */
 export function attachedMode(dataplane: Dataplane, ifindex: number): AttachMode | 'none' | 'gone' {
+  if (!hasDevice({ ifindex })) return 'gone';
   try {
     return modeOf(dataplane, ifindex);
   } catch (error) {
@@ -131,8 +132,17 @@ function modeOf(dataplane: Dataplane, ifindex: number): AttachMode | 'none' {
   return tc?.programId === dataplane.program('tc_wall').info.id ? 'tc' : 'none';
 }
 
-/** Takes the filters off a port; true when it was one of a wall. */
+/** Takes the filters off a port; true when it was one of a wall. Its device may have gone. */
 export function detachTcProgram(ifindex: number): boolean {
+  try {
+    return detachFilters(ifindex);
+  } catch (error) {
+    if (error instanceof BpfError && error.code === 'ENODEV') return false;
+    throw error;
+  }
+}
+
+function detachFilters(ifindex: number): boolean {
   for (const place of [GATE, TC]) {
     if (queryTc({ ifindex, ...place }) === undefined) continue;
     const off = detachTc({ ifindex, ...place });
@@ -144,11 +154,7 @@ export function detachTcProgram(ifindex: number): boolean {
 /** Takes every program off a device that is to be a port no more; it may have gone. */
 export function detachPort(port: Pick<NumberedPort, 'ifindex' | 'number'>, pins: PinSet): void {
   for (const hook of LINK_HOOKS) dropLink(port.number, hook, pins);
-  try {
-    detachTcProgram(port.ifindex);
-  } catch (error) {
-    if (!(error instanceof BpfError)) throw error;
-  }
+  detachTcProgram(port.ifindex);
 }
 
 /** Id of the program that stands where the tc program of a wall stands; undefined: none does. */

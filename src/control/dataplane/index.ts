@@ -39,6 +39,9 @@ export { NO_POLICY_NUMBERS, type Numbering } from './numbering.js';
 export { Dataplane } from './object.js';
 export { PinSet } from './pins.js';
 export {
+  absentPort,
+  hasDevice,
+  NO_MAC,
   type NodeSettings,
   type NumberedPort,
   type PortDevice,

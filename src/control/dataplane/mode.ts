@@ -41,6 +41,8 @@ function everyPort(
 /** The mode to begin with. `xdp` chosen by `auto` is a try: see tcInstead. */
 export function firstMode(wish: AttachWish, ports: readonly DriverOfPort[]): ModeReason {
   if (wish !== 'auto') return everyPort(ports, wish, () => `asked for by attach: ${wish}`);
+  // Of a wall that stands and has lost every device: tc suits whatever comes back.
+  if (ports.length === 0) return everyPort(ports, 'tc', () => '');
   const unfit = ports.find((port) => UNFIT.has(port.driver));
   if (unfit === undefined) {
     return everyPort(ports, 'xdp', (port) => `${port.driver || 'the driver'} has native XDP`);

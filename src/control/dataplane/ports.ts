@@ -30,6 +30,18 @@ export interface NumberedPort extends PortDevice {
   readonly number: number;
 }
 
+/** Of a port without a device. */
+export const NO_MAC = '00:00:00:00:00:00';
+
+/** A port whose device is gone, and not known any more. */
+export function absentPort(name: string, side: PortDevice['side']): PortDevice {
+  return { name, side, ifindex: 0, mac: NO_MAC, driver: '' };
+}
+
+export function hasDevice(port: Pick<PortDevice, 'ifindex'>): boolean {
+  return port.ifindex !== 0;
+}
+
 /** What the node file says to the packet path. */
 export interface NodeSettings {
   readonly bridgeMac: string;
@@ -81,8 +93,8 @@ function pinnedPorts(dataplane: Dataplane): layouts.Port[] {
 }
 
 /**
- * Writes the ports; those that are no longer named leave. Returns them with their numbers, and the
- * ifindexes of those that left.
+ * Writes the ports; those that are no longer named leave, and one without a device gets a number and
+ * nothing else. Returns them with their numbers, and the ifindexes of those that left.
  */
 export function writePorts(
   dataplane: Dataplane,
@@ -98,7 +110,7 @@ export function writePorts(
   if (gone.length > 0) forgetAddresses(dataplane);
   for (const port of ports) {
     if (!held.has(port.ifindex)) clearCounters(dataplane, port.number);
-    writePort(dataplane, port);
+    if (hasDevice(port)) writePort(dataplane, port);
   }
   return { ports, gone: gone.map((port) => port.ifindex) };
 }
@@ -164,7 +176,7 @@ export function writeNode(
   ports: readonly NumberedPort[],
   settings: NodeSettings,
 ): void {
-  const macs = [settings.bridgeMac, ...ports.map((port) => port.mac)];
+  const macs = [settings.bridgeMac, ...ports.filter(hasDevice).map((port) => port.mac)];
   const own = dataplane.map('self_macs');
   const wanted = new Set(macs);
   for (const { keys, count } of own.entries()) {

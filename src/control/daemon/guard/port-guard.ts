@@ -3,6 +3,7 @@ import type { Link } from '../../bridge/index.js';
 import {
   type Dataplane,
   detachPort,
+  hasDevice,
   type NodeSettings,
   type NumberedPort,
   type PinSet,
@@ -32,6 +33,7 @@ export class PortGuard {
 
   constructor(deps: PortGuardDeps, bridgeMac: string) {
     this.#deps = deps;
+    for (const port of deps.ports.all) if (!hasDevice(port)) this.#absent.add(port.name);
     this.#macs = macsOf(deps.ports.all, bridgeMac);
   }
 

@@ -135,7 +135,7 @@ describe('a survey', () => {
     };
     const bridge = link('br0', 9, { kind: 'bridge' });
     const joined = [bridge, link('up0', 2, { master: 9 }), link('dn0', 3, { master: 9 })];
-    const standing = { force: false, standing: true };
+    const standing = { force: false, standing: new Set(['up0', 'dn0']) };
     expect(
       surveyLinks(facts(joined, used), wanted, standing).overlooked.map(({ message }) => message),
     ).toEqual([
@@ -144,7 +144,9 @@ describe('a survey', () => {
       'up0 has the address 192.0.2.1/24',
     ]);
     const outside = facts([bridge, link('up0', 2), link('dn0', 3, { master: 9 })], used);
-    expect(() => surveyLinks(outside, wanted, standing)).toThrow(
+    expect(surveyLinks(outside, wanted, standing).overlooked).toHaveLength(3);
+    const newPort = { force: false, standing: new Set(['dn0']) };
+    expect(() => surveyLinks(outside, wanted, newPort)).toThrow(
       /^up0 has the address 192\.0\.2\.1\/24 \(--force takes it all the same\)$/,
     );
     expect(refused(facts(joined, used))).toEqual([
@@ -152,5 +154,32 @@ describe('a survey', () => {
       ['has-default-route', 'br0'],
       ['has-address', 'up0'],
     ]);
+  });
+
+  it('goes on without a port of a wall that stands whose device is gone', () => {
+    const standing = { force: false, standing: new Set(['up0', 'dn0']) };
+    const bridge = link('br0', 9, { kind: 'bridge' });
+    const left = facts([bridge, link('dn0', 3, { master: 9 })]);
+    const survey = surveyLinks(left, wanted, standing);
+    expect([survey.ports.map(({ name }) => name), survey.absent]).toEqual([['dn0'], ['up0']]);
+    expect(surveyLinks(facts([]), wanted, standing).absent).toEqual(['up0', 'dn0']);
+    expect(() => surveyLinks(left, wanted, { force: false, standing: new Set(['dn0']) })).toThrow(
+      /^there is no port up0 in this network namespace$/,
+    );
+  });
+
+  it('takes a port of a wall that stands back from another bridge', () => {
+    const other = link('br1', 8, { kind: 'bridge' });
+    const bridge = link('br0', 9, { kind: 'bridge' });
+    const links = [bridge, other, link('up0', 2, { master: 8 }), link('dn0', 3, { master: 9 })];
+    const survey = surveyLinks(facts(links), wanted, {
+      force: false,
+      standing: new Set(['up0', 'dn0']),
+    });
+    expect(survey.ports).toHaveLength(2);
+    expect(survey.overlooked).toEqual([
+      { code: 'port-in-bridge', link: 'up0', message: 'port up0 already belongs to br1' },
+    ]);
+    expect(refused(facts(links))).toEqual([['port-in-bridge', 'up0']]);
   });
 });
