@@ -32,6 +32,11 @@ export function policy(tcp: readonly number[], more = ''): string {
   ].join('\n');
 }
 
+/** MAC address of the device that a client or server of the lab has. */
+export function macOf(of: Namespace): string {
+  return /link\/ether (\S+)/.exec(of.ip('link', 'show', 'e0'))![1]!;
+}
+
 /** A daemon that was started, until it ends. */
 export class Daemon {
   readonly child: ChildProcess;

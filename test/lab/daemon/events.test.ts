@@ -4,9 +4,9 @@ import { appendFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { NodeEvent } from '../../../src/control/events.js';
-import { endChild, type Namespace } from '../../../src/lab/netns.js';
+import { endChild } from '../../../src/lab/netns.js';
 import { bwctl, start } from '../api/bwctl.js';
-import { Bench, CLIENT, LiveConnection, policy, SERVER } from './bench.js';
+import { Bench, CLIENT, LiveConnection, macOf, policy, SERVER } from './bench.js';
 import { NumberedSender } from './numbered.js';
 import { answers, echo } from './udp.js';
 
@@ -19,7 +19,6 @@ const events: NodeEvent[] = [];
 const begun = new Date().toISOString();
 
 const env = () => ({ BWCTL_SOCKET: bench.socket });
-const macOf = (of: Namespace) => /link\/ether (\S+)/.exec(of.ip('link', 'show', 'e0'))![1]!;
 
 /** Resolves with the first event that has these fields. */
 async function told(fields: Record<string, unknown>): Promise<NodeEvent> {

@@ -91,6 +91,22 @@ export class NumberedSender extends Numbered {
   }
 }
 
+/** Times in which nothing was heard, from the last frame before to the first one after, in milliseconds. */
+export class NumberedPauses extends Numbered {
+  static start(at: Namespace, port: number, microseconds: number): Promise<NumberedPauses> {
+    return new NumberedPauses(at, ['pauses', 'e0', String(port), String(microseconds)]).ready();
+  }
+
+  /** Ends it; the times are those of `process.hrtime`. */
+  async stop(): Promise<{ from: number; until: number }[]> {
+    await this.finish();
+    return this.lines.slice(1).map((line) => {
+      const [from, until] = line.split(' ').map((text) => Number(text) / 1e6);
+      return { from: from!, until: until! };
+    });
+  }
+}
+
 export class NumberedCounter extends Numbered {
   static start(at: Namespace): Promise<NumberedCounter> {
     return new NumberedCounter(at, ['count', 'e0']).ready();

@@ -4,7 +4,7 @@
  * of what both allow that is missing, or as one of what both deny that arrives.
  */
 import { afterEach, describe, expect, it } from 'vitest';
-import { Bench } from './bench.js';
+import { Bench, macOf } from './bench.js';
 import { type Flow, type Heard, NumberedCounter, NumberedSender } from './numbered.js';
 
 const SWAPS = Number(process.env.POLICY_SWAPS ?? 12);
@@ -69,10 +69,6 @@ const B = text([
 let bench: Bench;
 
 afterEach(() => bench.close());
-
-function macOf(of: { ip(...args: string[]): string }): string {
-  return /link\/ether (\S+)/.exec(of.ip('link', 'show', 'e0'))![1]!;
-}
 
 /** How often the policy changed, by what became of frames in the order in which they were sent. */
 function changes(

@@ -4,7 +4,15 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Bench, EventEar, LiveConnection, policy, received, SERVER } from '../daemon/bench.js';
+import {
+  Bench,
+  EventEar,
+  LiveConnection,
+  macOf,
+  policy,
+  received,
+  SERVER,
+} from '../daemon/bench.js';
 
 const WITHIN = { timeout: 10_000, interval: 20 };
 /** Past the two seconds of the lease. */
@@ -23,8 +31,7 @@ async function stand(attach: string): Promise<void> {
 /** A wall whose links are quiet but for what the test sends: nobody has to ask for an address. */
 async function quiet(attach: string): Promise<void> {
   await stand(attach);
-  const mac = /link\/ether (\S+)/.exec(bench.server.ip('link', 'show', 'dev', 'e0'))![1]!;
-  const entry = [SERVER.v4, 'lladdr', mac, 'dev', 'e0', 'nud', 'permanent'];
+  const entry = [SERVER.v4, 'lladdr', macOf(bench.server), 'dev', 'e0', 'nud', 'permanent'];
   bench.client.ip('neigh', 'replace', ...entry);
 }
 

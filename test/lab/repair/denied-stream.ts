@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { endChild } from '../../../src/lab/netns.js';
-import { type Bench, SERVER } from '../daemon/bench.js';
+import { type Bench, macOf, SERVER } from '../daemon/bench.js';
 
 /** UDP port that no policy of these tests allows. */
 const PORT = 9;
@@ -38,7 +38,7 @@ export class DeniedStream {
   /** Resolves once frames are on their way. */
   static async start(bench: Bench): Promise<DeniedStream> {
     // Neither end asks for the other's address: ARP is no part of this.
-    const mac = /link\/ether (\S+)/.exec(bench.server.ip('link', 'show', 'e0'))![1]!;
+    const mac = macOf(bench.server);
     bench.client.ip('neigh', 'replace', SERVER.v4, 'lladdr', mac, 'dev', 'e0', 'nud', 'permanent');
     const stream = new DeniedStream(bench);
     while (stream.#sent === 0) await new Promise((resolve) => setTimeout(resolve, 20));

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { endChild, type Namespace } from '../../../src/lab/netns.js';
-import { Bench, policy } from '../daemon/bench.js';
+import { Bench, macOf, policy } from '../daemon/bench.js';
 
 const SECONDS = Number(process.env.STEALTH_SECONDS ?? 5);
 
@@ -28,10 +28,6 @@ class Ear {
   close(): Promise<void> {
     return endChild(this.#child, 2000);
   }
-}
-
-function macOf(end: Namespace): string {
-  return /link\/ether (\S+)/.exec(end.ip('link', 'show', 'e0'))![1]!;
 }
 
 describe.each(['tc', 'xdp'])('in %s', (attach) => {

@@ -8,7 +8,10 @@
  *     listens until it is ended; then prints a line for each UDP destination port that it heard from,
  *     "PORT BITMAP": a bit for each round in hex, the lowest first; at last "lost N", what the kernel
  *     had no room for.
- * Both say "ready" first.
+ * numbered pauses DEVICE PORT MICROSECONDS
+ *     listens until it is ended; prints "FROM UNTIL", in nanoseconds of CLOCK_MONOTONIC, for every time
+ *     that long in which nothing was heard for that UDP destination port.
+ * All say "ready" first.
  */
 #include <sched.h>
 #include <signal.h>
@@ -116,24 +119,52 @@ static void print_heard(unsigned char *const *heard, int fd)
 	printf("lost %u\n", stats.tp_drops);
 }
 
+/* Waits for a numbered frame; returns the port that it is for, -1: it was another one. */
+static int hear(int fd, unsigned int *round)
+{
+	unsigned char frame[LARGEST];
+	ssize_t length = recv(fd, frame, sizeof(frame), 0);
+	unsigned short port;
+
+	if (length < PAYLOAD + 4 || length > LARGEST || frame[23] != IPPROTO_UDP)
+		return -1;
+	memcpy(&port, frame + DESTINATION_PORT, sizeof(port));
+	memcpy(round, frame + length - sizeof(*round), sizeof(*round));
+	*round = ntohl(*round);
+	return ntohs(port);
+}
+
+static void print_pauses(const char *device, int port, long long nanoseconds)
+{
+	int fd = open_packet_socket(device, ETH_P_IP, BUFFER);
+	long long before = 0, now;
+	struct timespec time;
+	unsigned int round;
+
+	puts("ready");
+	while (!ended) {
+		if (hear(fd, &round) != port)
+			continue;
+		clock_gettime(CLOCK_MONOTONIC, &time);
+		now = time.tv_sec * 1000000000LL + time.tv_nsec;
+		if (before != 0 && now - before >= nanoseconds)
+			printf("%lld %lld\n", before, now);
+		before = now;
+	}
+}
+
 static void count_rounds(const char *device)
 {
 	static unsigned char *heard[65536];
-	unsigned char frame[LARGEST];
 	int fd = open_packet_socket(device, ETH_P_IP, BUFFER);
 
 	puts("ready");
 	while (!ended) {
-		ssize_t length = recv(fd, frame, sizeof(frame), 0);
-		unsigned short port;
 		unsigned int round;
+		int port = hear(fd, &round);
 
-		if (length < PAYLOAD + 4 || length > LARGEST || frame[23] != IPPROTO_UDP)
+		if (port < 0)
 			continue;
-		memcpy(&port, frame + DESTINATION_PORT, sizeof(port));
-		memcpy(&round, frame + length - sizeof(round), sizeof(round));
-		port = ntohs(port);
-		round = ntohl(round);
 		if (round >= MOST_ROUNDS)
 			continue;
 		if (heard[port] == NULL)
@@ -153,6 +184,8 @@ int main(int argc, char **argv)
 		send_rounds(argv[2], strtol(argv[3], NULL, 10), argc - 4, argv + 4);
 	else if (argc == 3 && strcmp(argv[1], "count") == 0)
 		count_rounds(argv[2]);
+	else if (argc == 5 && strcmp(argv[1], "pauses") == 0)
+		print_pauses(argv[2], atoi(argv[3]), atoll(argv[4]) * 1000);
 	else
 		return 1;
 	return 0;
