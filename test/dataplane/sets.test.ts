@@ -1,5 +1,5 @@
 /** Members of dynamic groups in the kernel: batches, times, replacement, sizes. No frame is judged. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Dataplane, type Rules, Sets } from '../../src/control/dataplane/index.js';
 import { BATCH, type PackedAddresses } from '../../src/control/dataplane/member-batch.js';
 import { formatAddress, neverSource } from '../../src/control/policy/index.js';
@@ -175,9 +175,40 @@ describe('times', () => {
     await sets.change('add', one, rules(7, { ttlSeconds: 1 }));
     wall.setClock(41);
     expect(await groups()).toEqual([5]);
-    await sets.sweep();
+    expect(await sets.sweep()).toBe(true);
+    expect(await sets.sweep()).toBe(true);
+    expect(await sets.sweep()).toBe(false);
     expect([0, 5, 7, 31].map((bit) => sets.count(bit))).toEqual([0, 1, 0, 0]);
     expect(elements()).toBe(1);
+  });
+
+  it('that are over are told of at once, also while the next look for them has to wait', async () => {
+    open();
+    wall.setClock(0);
+    await sets.change('add', v4(0, 1000), rules(0, { ttlSeconds: 1 }));
+    await sets.change('add', v4(5000, 1), rules(0, { ttlSeconds: 2 }));
+    // Of new maps nobody knows yet when the first one's time is over.
+    while (await sets.sweep());
+    const time = vi.spyOn(performance, 'now');
+    const sweepAt = async (...times: number[]) => {
+      for (const ms of times) time.mockReturnValueOnce(1e9 + ms);
+      return [await sets.sweep(), sets.count(0)];
+    };
+    try {
+      expect(await sweepAt(0)).toEqual([false, 1001]);
+      wall.setClock(1);
+      expect(await sweepAt(100)).toEqual([true, 1001]);
+      // A walk that takes from 200 to 10,200 ms.
+      expect(await sweepAt(200, 200, 10_200)).toEqual([true, 1]);
+      wall.setClock(2);
+      expect(await sweepAt(10_300)).toEqual([true, 1]);
+      expect(await sweepAt(10_400)).toEqual([false, 1]);
+      expect(await sweepAt(11_300)).toEqual([true, 1]);
+      expect(await sweepAt(300_000)).toEqual([true, 1]);
+      expect(await sweepAt(300_100, 300_100, 300_200)).toEqual([true, 0]);
+    } finally {
+      time.mockRestore();
+    }
   });
 
   it('that are over make room at once where a group is full', async () => {

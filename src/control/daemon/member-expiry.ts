@@ -2,7 +2,7 @@
  * Takes out members whose time is over. For packets they are absent by themselves; this frees their room,
  * and has the live connections judged again that only their membership allowed.
  */
-const INTERVAL_MS = 400;
+const INTERVAL_MS = 100;
 
 /** What this needs of the sets. */
 export interface ExpiringSets {

@@ -27,6 +27,8 @@ const RECORD = layouts.memberRecord.size;
 const SWEEP_SHARE = 20;
 /** A walk that removed some has passed over others: they are looked for again after so long. */
 const AGAIN_SECONDS = 30;
+/** While somebody's time is over and nobody may look whose it is. */
+const TELL_AGAIN_MS = 1000;
 /** The kernel hands out elements from stocks that it fills up again behind our back. */
 const MEMORY_TRIES = 25;
 const MEMORY_MS = 4;
@@ -54,6 +56,7 @@ export class Sets {
   #sweeping: Promise<void> | null = null;
   /** Somebody's time was over, and `sweep` has not told yet. */
   #left = false;
+  #toldUntil = 0;
   #sweptUntil = 0;
   #closed = false;
 
@@ -150,10 +153,19 @@ export class Sets {
 
   /**
    * Removes members whose time is over; costs nothing until one's is, and never much of a CPU. Returns
-   * whether somebody left since the last time.
+   * whether somebody's time was over since the last time. That is told before they are looked for, which
+   * takes its time among a million, and told again for as long as the next look has to wait.
    */
   async sweep(): Promise<boolean> {
-    if (performance.now() >= this.#sweptUntil && this.#isDue()) await this.#sweepOnce();
+    const now = performance.now();
+    if (this.#isDue()) {
+      if (now >= this.#toldUntil) {
+        this.#toldUntil = now + TELL_AGAIN_MS;
+        this.#left = true;
+      } else if (now >= this.#sweptUntil) {
+        await this.#sweepOnce();
+      }
+    }
     const left = this.#left;
     this.#left = false;
     return left;
