@@ -9,3 +9,4 @@ export {
   type ReservedConfig,
   type Side,
 } from './node-config.js';
+export { DEFAULT_TIMEOUTS, type StateTimeouts, type TimeoutName } from './timeouts.js';

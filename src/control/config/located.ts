@@ -65,6 +65,12 @@ export class Located {
     return this.#node.value;
   }
 
+  /** A text, or what a number looks like. */
+  text(): string {
+    const value = isScalar(this.#node) ? this.#node.value : undefined;
+    return typeof value === 'number' ? String(value) : this.string();
+  }
+
   integer(min: number, max: number): number {
     const value = isScalar(this.#node) ? this.#node.value : undefined;
     if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { ConfigError } from './errors.js';
 import { Located } from './located.js';
+import { readTimeouts, type StateTimeouts } from './timeouts.js';
 import { absolutePath, interfaceName, nodeName, ratePerSecond, socketPath } from './values.js';
 
 export type Side = 'uplink' | 'inside';
@@ -35,8 +36,13 @@ export interface NodeConfig {
   };
   readonly attach: AttachMode;
   readonly api: { readonly socket: string };
-  /** Entries of the table of established states; do TCP segments out of window pass? */
-  readonly state: { readonly max: number; readonly liberal: boolean };
+  readonly state: {
+    /** Entries of the table of established states. */
+    readonly max: number;
+    /** Do TCP segments out of window pass? */
+    readonly liberal: boolean;
+    readonly timeouts: StateTimeouts;
+  };
   /** NFLOG group, and records per second that may go there. */
   readonly log: { readonly group: number; readonly rate: number };
   /** Directory of the installed policies. */
@@ -71,7 +77,7 @@ export function parseNodeConfig(text: string, file: string): NodeConfig {
   const node = nodeName(root.require('node', 'node: fw1'));
   const bridge = readBridge(root.require('bridge', 'bridge: {name: br0, ports: [...]}'));
   const api = root.get('api')?.mapping(['socket'], ['listen', 'tls']);
-  const state = root.get('state')?.mapping(['max', 'liberal']);
+  const state = root.get('state')?.mapping(['max', 'liberal', 'timeouts']);
   const log = root.get('log')?.mapping(['group', 'rate']);
   const socket = api?.get('socket');
   const rate = log?.get('rate');
@@ -85,6 +91,7 @@ export function parseNodeConfig(text: string, file: string): NodeConfig {
     state: {
       max: state?.get('max')?.integer(1, MAX_STATES) ?? 262144,
       liberal: state?.get('liberal')?.boolean() ?? false,
+      timeouts: readTimeouts(state?.get('timeouts')),
     },
     // Group 0 is where the kernel sends what it logs on its own account.
     log: {

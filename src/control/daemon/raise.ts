@@ -77,7 +77,7 @@ export async function raise(
     const { ports, gone } = writePorts(dataplane, await portDevices(config, survey));
     const mac = survey.bridge?.mac ?? survey.ports[0]?.mac ?? NO_MAC;
     writeNode(dataplane, ports, nodeSettings(config, mac));
-    writeTimeouts(dataplane);
+    writeTimeouts(dataplane, config.state.timeouts);
     const upgraded = await upgradeWall(dataplane, store);
     const present = ports.filter(hasDevice);
     const mode = await attachAll(dataplane, present, gone, config.attach, {

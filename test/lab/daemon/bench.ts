@@ -99,7 +99,7 @@ export class Bench {
   }
 
   /** Writes the node file. */
-  configure(o: { attach?: string; ports?: string; pins?: string }): void {
+  configure(o: { attach?: string; ports?: string; pins?: string; state?: string }): void {
     const ports = o.ports ?? '[{name: up0, side: uplink}, {name: dn0, side: inside}]';
     const lines = [
       'node: fw-1',
@@ -109,6 +109,7 @@ export class Bench {
       'log: {group: 5, rate: 10000/s}',
       `store: ${join(this.lab.directory, 'store')}`,
       `pins: ${o.pins ?? this.pins}`,
+      `state: ${o.state ?? '{}'}`,
     ];
     writeFileSync(this.config, lines.join('\n'));
   }

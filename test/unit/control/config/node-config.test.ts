@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   ConfigError,
+  DEFAULT_TIMEOUTS,
   loadNodeConfig,
   parseNodeConfig,
 } from '../../../../src/control/config/index.js';
@@ -41,7 +42,7 @@ describe('a node file', () => {
       },
       attach: 'auto',
       api: { socket: '/run/bridgewall/fw1.sock' },
-      state: { max: 262144, liberal: false },
+      state: { max: 262144, liberal: false, timeouts: DEFAULT_TIMEOUTS },
       log: { group: 5, rate: 100 },
       store: '/var/lib/bridgewall/fw1',
       pins: '/run/bridgewall/bpf',
@@ -58,7 +59,7 @@ bridge:
   reserved: {bpdu: drop, lldp: forward}
 attach: generic
 api: {socket: /tmp/x/../y.sock}
-state: {max: 1000, liberal: true}
+state: {max: 1000, liberal: true, timeouts: {tcp-established: 1d12h, udp: 45s}}
 log: {group: 65535, rate: 600/m}
 store: /srv/store
 pins: /sys/fs/bpf
@@ -75,7 +76,11 @@ pins: /sys/fs/bpf
     expect(config).toMatchObject({
       attach: 'generic',
       api: { socket: '/tmp/y.sock' },
-      state: { max: 1000, liberal: true },
+      state: {
+        max: 1000,
+        liberal: true,
+        timeouts: { ...DEFAULT_TIMEOUTS, 'tcp-established': 129_600, udp: 45 },
+      },
       log: { group: 65535, rate: 10 },
       store: '/srv/store',
       pins: '/sys/fs/bpf',
@@ -157,6 +162,31 @@ describe('a mistake in a node file', () => {
       `${minimal}state: {max: 0}\n`,
       'invalid',
       /^node\.yaml:7:14: state\.max must be a whole number from 1 to/,
+    ],
+    [
+      `${minimal}state: {timeouts: {udp: 30}}\n`,
+      'invalid',
+      'node.yaml:7:25: state.timeouts.udp is no duration; a unit is missing: 30s?',
+    ],
+    [
+      `${minimal}state: {timeouts: {udp: soon}}\n`,
+      'invalid',
+      'node.yaml:7:25: state.timeouts.udp is no duration; write it as 30s, 90m or 5d',
+    ],
+    [
+      `${minimal}state: {timeouts: {udp: 0s}}\n`,
+      'invalid',
+      'node.yaml:7:25: state.timeouts.udp: 0s is not between 1s and 365d',
+    ],
+    [
+      `${minimal}state: {timeouts: {icmp: [1s]}}\n`,
+      'invalid',
+      'node.yaml:7:26: state.timeouts.icmp must be a text',
+    ],
+    [
+      `${minimal}state: {timeouts: {tcp-estblished: 1d}}\n`,
+      'unknown-key',
+      'node.yaml:7:20: unknown key state.timeouts.tcp-estblished; did you mean tcp-established?',
     ],
     [
       `${minimal}log: {group: 65536}\n`,
