@@ -37,9 +37,29 @@ export interface RuleChange {
   after: RuleRef | null;
 }
 
+/**
+ * New connections that one of two policies allows and the other does not: packets, not lines. Of a
+ * connection between two screened hosts each half is one. What deny lines close, they say themselves.
+ */
+export interface PacketChange {
+  kind: 'opened' | 'closed';
+  direction: 'in' | 'out' | 'transit';
+  /** '' for transit. */
+  host: string;
+  services: string[];
+  /** The other end (of transit the source): prefixes, `any`, `X but not Y`, `members of GROUP`. */
+  peers: string[];
+  /** Of transit: the destination. */
+  to: string[];
+}
+
 export interface PlanResult {
   differs: boolean;
   changes: RuleChange[];
+  /** By `plan` and a dry run, not by `apply`. */
+  packets: PacketChange[];
+  /** Packet classes beyond those in `packets`. */
+  packetsMore: number;
   warnings: PolicyWarning[];
   rules: number;
   hosts: number;

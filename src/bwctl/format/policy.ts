@@ -11,6 +11,7 @@ const COLOURS = { added: 'good', removed: 'bad', changed: 'warn' } as const;
 export function formatPlan(plan: PlanResult, paint: Paint): string[] {
   return [
     ...plan.changes.flatMap((change) => changeLines(change, paint)),
+    ...packetLines(plan, paint),
     ...warningLines(plan, paint),
     ...(plan.differs ? [changeSummary(plan.changes), ...cutLines(plan, 'would end', paint)] : []),
     ...(plan.differs ? [] : ['no differences']),
@@ -20,6 +21,22 @@ export function formatPlan(plan: PlanResult, paint: Paint): string[] {
 /** Lines of an apply that installs nothing. */
 export function formatDryRun(applied: ApplyResult, paint: Paint): string[] {
   return [...formatPlan(applied, paint), `generation ${applied.generation} stays: a dry run`];
+}
+
+/** What packets the policy opens and closes, which its lines alone do not tell. */
+function packetLines({ packets, packetsMore }: PlanResult, paint: Paint): string[] {
+  const lines = packets.map(({ kind, direction, host, services, peers, to }) => {
+    const subject = host === '' ? direction : `${host} ${direction}`;
+    const other = `${direction === 'out' ? 'to' : 'from'} ${peers.join(', ')}`;
+    const onward = to.length > 0 ? ` to ${to.join(', ')}` : '';
+    const colour = kind === 'opened' ? 'good' : 'bad';
+    return visible(
+      `${paint(colour, kind === 'opened' ? 'opens ' : 'closes')} ${subject} ${services.join(', ')} ${other}${onward}`,
+    );
+  });
+  if (packetsMore === 0) return lines;
+  const classes = packetsMore === 1 ? 'class' : 'classes';
+  return [...lines, `and ${packetsMore} packet ${classes} more`];
 }
 
 function cutLines({ statesCut }: PlanResult, verb: string, paint: Paint): string[] {

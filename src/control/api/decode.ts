@@ -13,6 +13,7 @@ import type { ExplainResponse__Output } from '../../generated/proto/bridgewall/v
 import type { HistoryEntry__Output } from '../../generated/proto/bridgewall/v1/HistoryEntry.js';
 import type { LogRecord__Output } from '../../generated/proto/bridgewall/v1/LogRecord.js';
 import type { MatrixResponse__Output } from '../../generated/proto/bridgewall/v1/MatrixResponse.js';
+import type { PacketChange__Output } from '../../generated/proto/bridgewall/v1/PacketChange.js';
 import type { PlanResponse__Output } from '../../generated/proto/bridgewall/v1/PlanResponse.js';
 import type { PolicyResponse__Output } from '../../generated/proto/bridgewall/v1/PolicyResponse.js';
 import type { PortInfo__Output } from '../../generated/proto/bridgewall/v1/PortInfo.js';
@@ -38,6 +39,7 @@ import type {
   HistoryEntry,
   LogRecord,
   MatrixResult,
+  PacketChange,
   PlanResult,
   PolicyDifference,
   PolicyText,
@@ -81,6 +83,8 @@ export function decodePlan(plan: PlanResponse__Output): PlanResult {
   return {
     differs: plan.differs,
     changes: plan.changes.map(decodeChange),
+    packets: plan.packets.map(decodePacketChange),
+    packetsMore: plan.packetsMore,
     warnings: plan.warnings.map(({ message, position }) => ({
       message,
       position: decodePosition(position),
@@ -88,6 +92,14 @@ export function decodePlan(plan: PlanResponse__Output): PlanResult {
     rules: plan.rules,
     hosts: plan.hosts,
     statesCut: plan.statesCut,
+  };
+}
+
+function decodePacketChange({ kind, direction, ...rest }: PacketChange__Output): PacketChange {
+  return {
+    ...rest,
+    kind: kind === 'PACKET_CHANGE_KIND_CLOSED' ? 'closed' : 'opened',
+    direction: direction === 'in' || direction === 'out' ? direction : 'transit',
   };
 }
 
@@ -148,7 +160,10 @@ export function decodeEvent({ ts, event, fields }: Event__Output): NodeEvent {
 /** Outcome of an apply. */
 export function decodeApply(applied: ApplyResponse__Output): ApplyResult {
   const { generation, digest, installed, plan, confirm } = applied;
-  const empty = { differs: false, changes: [], warnings: [], rules: 0, hosts: 0, statesCut: 0 };
+  const empty = {
+    ...{ differs: false, changes: [], packets: [], packetsMore: 0, warnings: [] },
+    ...{ rules: 0, hosts: 0, statesCut: 0 },
+  };
   return {
     generation,
     digest,

@@ -45,14 +45,28 @@ const KIND = {
   removed: 'CHANGE_KIND_REMOVED',
   changed: 'CHANGE_KIND_CHANGED',
 } as const;
+const PACKET_KIND = {
+  opened: 'PACKET_CHANGE_KIND_OPENED',
+  closed: 'PACKET_CHANGE_KIND_CLOSED',
+} as const;
 const SIDE = { uplink: 'SIDE_UPLINK', inside: 'SIDE_INSIDE' } as const;
 const VERDICT = { accept: 'VERDICT_ACCEPT', drop: 'VERDICT_DROP' } as const;
 
 /** A plan, or the plan part of an apply. */
 export function encodePlan(plan: PlanResult): PlanResponse {
-  const { differs, warnings, rules, hosts, statesCut } = plan;
+  const { differs, warnings, rules, hosts, statesCut, packetsMore } = plan;
   const changes = plan.changes.map(encodeChange);
-  return { differs, changes, warnings: [...warnings], rules, hosts, statesCut };
+  const packets = plan.packets.map((packet) => ({ ...packet, kind: PACKET_KIND[packet.kind] }));
+  return {
+    differs,
+    changes,
+    packets,
+    packetsMore,
+    warnings: [...warnings],
+    rules,
+    hosts,
+    statesCut,
+  };
 }
 
 function encodeChange(change: RuleChange) {

@@ -4,7 +4,7 @@
  */
 import type { Installer, Numbering, Sets } from '../dataplane/index.js';
 import { Serial } from '../dataplane/index.js';
-import { differences, type Plan, PolicyError } from '../policy/index.js';
+import { differences, type Plan, PolicyError, packetClasses } from '../policy/index.js';
 import {
   type ApplyOptions,
   type ApplyResult,
@@ -24,7 +24,13 @@ import { type EventSink, SILENT } from './event-bus.js';
 import { History } from './history.js';
 import { Installation, type Restoration } from './installation.js';
 import type { Resolve } from './names.js';
-import { type ActivePolicy, resolvedRecord, ruleChange, whoFields } from './records.js';
+import {
+  type ActivePolicy,
+  packetChanges,
+  resolvedRecord,
+  ruleChange,
+  whoFields,
+} from './records.js';
 import type { RuleIndex } from './rules.js';
 
 export interface PolicyDeps {
@@ -92,7 +98,7 @@ export class Policies {
   /** What `source` would change. @throws ServiceError */
   async plan(source: PolicySource, signal?: AbortSignal): Promise<PlanResult> {
     const { plan } = await this.#compile(source, signal);
-    return await this.#serial.run(() => this.#compare(plan));
+    return await this.#serial.run(() => this.#compare(plan, true));
   }
 
   /** Installs `source` as the next generation, or leaves everything as it is. @throws ServiceError */
@@ -103,7 +109,7 @@ export class Policies {
     return await this.#serial.run(async () => {
       await this.#installation.settle();
       this.#expect(ifGeneration);
-      const result = await this.#compare(plan);
+      const result = await this.#compare(plan, dryRun);
       const same = this.active?.text === source.text && !result.differs;
       if (same || dryRun) return this.#applied(result, plan, false);
       const trial = this.#trialOf(confirmSeconds);
@@ -147,7 +153,7 @@ export class Policies {
       const target = await this.#rollbackTarget(wanted);
       const compiled = await this.#compiler.recompile(target).catch(throwRefused);
       const held = this.#installation.fallback?.numbering ?? this.#installation.held;
-      const result = await this.#compare(compiled.plan, held);
+      const result = await this.#compare(compiled.plan, false, held);
       const [from, to] = [this.generation, target.generation];
       const words = `rollback of ${from} to ${to}`;
       const occasion = { by: by.user, uid: by.uid, why: why === '' ? words : `${words}: ${why}` };
@@ -229,14 +235,22 @@ export class Policies {
     return await this.#compiler.compile(source, signal).catch(throwRefused);
   }
 
-  /** @param held the numbers that the plan would take over */
-  async #compare(plan: Plan, held = this.#installation.held): Promise<PlanResult> {
+  /**
+   * @param packets whether to say what it opens and closes
+   * @param held the numbers that the plan would take over
+   */
+  async #compare(
+    plan: Plan,
+    packets: boolean,
+    held = this.#installation.held,
+  ): Promise<PlanResult> {
     const before = this.active?.plan ?? null;
     const changes = (await inSlices(differences(before, plan))).map(ruleChange);
     const judgesAnew = before?.digest !== plan.digest;
     return {
       differs: judgesAnew || changes.length > 0,
       changes,
+      ...packetChanges(packets && judgesAnew ? await inSlices(packetClasses(before, plan)) : []),
       warnings: [...plan.warnings],
       rules: plan.rules.length,
       hosts: plan.hosts.length,

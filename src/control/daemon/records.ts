@@ -1,7 +1,7 @@
 /** Between a policy as it is stored and a policy as it is installed. */
 import type { Numbering } from '../dataplane/index.js';
-import type { Plan, ResolvedNames, RuleDifference } from '../policy/index.js';
-import type { Caller, RuleChange } from '../service.js';
+import type { PacketClass, Plan, ResolvedNames, RuleDifference } from '../policy/index.js';
+import type { Caller, PacketChange, RuleChange } from '../service.js';
 import type { GenerationRecord } from '../store/index.js';
 import type { PackedPlan } from './compiler/packed-plan.js';
 import { ruleRef } from './rules.js';
@@ -52,6 +52,26 @@ export function resolvedRecord(resolved: ResolvedNames): Record<string, string[]
 
 export function ruleChange({ kind, before, after }: RuleDifference): RuleChange {
   return { kind, before: before && ruleRef(before), after: after && ruleRef(after) };
+}
+
+/** Packet classes in one answer, and items of one listing. */
+const [MOST_CLASSES, MOST_ITEMS] = [500, 24];
+
+/** What a policy opens and closes, as much of it as an answer holds. */
+export function packetChanges(all: readonly PacketClass[]): {
+  packets: PacketChange[];
+  packetsMore: number;
+} {
+  const packets = all.slice(0, MOST_CLASSES).map(({ services, from, to, ...rest }) => ({
+    ...rest,
+    ...{ services: shortened(services), peers: shortened(from), to: shortened(to) },
+  }));
+  return { packets, packetsMore: all.length - packets.length };
+}
+
+function shortened(items: readonly string[]): string[] {
+  if (items.length <= MOST_ITEMS) return [...items];
+  return [...items.slice(0, MOST_ITEMS), `and ${items.length - MOST_ITEMS} more`];
 }
 
 /** Who asked, as fields of an event. */

@@ -97,7 +97,8 @@ export function hostPrefix(address: Uint8Array): Prefix {
   return makePrefix(address, 128);
 }
 
-function makePrefix(address: Uint8Array, length: number): Prefix {
+/** The prefix of an address whose bits past `length` are zero. */
+export function makePrefix(address: Uint8Array, length: number): Prefix {
   return { family: familyOf(address), address, length, key: prefixKey(address, length) };
 }
 

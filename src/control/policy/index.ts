@@ -29,4 +29,5 @@ export { type Judgement, type Members, NO_MEMBERS, type Opening } from './openin
 export { parsePolicy } from './parse.js';
 export type * from './plan.js';
 export { PEER_ANY } from './plan.js';
+export { type PacketClass, packetClasses } from './reach/classes.js';
 export { neverSource } from './sources.js';

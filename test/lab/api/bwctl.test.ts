@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { answering, bwctl, start } from './bwctl.js';
-import { FakeNode, MANY, RULE, record, STATE, TOTALS } from './fake-node.js';
+import { FakeNode, MANY, PACKETS, RULE, record, STATE, TOTALS } from './fake-node.js';
 
 const node = new FakeNode();
 
@@ -55,6 +55,8 @@ describe('apply and plan', () => {
       installed: true,
       differs: true,
       changes: [{ kind: 'added', before: null, after: RULE }],
+      packets: PACKETS,
+      packetsMore: 0,
       warnings: [{ message: 'group lonely is empty', position: { file, line: 7, column: 3 } }],
       rules: 42,
       hosts: 6,
@@ -74,6 +76,9 @@ describe('apply and plan', () => {
   test('plan exits with 2 while there are differences, then with 0', async () => {
     const file = await policyFile('hosts: {}');
     expect(await ask('plan', file)).toMatchObject({ code: 2, stderr: '' });
+    expect((await ask('plan', file)).stdout).toContain(
+      'opens  aquilante in 25/tcp from any but not 10.0.0.0/8\ncloses transit all from 10.1.0.0/16 to any\n',
+    );
     expect(await ask('plan', file, '-o', 'json')).toMatchObject({ code: 2, stderr: '' });
     await ask('apply', file);
     expect((await ask('plan', file)).stdout).toMatch(/no differences\n$/);

@@ -117,6 +117,18 @@ export function record(n: number): LogRecord {
   };
 }
 
+/** What its policies open and close. */
+export const PACKETS: PlanResult['packets'] = [
+  {
+    ...{ kind: 'opened', direction: 'in', host: 'aquilante', services: ['25/tcp'] },
+    ...{ peers: ['any but not 10.0.0.0/8'], to: [] },
+  },
+  {
+    ...{ kind: 'closed', direction: 'transit', host: '', services: ['all'] },
+    ...{ peers: ['10.1.0.0/16'], to: ['any'] },
+  },
+];
+
 export class FakeNode implements NodeService {
   readonly asked: unknown[] = [];
   /** Installed policy; the same text again changes nothing. */
@@ -202,7 +214,10 @@ export class FakeNode implements NodeService {
     const changes = differs ? [{ kind: 'added' as const, before: null, after: RULE }] : [];
     const position = { file: source.file, line: 7, column: 3 };
     const warnings = [{ message: 'group lonely is empty', position }];
-    return { differs, changes, warnings, rules: 42, hosts: 6, statesCut: differs ? 1234 : 0 };
+    return {
+      ...{ differs, changes, warnings, packets: differs ? PACKETS : [], packetsMore: 0 },
+      ...{ rules: 42, hosts: 6, statesCut: differs ? 1234 : 0 },
+    };
   }
 
   async explain(query: ExplainQuery): Promise<ExplainResult> {

@@ -17,7 +17,10 @@ const GENERATION = { generation: 4, digest: 'd', installed: true, confirm: null 
 
 function planOf(...changes: RuleChange[]): PlanResult {
   const differs = changes.length > 0;
-  return { differs, changes, warnings: [], rules: 2, hosts: 1, statesCut: 0 };
+  return {
+    ...{ differs, changes, packets: [], packetsMore: 0, warnings: [] },
+    ...{ rules: 2, hosts: 1, statesCut: 0 },
+  };
 }
 
 test('a plan shows every change with its sign and place', () => {
@@ -34,6 +37,21 @@ test('a plan shows every change with its sign and place', () => {
     '~ now mail in 25/tcp from local  p.yaml:10',
     '~ mail in 25/tcp from any  p.yaml:12',
     '1 rule added, 1 removed, 2 changed',
+  ]);
+});
+
+test('a plan says what packets it opens and closes', () => {
+  const out = { direction: 'out' as const, host: 'mail', services: ['25/tcp', '53/udp'] };
+  const packets = [
+    { kind: 'opened' as const, ...out, peers: ['any'], to: [] },
+    { kind: 'closed' as const, ...out, peers: ['10.0.0.1', 'members of vpn'], to: [] },
+  ];
+  const plan = { ...planOf(), differs: true, packets, packetsMore: 3 };
+  expect(formatPlan(plan, plain)).toEqual([
+    'opens  mail out 25/tcp, 53/udp to any',
+    'closes mail out 25/tcp, 53/udp to 10.0.0.1, members of vpn',
+    'and 3 packet classes more',
+    'no rule changed',
   ]);
 });
 

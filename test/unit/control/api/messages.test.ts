@@ -94,6 +94,15 @@ const change = fc.record({
   after: maybe(rule),
 });
 
+const packet = fc.record({
+  kind: fc.constantFrom('opened' as const, 'closed' as const),
+  direction: fc.constantFrom('in' as const, 'out' as const, 'transit' as const),
+  host: text,
+  services: fc.array(text),
+  peers: fc.array(text),
+  to: fc.array(text),
+});
+
 test('apply', () => {
   const shapes = fc.record({
     generation: u32,
@@ -101,6 +110,8 @@ test('apply', () => {
     installed: fc.boolean(),
     differs: fc.boolean(),
     changes: fc.array(change),
+    packets: fc.array(packet),
+    packetsMore: u32,
     warnings: fc.array(
       fc.record({
         message: text,
