@@ -38,6 +38,7 @@ struct layouts_exported {
 	struct matrix_key matrix_key;
 	struct matrix_entry matrix_entry;
 	struct alternative alternative;
+	struct rule_limit rule_limit;
 	struct state_record state_record;
 	struct event event;
 	struct verdict verdict;

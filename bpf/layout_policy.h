@@ -76,6 +76,7 @@ struct matrix_key {
 
 enum matrix_flags {
 	MATRIX_LOG = 1,		/* log the packet that opens a connection */
+	MATRIX_LIMITED = 2,	/* `rule_limits` says how many its rule may open */
 };
 
 struct matrix_entry {
@@ -96,6 +97,17 @@ struct alternative {
 	__u32 to;
 	__u32 rule;		/* rule slot */
 	__u32 flags;		/* enum matrix_flags */
+};
+
+/* `count` in `seconds`, all of them at once after as long a silence; count 0: without a limit. */
+struct rate {
+	__u32 count;
+	__u32 seconds;
+};
+
+/* Inner maps of `rule_limits`, by rule slot: rules that do not let every connection through. */
+struct rule_limit {
+	struct rate rate;	/* new connections */
 };
 
 enum generation_flags {

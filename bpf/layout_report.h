@@ -59,6 +59,7 @@ enum verdict_flags {
 	VERDICT_NEW = 2,		/* opened a connection */
 	VERDICT_SOURCE_SCREENED = 4,
 	VERDICT_DESTINATION_SCREENED = 8,
+	VERDICT_LIMITED = 16,		/* it takes an allowance to open this */
 };
 
 /* The verdict on one frame; `explain_wall` writes it over the start of its test frame. */

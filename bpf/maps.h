@@ -127,11 +127,22 @@ struct alternatives_inner {
 	__uint(value_size, sizeof(struct alternative));
 };
 
+struct rule_limits_inner {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct rule_limit));
+};
+
 GENERATION_MAPS(addresses, struct addresses_inner);
 GENERATION_MAPS(services, struct services_inner);
 GENERATION_MAPS(service_deny, struct service_deny_inner);
 GENERATION_MAPS(matrix, struct matrix_inner);
 GENERATION_MAPS(alternatives, struct alternatives_inner);
+GENERATION_MAPS(rule_limits, struct rule_limits_inner);
+
+/* By rule slot: what its rate has left (allowance.h). */
+ARRAY_MAP(rule_allowances, 131072, __u64);
 
 /* Dynamic groups. */
 struct members_inner {

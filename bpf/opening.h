@@ -3,6 +3,7 @@
 #ifndef BW_OPENING_H
 #define BW_OPENING_H
 
+#include "allowance.h"
 #include "event.h"
 #include "policy.h"
 #include "state.h"
@@ -26,15 +27,24 @@ static __always_inline int judge_frame_flow(struct walk *w, __u32 options)
 static __always_inline int judge_opening(struct walk *w)
 {
 	int reason = judge_frame_flow(w, w->may_open ? JUDGE_MAY_OPEN : 0);
+	__u32 limited = w->verdict.flags & VERDICT_LIMITED;
 
 	if (reason)
 		return reason;
+	if (limited) {
+		reason = allowances_take(w);
+		if (reason)
+			return reason;
+	}
 	w->verdict.flags |= VERDICT_NEW;
 	if (w->frame.flags & FRAME_DRY)
 		return 0;
 	reason = state_open(w);
-	if (reason)
-		event_emit(w, EVENT_TABLE_FULL, reason);
+	if (!reason)
+		return 0;
+	if (limited)
+		allowances_give_back(w, ALLOWANCES);
+	event_emit(w, EVENT_TABLE_FULL, reason);
 	return reason;
 }
 

@@ -58,6 +58,8 @@ static __always_inline int judge_matrix(void *map, struct flow *flow, struct add
 	/* Only what is allowed: a drop is logged for its own sake. */
 	if (flags & MATRIX_LOG)
 		v->flags |= VERDICT_LOG;
+	if (flags & MATRIX_LIMITED)
+		v->flags |= VERDICT_LIMITED;
 	return 0;
 }
 
@@ -94,7 +96,8 @@ __noinline int judge_flow(struct flow *flow, struct verdict *v, __u32 options)
 	v->rule_in = 0;
 	v->rule_transit = 0;
 	v->rule_deny = 0;
-	v->flags &= ~(VERDICT_LOG | VERDICT_SOURCE_SCREENED | VERDICT_DESTINATION_SCREENED);
+	v->flags &= ~(VERDICT_LOG | VERDICT_SOURCE_SCREENED | VERDICT_DESTINATION_SCREENED |
+		      VERDICT_LIMITED);
 	v->flags |= src->host ? VERDICT_SOURCE_SCREENED : 0;
 	v->flags |= dst->host ? VERDICT_DESTINATION_SCREENED : 0;
 	if (src->host && options & JUDGE_FROM_UPLINK)

@@ -27,6 +27,8 @@ export interface RuleRef {
   direction: string;
   service: string;
   peers: string;
+  /** `log, rate 100/s`; '' for none. */
+  options: string;
   file: string;
   line: number;
 }

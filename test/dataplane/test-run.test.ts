@@ -11,7 +11,6 @@ import { TestWall } from './harness/wall.js';
 /** Reasons that nothing in this release gives. */
 const LATER: Record<string, string> = {
   standby: 'roles come with the second node',
-  rate: 'rules have no rates yet',
 };
 /** Reasons whose frames no driver, socket or test run of this kernel can make. */
 const UNREACHABLE: Record<string, string> = {

@@ -1,8 +1,12 @@
 /** Small things said the same way everywhere. */
 import type { RuleRef } from '../../control/service.js';
 
-/** `aquilante in 25/tcp from any`, `transit all local -> extranet`, `deny all badguys`. */
+/** `aquilante in 25/tcp from any (log)`, `transit all local -> extranet`, `deny all badguys`. */
 export function ruleText(rule: RuleRef): string {
+  return rule.options === '' ? lineText(rule) : `${lineText(rule)} (${rule.options})`;
+}
+
+function lineText(rule: RuleRef): string {
   switch (rule.direction) {
     case 'in':
       return `${rule.host} in ${rule.service} from ${rule.peers}`;

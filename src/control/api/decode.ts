@@ -62,8 +62,8 @@ const KIND = {
 
 /** What a rule is named by. */
 export function decodeRule(rule: RuleRef__Output): RuleRef {
-  const { id, host, direction, service, peers, file, line } = rule;
-  return { id, host, direction, service, peers, file, line };
+  const { id, host, direction, service, peers, options, file, line } = rule;
+  return { id, host, direction, service, peers, options, file, line };
 }
 
 function decodeOptionalRule(rule: RuleRef__Output | null | undefined): RuleRef | null {

@@ -1,6 +1,6 @@
 /** Rules as people see them, and back from the slots that the packet path counts them in. */
 import { NO_POLICY_NUMBERS, type Numbering } from '../dataplane/numbering.js';
-import type { Plan, Rule } from '../policy/index.js';
+import { optionsText, type Plan, type Rule } from '../policy/index.js';
 import type { RuleRef } from '../service.js';
 
 /** A rule as `explain`, `states` and events name it. */
@@ -11,6 +11,7 @@ export function ruleRef(rule: Rule): RuleRef {
     direction: rule.direction,
     service: rule.service,
     peers: rule.peers,
+    options: optionsText(rule),
     file: rule.position.file,
     line: rule.position.line,
   };

@@ -1,7 +1,8 @@
 /** A plan in the shapes that the packet path reads: pure, so that it can be checked without a kernel. */
 import * as layouts from '../../generated/layouts.js';
 import { isV4 } from '../policy/address.js';
-import type { AddressClass, Alternative, Plan } from '../policy/plan.js';
+import type { AddressClass, Alternative, MatrixEntry, Plan, Rule } from '../policy/plan.js';
+import { type Rate, rateOf } from '../policy/rates.js';
 import type { Sliced } from '../slices.js';
 import { DataplaneError } from './errors.js';
 import type { Numbering } from './numbering.js';
@@ -93,7 +94,7 @@ export function* packMatrix(
     };
     const value = {
       rule: entry.rule === null ? 0 : slots[entry.rule]!,
-      flags: flagsOf(entry),
+      flags: flagsOf(plan, entry),
       ...lists.add(heard(plan, entry.alternatives, numbering)),
     };
     layouts.matrixKey.encode(key, keys, i * layouts.matrixKey.size);
@@ -112,12 +113,33 @@ function heard(
     const from = bitMask(plan, one.from, numbering);
     const to = bitMask(plan, one.to, numbering);
     if ((one.from !== 0 && from === 0) || (one.to !== 0 && to === 0)) return [];
-    return [{ from, to, rule: slotOf(plan, one.rule, numbering), flags: flagsOf(one) }];
+    return [{ from, to, rule: slotOf(plan, one.rule, numbering), flags: flagsOf(plan, one) }];
   });
 }
 
-function flagsOf({ log }: { readonly log: boolean }): number {
-  return log ? MatrixFlags.LOG : 0;
+function flagsOf(plan: Plan, { rule, log }: Pick<MatrixEntry, 'rule' | 'log'>): number {
+  const limited = rule !== null && isLimited(plan.rules[rule]!);
+  return (log ? MatrixFlags.LOG : 0) | (limited ? MatrixFlags.LIMITED : 0);
+}
+
+function isLimited({ rate }: Rule): boolean {
+  return rate !== '';
+}
+
+const UNLIMITED: Rate = { count: 0, seconds: 0 };
+
+/** What the rules that do not let every connection through let through. */
+export function* packRuleLimits(plan: Plan, numbering: Numbering): Sliced<Packed> {
+  const limited = plan.rules.filter(isLimited);
+  const keys = Buffer.alloc(limited.length * 4);
+  const values = Buffer.alloc(limited.length * layouts.ruleLimit.size);
+  for (const [i, rule] of limited.entries()) {
+    if (i % SLICE === 0) yield;
+    keys.writeUInt32LE(numbering.ruleSlots.get(rule.id)!, i * 4);
+    const value = { rate: rateOf(rule.rate) ?? UNLIMITED };
+    layouts.ruleLimit.encode(value, values, i * layouts.ruleLimit.size);
+  }
+  return { keys, values, count: limited.length };
 }
 
 function bitMask(plan: Plan, groups: number, numbering: Numbering): number {

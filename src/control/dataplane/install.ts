@@ -15,6 +15,7 @@ import {
   type Packed,
   packAddresses,
   packMatrix,
+  packRuleLimits,
 } from './generation.js';
 import type { Numbering } from './numbering.js';
 import { type Dataplane, index } from './object.js';
@@ -25,7 +26,14 @@ const { Limits, ServiceCode } = layouts;
 const MMAPABLE = 1 << 10;
 /** Arrays of other sizes may take this one's place. */
 const INNER_MAP = 1 << 12;
-const OUTER = ['addresses', 'services', 'service_deny', 'alternatives', 'matrix'] as const;
+const OUTER = [
+  'addresses',
+  'services',
+  'service_deny',
+  'alternatives',
+  'rule_limits',
+  'matrix',
+] as const;
 /** Elements written in one call: a few milliseconds. */
 const BATCH = 8192;
 
@@ -254,13 +262,15 @@ export class Installer {
   }
 
   *#clearCounters(slots: readonly number[]): Sliced<void> {
-    const counters = this.#dataplane.map('rule_counters');
-    const size = counters.lookup(index(0))!.length;
-    for (let from = 0; from < slots.length; from += BATCH) {
-      const some = slots.slice(from, from + BATCH);
-      const keys = Buffer.from(Uint32Array.from(some).buffer);
-      counters.updateBatch(keys, Buffer.alloc(size * some.length), some.length);
-      yield;
+    for (const name of ['rule_counters', 'rule_allowances'] as const) {
+      const counters = this.#dataplane.map(name);
+      const size = counters.lookup(index(0))!.length;
+      for (let from = 0; from < slots.length; from += BATCH) {
+        const some = slots.slice(from, from + BATCH);
+        const keys = Buffer.from(Uint32Array.from(some).buffer);
+        counters.updateBatch(keys, Buffer.alloc(size * some.length), some.length);
+        yield;
+      }
     }
   }
 
@@ -268,7 +278,7 @@ export class Installer {
     const { plan } = prepared;
     const made: BpfMap[] = [];
     try {
-      const hash = function* (name: string, packed: Packed): Sliced<BpfMap> {
+      const hash = function* (name: keyof typeof HASHES, packed: Packed): Sliced<BpfMap> {
         const map = hashOf(name, packed);
         made.push(map);
         yield;
@@ -289,6 +299,7 @@ export class Installer {
       const inner: Inner = {
         addresses: yield* hash('addresses', yield* packAddresses(plan)),
         matrix: yield* hash('matrix', matrix.entries),
+        rule_limits: yield* hash('rule_limits', yield* packRuleLimits(plan, prepared)),
         alternatives: array(
           'alternatives',
           {
@@ -340,12 +351,17 @@ export class Installer {
   }
 }
 
-function hashOf(name: string, packed: Packed): BpfMap {
+const HASHES = {
+  addresses: { keySize: layouts.addressKey.size, valueSize: layouts.addressClass.size },
+  matrix: { keySize: layouts.matrixKey.size, valueSize: layouts.matrixEntry.size },
+  rule_limits: { keySize: 4, valueSize: layouts.ruleLimit.size },
+} as const;
+
+function hashOf(name: keyof typeof HASHES, packed: Packed): BpfMap {
   return BpfMap.create({
     type: 'hash',
     name,
-    keySize: name === 'matrix' ? layouts.matrixKey.size : layouts.addressKey.size,
-    valueSize: name === 'matrix' ? layouts.matrixEntry.size : layouts.addressClass.size,
+    ...HASHES[name],
     maxEntries: Math.max(1, packed.count),
   });
 }

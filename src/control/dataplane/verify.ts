@@ -7,14 +7,20 @@ import * as layouts from '../../generated/layouts.js';
 import type { Plan } from '../policy/plan.js';
 import type { Sliced } from '../slices.js';
 import { index } from './array-key.js';
-import { generationValue, type Packed, packAddresses, packMatrix } from './generation.js';
+import {
+  generationValue,
+  type Packed,
+  packAddresses,
+  packMatrix,
+  packRuleLimits,
+} from './generation.js';
 import type { Numbering } from './numbering.js';
 import type { Dataplane } from './object.js';
 
 const PAGES = layouts.ServiceCode.CODES / layouts.Limits.SERVICE_PAGE;
 const CLASSES = layouts.Limits.MAX_SERVICE_CLASSES;
 
-type Table = 'addresses' | 'matrix' | 'alternatives' | 'services' | 'service_deny';
+type Table = 'addresses' | 'matrix' | 'rule_limits' | 'alternatives' | 'services' | 'service_deny';
 
 /** A policy with its numbers. */
 export interface InstalledPolicy extends Numbering {
@@ -31,9 +37,11 @@ export function* damagedTables(
   const { plan } = installed;
   const matrix = yield* packMatrix(plan, installed);
   const addresses = yield* packAddresses(plan);
+  const limits = yield* packRuleLimits(plan, installed);
   const expected: Record<Table, () => Packed> = {
     addresses: () => addresses,
     matrix: () => matrix.entries,
+    rule_limits: () => limits,
     alternatives: () => packBytes(matrix.alternatives, layouts.alternative.size),
     services: () => packArray(plan.services, layouts.servicePage.size, PAGES),
     service_deny: () => packArray(plan.serviceDeny, layouts.serviceClass.size, CLASSES),

@@ -57,6 +57,8 @@ export interface PolicyHost {
 
 interface LineOptions {
   readonly log: boolean;
+  /** How many connections it may open: `100/s`; '' for any number. */
+  readonly rate: string;
   /** The explicit `id:`, or null. */
   readonly id: string | null;
   readonly position: Position;

@@ -54,6 +54,7 @@ export function planDigest(plan: Omit<Plan, 'digest'>): string {
     const { direction, peer, serviceClass, log } = entry;
     put(direction, host, peer, serviceClass, rule, log, ...alternatives);
   }
+  for (const { id, rate } of plan.rules) if (rate !== '') put('rate', id, rate);
   flush();
   hash.update(servicesBytes(plan.services));
   return hash.digest('hex');

@@ -30,4 +30,5 @@ export { parsePolicy } from './parse.js';
 export type * from './plan.js';
 export { PEER_ANY } from './plan.js';
 export { type PacketClass, packetClasses } from './reach/classes.js';
+export { optionsText } from './rule-id.js';
 export { neverSource } from './sources.js';

@@ -3,14 +3,15 @@ import type { DenyStatement, HostLine, PairLine, Peers } from './ast.js';
 import { quote } from './errors.js';
 import type { PeerReader } from './peers.js';
 import type { Position } from './plan.js';
+import { readRate } from './rates.js';
 import type { Entry, Fields, Reader } from './reader.js';
 import type { ServiceReader } from './service-reader.js';
 
 /** Deny lines are one bit each of a mask in the packet path (MAX_DENY_LINES in bpf/layout.h). */
 export const MAX_DENY_LINES = 64;
 
-const OPTIONS = ['log', 'id', 'note'];
-const LATER_OPTIONS = ['rate', 'expires', 'mode', 'inspect'];
+const OPTIONS = ['log', 'id', 'note', 'rate'];
+const LATER_OPTIONS = ['expires', 'mode', 'inspect'];
 const ID = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,63}$/;
 
 /** What reading a line needs. */
@@ -22,6 +23,7 @@ export interface LineContext {
 
 interface Options {
   readonly log: boolean;
+  readonly rate: string;
   readonly id: string | null;
 }
 
@@ -38,8 +40,8 @@ export function readHostLines(
   const lines: HostLine[] = [];
   for (const { keyNode, value } of reader.map(entry.value, entry.keyNode, what, hint)) {
     const named = services.read(keyNode, keyNode, 'a service');
-    for (const { peers, position, log, id } of readPeerLines(context, direction, keyNode, value)) {
-      lines.push({ host, direction, services: named, peers, position, log, id });
+    for (const line of readPeerLines(context, direction, keyNode, value)) {
+      lines.push({ host, direction, services: named, ...line });
     }
   }
   return lines;
@@ -59,6 +61,7 @@ function readPeerLines(
     peers: peers.read(node, where, 'the peers', null),
     position: reader.at(where),
     log: false,
+    rate: '',
     id: null,
   });
   if (isSpelledOut(value)) return [readSpelledOut(context, direction, value, reader.at(keyNode))];
@@ -127,7 +130,11 @@ export function readDenyLines(context: LineContext, entry: Entry): DenyStatement
     const keys = ['from', 'to', 'services', ...OPTIONS];
     const what = 'a line of deny';
     const fields = reader.fields(node, node ?? entry.keyNode, what, keys, LATER_OPTIONS);
-    const { from, to, services: service } = Object.fromEntries(fields.entries);
+    const { from, to, services: service, rate } = Object.fromEntries(fields.entries);
+    if (rate !== undefined) {
+      const problem = 'a line of deny has no rate: it lets nothing through';
+      reader.fail('unknown-key', rate.keyNode, problem, 'write it on a line that allows');
+    }
     if (from === undefined && to === undefined && service === undefined) {
       const instead = 'write {from: any} if everything is to be denied';
       reader.fail('missing-key', fields.position, `${what} has no from, to or services`, instead);
@@ -157,11 +164,13 @@ function need(reader: Reader, fields: Fields, key: string, what: string, hint: s
 
 function readOptions(reader: Reader, fields: Fields): Options {
   const log = fields.entries.get('log');
+  const rate = fields.entries.get('rate');
   const id = fields.entries.get('id');
   const note = fields.entries.get('note');
   if (note !== undefined) reader.text(note.value, note.keyNode, '`note`', 'write any text');
   return {
     log: log !== undefined && reader.boolean(log.value, log.keyNode, '`log`'),
+    rate: rate === undefined ? '' : readRate(reader, rate),
     id: id === undefined ? null : readId(reader, id),
   };
 }

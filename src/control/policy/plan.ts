@@ -25,6 +25,8 @@ export interface Rule {
   /** As written: `any`, `mgmt`, `local -> extranet` for transit. */
   readonly peers: string;
   readonly log: boolean;
+  /** How many connections it may open: `100/s`; '' for any number. */
+  readonly rate: string;
   readonly position: Position;
 }
 

@@ -11,6 +11,14 @@ export interface RuleContent {
   readonly service: string;
   readonly peers: string;
   readonly log: boolean;
+  readonly rate: string;
+}
+
+/** Options of a rule, as people see them: `log, rate 100/s`; '' for none. */
+export function optionsText({ log, rate }: Pick<RuleContent, 'log' | 'rate'>): string {
+  return [log ? 'log' : '', rate === '' ? '' : `rate ${rate}`]
+    .filter((text) => text !== '')
+    .join(', ');
 }
 
 const DIGITS = 'abcdefghijklmnopqrstuvwxyz234567';
@@ -18,8 +26,8 @@ const ID_LENGTH = 10;
 
 /** One text per content: equal texts are equal contents. */
 export function contentKey(content: RuleContent): string {
-  const { host, direction, service, peers, log } = content;
-  return [direction, host, service, peers, log ? 'log' : ''].join('\n');
+  const { host, direction, service, peers } = content;
+  return [direction, host, service, peers, optionsText(content)].join('\n');
 }
 
 /** The id of a rule that has no explicit one: 50 bits of a hash over its content. */

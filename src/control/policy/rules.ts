@@ -86,14 +86,13 @@ function comparePositions(a: Position, b: Position): number {
 }
 
 function makeRule(content: RuleContent, id: string | null, position: Position): Rule {
-  const { host, direction, service, peers, log } = content;
-  return { id: id ?? hashedId(content), host, direction, service, peers, log, position };
+  return { id: id ?? hashedId(content), ...content, position };
 }
 
 function hostRule(line: HostLine, hostId: number): HostRule {
-  const { host, direction, services, peers, log, position } = line;
+  const { host, direction, services, peers, log, rate, position } = line;
   const service = servicesText(services);
-  const content = { host, direction, service, peers: peersText(peers), log };
+  const content = { host, direction, service, peers: peersText(peers), log, rate };
   const rule = makeRule(content, line.id, position);
   return { kind: 'host', rule, hostId, services, peers, own: [] };
 }
@@ -116,7 +115,8 @@ function matrixRules(
     for (const hostId of hosts) {
       const host = names[hostId - 1]!;
       const service = servicesText(line.services);
-      const content = { host, direction, service, peers: peersText(peers), log: line.log };
+      const { log, rate } = line;
+      const content = { host, direction, service, peers: peersText(peers), log, rate };
       const id = line.id === null ? null : matrixId(line.id, direction, host);
       const rule = makeRule(content, id, line.position);
       const asked = named.has(hostId) ? [] : dynamic;
@@ -140,17 +140,18 @@ function screenableGroups(peers: Peers, groups: Policy['groups']): string[] {
 }
 
 function transitRule(line: PairLine): TransitRule {
-  const { services, from, to, log, position } = line;
+  const { services, from, to, log, rate, position } = line;
   const peers = pairText(from, to);
   const service = servicesText(services);
-  const content: RuleContent = { host: '', direction: 'transit', service, peers, log };
+  const content: RuleContent = { host: '', direction: 'transit', service, peers, log, rate };
   return { kind: 'transit', rule: makeRule(content, line.id, position), services, from, to };
 }
 
 function denyRule(line: DenyStatement): DenyRule {
   const peers = pairText(line.from, line.to);
   const service = denyServicesText(line.services);
-  const content: RuleContent = { host: '', direction: 'deny', service, peers, log: line.log };
+  const { log, rate } = line;
+  const content: RuleContent = { host: '', direction: 'deny', service, peers, log, rate };
   return { kind: 'deny', rule: makeRule(content, line.id, line.position), line };
 }
 

@@ -87,8 +87,7 @@ function sideLines(random: Random, names: Names, side: 'in' | 'out'): string[] {
         ]),
       },
       () => {
-        const log = random.oneIn(6) ? ', log: true' : '';
-        return `{${word}: ${peers(random, names)}${log}}`;
+        return `{${word}: ${peers(random, names)}${options(random)}}`;
       },
     );
     return `      ${name}: ${entries.length > 1 ? `[${entries.join(', ')}]` : entries[0]}`;
@@ -108,8 +107,8 @@ function pairLines(
   const lines = Array.from({ length: count }, () => {
     const from =
       key === 'matrix' && !random.oneIn(4) ? random.pick(names.hosts) : peers(random, names);
-    const log = random.oneIn(6) ? ', log: true' : '';
-    return `  - {from: ${from}, to: ${peers(random, names)}, services: ${services(random)}${log}}`;
+    const to = peers(random, names);
+    return `  - {from: ${from}, to: ${to}, services: ${services(random)}${options(random)}}`;
   });
   return [`${key}:`, ...lines];
 }
@@ -154,6 +153,15 @@ function peers(random: Random, { hosts, groups, dynamic }: Names): string {
     [2, () => random.pick(PREFIXES)],
     [1, () => `[${[...random.some(named, 0, 2), random.pick(PREFIXES)].join(', ')}]`],
   ])();
+}
+
+/** Rates small enough that some connections are over them. */
+function options(random: Random): string {
+  const log = random.oneIn(6) ? ', log: true' : '';
+  const rate = random.oneIn(6)
+    ? `, rate: ${random.pick(['1/s', '2/s', '3/m', '7/m', '1/h', '5/h', '1000000/s'])}`
+    : '';
+  return `${log}${rate}`;
 }
 
 function services(random: Random): string {

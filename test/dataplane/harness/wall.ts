@@ -280,7 +280,10 @@ export class TestWall implements Disposable {
     if (plan === undefined) {
       this.#forgetPolicy();
     } else if (plan === this.#plan) {
-      for (const slot of this.#numbering.ruleSlots.values()) zero(this.map('rule_counters'), slot);
+      for (const slot of this.#numbering.ruleSlots.values()) {
+        zero(this.map('rule_counters'), slot);
+        zero(this.map('rule_allowances'), slot);
+      }
       this.#installer.cell.rejudge();
     } else {
       this.#numbering = NO_POLICY_NUMBERS;

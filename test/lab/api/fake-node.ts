@@ -38,6 +38,7 @@ export const RULE: RuleRef = {
   direction: 'in',
   service: 'mailin',
   peers: 'any',
+  options: '',
   file: 'policy.yaml',
   line: 21,
 };

@@ -76,6 +76,7 @@ const RULES: Readonly<Record<string, MapRule>> = {
   service_deny: { ...POLICY, structs: ['service_class'] },
   matrix: { ...POLICY, structs: ['matrix_key', 'matrix_entry'] },
   alternatives: { ...POLICY, structs: ['alternative'] },
+  rule_limits: { ...POLICY, structs: ['rule_limit'] },
   members: {
     how: 'copy',
     group: 'members',

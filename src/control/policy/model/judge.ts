@@ -25,37 +25,59 @@ interface Candidate {
   readonly peers: Peers;
   readonly position: Position;
   readonly log: boolean;
+  readonly rate: string;
   id(): string;
+}
+
+/** A rule that lets connections through, and how many. */
+export interface Allowing {
+  readonly rule: string;
+  /** As written; '' for any number. */
+  readonly rate: string;
+}
+
+/** What the policy says, and by which lines. */
+export interface Verdict {
+  readonly judgement: Judgement;
+  readonly allowing: readonly Allowing[];
 }
 
 const NO_RULES = { out: null, in: null, transit: null, deny: null };
 
 /** Judges the packet that asks for a connection. */
 export function judgeOpening(world: World, opening: Opening): Judgement {
+  return judgeLines(world, opening).judgement;
+}
+
+/** The same, with the lines that allow it. */
+export function judgeLines(world: World, opening: Opening): Verdict {
   const source = screenedHost(world, opening.source);
   const destination = screenedHost(world, opening.destination);
-  if (source !== null && opening.fromUplink) return drop('spoofed');
+  if (source !== null && opening.fromUplink) return refused('spoofed');
   const denied = judgeDeny(world, opening);
-  if (denied !== null) return denied;
+  if (denied !== null) return { judgement: denied, allowing: [] };
   if (source === null && destination === null) return judgeTransit(world, opening);
 
   let rules: Judgement['rules'] = NO_RULES;
   let log = false;
+  const allowing: Allowing[] = [];
   if (source !== null) {
     const lines = candidates(world, source, 'out', opening.source);
     const out = winner(world, lines, opening.destination, opening.code);
-    if (out === null) return drop('no-out');
+    if (out === null) return refused('no-out');
     rules = { ...rules, out: out.id() };
     log ||= out.log;
+    allowing.push({ rule: out.id(), rate: out.rate });
   }
   if (destination !== null) {
     const lines = candidates(world, destination, 'in', opening.destination);
     const into = winner(world, lines, opening.source, opening.code);
-    if (into === null) return drop('no-in', rules);
+    if (into === null) return refused('no-in', rules);
     rules = { ...rules, in: into.id() };
     log ||= into.log;
+    allowing.push({ rule: into.id(), rate: into.rate });
   }
-  return { verdict: 'accept', reason: 'none', rules, log };
+  return { judgement: { verdict: 'accept', reason: 'none', rules, log }, allowing };
 }
 
 /** The deny lines alone: the only part of a policy that fragments meet. */
@@ -67,7 +89,8 @@ export function judgeDeny(world: World, opening: Opening): Judgement | null {
     if (asked && holds(line.from, opening.source) && holds(line.to, opening.destination)) {
       const service = denyServicesText(line.services);
       const peers = pairText(line.from, line.to);
-      const content = { host: '', direction: 'deny', service, peers, log: line.log } as const;
+      const { log, rate } = line;
+      const content = { host: '', direction: 'deny', service, peers, log, rate } as const;
       const rules = { ...NO_RULES, deny: line.id ?? hashedId(content) };
       return { verdict: 'drop', reason: 'denied', rules, log: line.log };
     }
@@ -108,22 +131,24 @@ function itemHolds(world: World, item: PeerItem, address: Uint8Array): boolean {
   }
 }
 
-function judgeTransit(world: World, opening: Opening): Judgement {
+function judgeTransit(world: World, opening: Opening): Verdict {
   const lines = world.policy.transit
     .filter((line) => peersHold(world, line.from, opening.source))
     .map((line): Candidate => {
-      const { services, to, position, log } = line;
+      const { services, to, position, log, rate } = line;
       const id = (): string => {
         const peers = pairText(line.from, to);
         const service = servicesText(services);
-        return line.id ?? hashedId({ host: '', direction: 'transit', service, peers, log });
+        return line.id ?? hashedId({ host: '', direction: 'transit', service, peers, log, rate });
       };
-      return { services, peers: to, position, log, id };
+      return { services, peers: to, position, log, rate, id };
     });
   const line = winner(world, lines, opening.destination, opening.code);
-  if (line === null) return drop('not-screened');
+  if (line === null) return refused('not-screened');
+  const { log, rate } = line;
   const rules = { ...NO_RULES, transit: line.id() };
-  return { verdict: 'accept', reason: 'none', rules, log: line.log };
+  const judgement = { verdict: 'accept', reason: 'none', rules, log } as const;
+  return { judgement, allowing: [{ rule: line.id(), rate }] };
 }
 
 /** Lines of a host's own, and matrix lines that touch it when it uses this address. */
@@ -138,13 +163,13 @@ function candidates(
     line: Omit<Candidate, 'id'> & { id: string | null },
     explicit: (id: string) => string,
   ): Candidate => {
-    const { services, peers, position, log } = line;
+    const { services, peers, position, log, rate } = line;
     const id = (): string => {
-      const content = { service: servicesText(services), peers: peersText(peers), log };
+      const content = { service: servicesText(services), peers: peersText(peers), log, rate };
       if (line.id !== null) return explicit(line.id);
       return hashedId({ host: host.name, direction, ...content });
     };
-    return { services, peers, position, log, id };
+    return { services, peers, position, log, rate, id };
   };
   const lines = policy.lines
     .filter((line) => line.host === host.name && line.direction === direction)
@@ -219,6 +244,6 @@ function isText(address: Uint8Array, text: string): boolean {
   return read instanceof Uint8Array && sameAddress(read, address);
 }
 
-function drop(reason: Judgement['reason'], rules: Judgement['rules'] = NO_RULES): Judgement {
-  return { verdict: 'drop', reason, rules, log: false };
+function refused(reason: Judgement['reason'], rules: Judgement['rules'] = NO_RULES): Verdict {
+  return { judgement: { verdict: 'drop', reason, rules, log: false }, allowing: [] };
 }

@@ -39,6 +39,7 @@ export type Reason =
   | 'bad-phase'
   | 'out-of-window'
   | 'no-state'
+  | 'rate'
   | 'fragment'
   | 'fragment-overlap'
   | 'table-full'

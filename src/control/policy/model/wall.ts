@@ -5,6 +5,8 @@
  */
 import { addressKey } from '../address.js';
 import type { Policy, ResolvedNames } from '../ast.js';
+import { rateOf } from '../rates.js';
+import { Allowances } from './allowances.js';
 import {
   type Connection,
   DEFAULT_TIMEOUTS,
@@ -21,7 +23,14 @@ import { Connections } from './connections.js';
 import { DynamicMembers } from './dynamic-members.js';
 import { type FirstPart, Fragments } from './fragments.js';
 import { type Frame, macText, parseFrame } from './frame.js';
-import { judgeDeny, judgeOpening, screenedHost, type World } from './judge.js';
+import {
+  type Allowing,
+  judgeDeny,
+  judgeLines,
+  judgeOpening,
+  screenedHost,
+  type World,
+} from './judge.js';
 import { LearnedMacs } from './learned.js';
 import { judgeLink, reservedAction } from './link.js';
 import { isGroupMac, isMartian } from './martian.js';
@@ -40,6 +49,7 @@ import {
 } from './outcome.js';
 import type { Packet } from './packet.js';
 import { isIcmpError, judgeError } from './related.js';
+import { ruleIds } from './rule-ids.js';
 import { hasBadFlags, opensConnection, RST } from './tcp.js';
 import { TcpConversation } from './tcp-conversation.js';
 
@@ -51,6 +61,7 @@ export class Wall {
   readonly #ports = new MirroredPorts();
   readonly #fragments: Fragments;
   readonly #members = new DynamicMembers();
+  readonly #allowances: Allowances;
   #policy: Policy | null = null;
   #names: ResolvedNames = new Map();
   #epoch = 0;
@@ -62,6 +73,7 @@ export class Wall {
     this.#connections = new Connections(timeouts, node.hz);
     this.#macs = new Set(node.macs.map(macText));
     this.#fragments = new Fragments(node.hz);
+    this.#allowances = new Allowances(node.hz);
     const quota = node.fdbQuota ?? Number.POSITIVE_INFINITY;
     this.#learned = new LearnedMacs(timeouts.fdb * node.hz, node.hz, quota);
   }
@@ -71,6 +83,8 @@ export class Wall {
     this.#policy = policy;
     this.#names = names;
     this.#epoch++;
+    const ids = ruleIds(policy, names);
+    this.#allowances.keep((name) => ids.has(name));
   }
 
   /** Adds a member to a dynamic group; `expires` in jiffies, 0: never. */
@@ -319,8 +333,9 @@ export class Wall {
     const denied = judgeDeny(world, opening);
     if (denied !== null) return { ...denied, opened: false };
     if (relation.key === null || !relation.mayOpen) return drop('no-state');
-    const judgement = judgeOpening(world, opening);
+    const { judgement, allowing } = judgeLines(world, opening);
     if (judgement.verdict === 'drop') return { ...judgement, opened: false };
+    if (!this.#allowed(allowing)) return { ...drop('rate'), rules: judgement.rules };
     const { transport } = packet;
     this.#connections.stand({
       key: relation.key,
@@ -337,6 +352,15 @@ export class Wall {
       rules: judgement.rules,
     });
     return { ...judgement, opened: true };
+  }
+
+  /** One more new connection, as far as the rates of its rules go. */
+  #allowed(allowing: readonly Allowing[]): boolean {
+    const limited = allowing.flatMap(({ rule, rate: text }) => {
+      const rate = rateOf(text);
+      return rate === null ? [] : [{ name: rule, rate }];
+    });
+    return this.#allowances.take(limited, this.#now);
   }
 
   /** Learns the sender of an accepted frame and finds its way out. */

@@ -9,6 +9,7 @@ const RULE: RuleRef = {
   direction: 'in',
   service: '25/tcp',
   peers: 'any',
+  options: '',
   file: 'p.yaml',
   line: 9,
 };

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { count, duration, endpoint, ruleText } from '../../../../src/bwctl/format/words.js';
 
-const RULE = { id: 'x', host: 'mail', service: 'dns', peers: 'mgmt', file: 'p.yaml', line: 3 };
+const PLACE = { options: '', file: 'p.yaml', line: 3 };
+const RULE = { id: 'x', host: 'mail', service: 'dns', peers: 'mgmt', ...PLACE };
 
 test.each([
   [0, '0s'],
@@ -26,6 +27,8 @@ test('endpoints', () => {
 test('rules', () => {
   expect(ruleText({ ...RULE, direction: 'in' })).toBe('mail in dns from mgmt');
   expect(ruleText({ ...RULE, direction: 'out' })).toBe('mail out dns to mgmt');
+  const limited = { ...RULE, direction: 'in', options: 'log, rate 5/s' };
+  expect(ruleText(limited)).toBe('mail in dns from mgmt (log, rate 5/s)');
   expect(
     ruleText({ ...RULE, direction: 'transit', host: '', service: 'all', peers: 'a -> b' }),
   ).toBe('transit all a -> b');

@@ -70,6 +70,7 @@ const rule = fc.record({
   direction: fc.constantFrom('in', 'out', 'transit', 'deny'),
   service: text,
   peers: text,
+  options: text,
   file: text,
   line: u32,
 });

@@ -6,7 +6,7 @@ import { MarkBits } from '../../../../src/generated/layouts.js';
 
 const rule = (id: string): RuleRef => ({
   ...{ id, host: 'mail', direction: 'in', service: '25/tcp', peers: 'any' },
-  ...{ file: 'p.yaml', line: 3 },
+  ...{ options: '', file: 'p.yaml', line: 3 },
 });
 const context = {
   rules: {

@@ -84,13 +84,14 @@ const services = fc
   .array(service, { minLength: 1, maxLength: 2 })
   .map((list) => `[${list.join(', ')}]`);
 const log = fc.boolean();
+const rate = fc.constantFrom('', '', '1/s', '20/m', '1000000/h');
 
 /** A group may hold those after it, so that there are no cycles. */
 const groups = fc
   .tuple(...GROUPS.map((_, i) => peersOf(GROUPS.slice(i + 1))))
   .map((all) => all.map((text, i) => `  ${GROUPS[i]}: ${text}\n`).join(''));
 
-const option = fc.record({ peers, log, id: fc.boolean() });
+const option = fc.record({ peers, log, rate, id: fc.boolean() });
 
 function hostLines(direction: 'in' | 'out'): fc.Arbitrary<(id: () => string) => string> {
   const key = direction === 'in' ? 'from' : 'to';
@@ -100,7 +101,8 @@ function hostLines(direction: 'in' | 'out'): fc.Arbitrary<(id: () => string) => 
     .map((lines) => (id) => {
       const text = lines.map(([name, options]) => {
         const parts = options.map((o) => {
-          const extra = `log: ${o.log}${o.id ? `, id: ${id()}` : ''}`;
+          const own = o.rate === '' ? '' : `, rate: ${o.rate}`;
+          const extra = `log: ${o.log}${own}${o.id ? `, id: ${id()}` : ''}`;
           return `{${key}: ${o.peers}, ${extra}}`;
         });
         return `      ${name}: [${parts.join(', ')}]\n`;
@@ -109,7 +111,9 @@ function hostLines(direction: 'in' | 'out'): fc.Arbitrary<(id: () => string) => 
     });
 }
 
-const pair = fc.record({ from: peers, to: peers, services, log });
+const pair = fc
+  .record({ from: peers, to: peers, services, log, rate })
+  .map(({ rate, ...line }) => (rate === '' ? line : { ...line, rate }));
 const screenedPair = fc
   .tuple(pair, fc.constantFrom(...HOSTS), fc.boolean())
   .map(([line, host, out]) => (out ? { ...line, from: host } : { ...line, to: host }));

@@ -32,10 +32,15 @@ function writeCodes({ low, high }: CodeRange): string {
   return `${low & 0xffff}-${high & 0xffff}/${protocol}`;
 }
 
+function writeOptions({ log, rate }: { log: boolean; rate: string }): string[] {
+  return [`log: ${log}`, ...(rate === '' ? [] : [`rate: ${rate}`])];
+}
+
 function writeHostLines(lines: readonly HostLine[], key: 'from' | 'to'): string {
   const byService = new Map<string, string[]>();
-  for (const { services, peers, log, id } of lines) {
-    const text = `{${key}: ${writePeers(peers)}, log: ${log}${id === null ? '' : `, id: ${id}`}}`;
+  for (const { services, peers, id, ...options } of lines) {
+    const parts = [`${key}: ${writePeers(peers)}`, ...writeOptions(options)];
+    const text = `{${parts.join(', ')}${id === null ? '' : `, id: ${id}`}}`;
     const service = servicesText(services);
     byService.set(service, [...(byService.get(service) ?? []), text]);
   }
@@ -45,8 +50,8 @@ function writeHostLines(lines: readonly HostLine[], key: 'from' | 'to'): string 
 }
 
 function writeSection(name: string, lines: readonly Record<string, unknown>[]): string {
-  const text = lines.map(({ from, to, services, log }) => {
-    const parts = [`log: ${log}`];
+  const text = lines.map(({ from, to, services, log, rate }) => {
+    const parts = writeOptions({ log, rate } as { log: boolean; rate: string });
     if (from) parts.push(`from: ${writePeers(from as Peers)}`);
     if (to) parts.push(`to: ${writePeers(to as Peers)}`);
     if (services) parts.push(`services: [${servicesText(services as never)}]`);
