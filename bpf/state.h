@@ -254,6 +254,8 @@ static __always_inline int state_open(struct walk *w)
 	s->rule_in = v->rule_in;
 	if (w->frame.proto == IPPROTO_TCP)
 		tcp_open(w, s);
+	else
+		__builtin_memset(s->tcp, 0, sizeof(s->tcp));
 	if (w->reopens) {
 		struct state *old = bpf_map_lookup_elem(&established, &w->key);
 

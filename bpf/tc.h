@@ -48,6 +48,13 @@ __noinline int parse_skb(struct __sk_buff *skb)
 	return reason;
 }
 
+/* The first of fragments parses without the transport header that decides what becomes of it. */
+static __always_inline int upper_unread(struct frame *f)
+{
+	return (f->flags & (FRAME_FRAGMENT | FRAME_UPPER)) == FRAME_FRAGMENT &&
+	       !f->fragment_offset;
+}
+
 /* Headers beyond the linear part are pulled in only when the frame, or what it quotes, does not
  * parse without. */
 static __always_inline int parse_linear(struct __sk_buff *skb, struct frame *f)
@@ -55,7 +62,7 @@ static __always_inline int parse_linear(struct __sk_buff *skb, struct frame *f)
 	int reason = parse_skb(skb);
 	__u32 linear;
 
-	if (!reason && !quote_unread(f))
+	if (!reason && !quote_unread(f) && !upper_unread(f))
 		return 0;
 	linear = (void *)(long)skb->data_end - (void *)(long)skb->data;
 	if (linear >= skb->len || linear >= PARSE_BYTES)

@@ -20,8 +20,8 @@ export interface NativeWire {
   send(descriptor: number, frames: Buffer, length: number, rounds: number): void;
   /** A raw socket for `sendSparse`. */
   openSparse(name: string, listening: false): number;
-  /** Sends a frame of a page or more so that only its link header arrives in linear memory. */
-  sendSparse(descriptor: number, frame: Buffer): void;
+  /** Sends a frame of a page or more so that only so many bytes of it arrive in linear memory. */
+  sendSparse(descriptor: number, frame: Buffer, linear: number): void;
   /** The next frame on any of the descriptors, its tag put back, or undefined after the time. */
   receive(descriptors: number[], milliseconds: number): Received | undefined;
   closeWire(descriptor: number): void;

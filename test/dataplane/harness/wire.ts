@@ -77,9 +77,10 @@ export class Wire implements Sender {
   readonly #links: BpfLink[] = [];
   readonly #descriptors: number[];
   readonly #sparse: number[];
+  readonly #linear: number;
 
-  /** @param sparse frames fill a page, and arrive with next to nothing in linear memory */
-  constructor(wall: TestWall, mode: WireMode, sparse = false) {
+  /** @param linear of frames that fill a page, so many bytes arrive in linear memory */
+  constructor(wall: TestWall, mode: WireMode, linear?: number) {
     this.wall = wall;
     this.mode = mode;
     for (const { ifindex } of wall.ports) {
@@ -90,7 +91,9 @@ export class Wire implements Sender {
       if (got !== mode) throw new Error(`asked for ${mode} XDP, got ${got}`);
     }
     this.#descriptors = wall.ports.map(({ wire }) => nativeWire().openWire(wire, true));
-    this.#sparse = sparse ? wall.ports.map(({ wire }) => nativeWire().openSparse(wire, false)) : [];
+    this.#linear = linear ?? 0;
+    const sparse = linear === undefined ? [] : wall.ports;
+    this.#sparse = sparse.map(({ wire }) => nativeWire().openSparse(wire, false));
   }
 
   /** Sends a frame into a port and lists what became of it that should not have. */
@@ -123,7 +126,8 @@ export class Wire implements Sender {
 
   #transmit(number: number, frame: Buffer): void {
     const sparse = this.#sparse[number];
-    if (sparse !== undefined && frame.length >= PAGE) nativeWire().sendSparse(sparse, frame);
+    if (sparse !== undefined && frame.length >= PAGE)
+      nativeWire().sendSparse(sparse, frame, this.#linear);
     else nativeWire().send(this.#descriptors[number]!, frame, frame.length, 1);
   }
 

@@ -119,8 +119,8 @@ static napi_value open_wire(napi_env env, napi_callback_info info)
 }
 
 /*
- * openSparse(name): a descriptor for sendSparse(). What it sends arrives with its link header alone in
- * the linear part, as long as it fills a page: the rest lies in fragments, as with real NICs.
+ * openSparse(name): a descriptor for sendSparse(). What it sends arrives with as little in the linear
+ * part as one likes, as long as it fills a page: the rest lies in fragments, as with real NICs.
  */
 static napi_value open_sparse(napi_env env, napi_callback_info info)
 {
@@ -132,14 +132,15 @@ static napi_value open_sparse(napi_env env, napi_callback_info info)
 	return fd;
 }
 
-/* sendSparse(fd, frame) */
+/* sendSparse(fd, frame, bytes in the linear part) */
 static napi_value send_sparse(napi_env env, napi_callback_info info)
 {
-	struct virtio_net_hdr header = { .hdr_len = ETH_HLEN };
-	napi_value argv[2];
+	struct virtio_net_hdr header = {};
+	napi_value argv[3];
 	struct iovec pieces[2] = { { .iov_base = &header, .iov_len = sizeof(header) } };
 
-	arguments(env, info, argv, 2);
+	arguments(env, info, argv, 3);
+	header.hdr_len = integer(env, argv[2]);
 	napi_get_buffer_info(env, argv[1], &pieces[1].iov_base, &pieces[1].iov_len);
 	if (writev(integer(env, argv[0]), pieces, 2) < 0)
 		return fail(env, "send");
