@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 APT := clang libbpf-dev libelf-dev zlib1g-dev pkg-config nftables iproute2 ethtool iputils-ping \
-       iperf3 bpftool util-linux g++ make python3 procps tcpdump
+       iperf3 bpftool util-linux g++ make python3 procps tcpdump libclang-rt-14-dev
 STAMPS := .cache
 BPF_OBJECT := build/bpf/bridgewall.bpf.o
 ADDON := build/Release/libbpf_ts.node
@@ -20,7 +20,7 @@ BPF_CFLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compa
 # Kernel and initramfs of an emulated machine, see docs/target.md.
 TARGET_LAB := $(STAMPS)/target
 
-.PHONY: all setup build bpf native demo lab lab-down test test-target bench bench-sets lint format clean
+.PHONY: all setup build bpf native demo lab lab-down test fuzz test-target bench bench-sets lint format clean
 
 all: build
 
@@ -93,6 +93,12 @@ lab-down:
 test: build
 	npx biome ci --error-on-warnings --colors=off
 	NO_COLOR=1 npx vitest run
+
+# The dataplane's own sources, built for this machine, under libFuzzer and sanitizers; what reaches
+# something new is kept, and judged by the programs in the kernel as well. See docs/testing.md.
+FUZZ_SECONDS ?= 60
+fuzz: build
+	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_CORPUS=$(STAMPS)/fuzz NO_COLOR=1 npx vitest run test/fuzz
 
 # What a packet costs, beside a plain bridge and bare redirects; docs/benchmarks.md says how.
 bench: build build/bpf/bench.bpf.o $(STAMPS)/bench

@@ -78,12 +78,17 @@ export class TestWall implements Disposable {
   #generation = 0;
   #plan: Plan | undefined;
 
-  constructor(ports: readonly TestPort[], o: { maxStates?: number; object?: string } = {}) {
+  /** @param o.sizes most elements of maps, by name */
+  constructor(
+    ports: readonly TestPort[],
+    o: { maxStates?: number; object?: string; sizes?: Readonly<Record<string, number>> } = {},
+  ) {
     this.ports = ports;
     this.#numberOf = new Map(ports.map((port, number) => [port.name, number]));
     this.object = BpfObject.open(o.object ?? OBJECT);
     this.object.setReadOnly({ hz: this.hz, test_clock: 1 });
     this.object.setMaxEntries('established', o.maxStates ?? 65536);
+    for (const [name, most] of Object.entries(o.sizes ?? {})) this.object.setMaxEntries(name, most);
     this.object.load();
     this.reasons = new Reasons(this.map('.rodata.reasons').lookup(index(0))!);
     // The installer and its like need maps, programs and clock of a dataplane, and nothing else of it.
