@@ -132,12 +132,19 @@ struct state_pass {
 	__u64 missed;		/* a packet moved it meanwhile: look again */
 };
 
+/*
+ * Map `sweep_due`, one word, in jiffies: no state of `established` that was put there or changed its
+ * phase since user space set it to the end of time wants a pass before (sweep.h).
+ */
+
 /* Map `sweep_stats`, one element: what the iterators saw since user space zeroed it. */
 struct sweep_stats {
 	__u64 seen;
 	__u64 live;
 	__u64 marked;
 	__u64 deleted;
+	__u64 next;		/* jiffies: what is left wants no other pass before */
+	__u64 late;		/* jiffies from the end of a state to its mark, at most */
 };
 
 #endif

@@ -185,6 +185,15 @@ PERCPU_MAP(outcomes, MAX_PORTS *OUTCOME_STRIDE, struct outcome_counter);
 ARRAY_MAP(log_window, 1, __u64);
 PERCPU_MAP(event_losses, 1, __u64);
 ARRAY_MAP(sweep_stats, 1, struct sweep_stats);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} sweep_due SEC(".maps");
+
 ARRAY_MAP(state_passes, PASS_KINDS, struct state_pass);
 HASH_MAP(picked, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 65536, struct address, __u32);
 

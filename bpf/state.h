@@ -119,14 +119,18 @@ static __always_inline __u32 phase_of(__u32 word)
 	return word & STATE_PHASE;
 }
 
-/* Absent for packets, although its slot may not be free yet. PHASE_NONE: somebody is about to free
- * it, or to fill it again. */
+/* PHASE_NONE: somebody is about to free its slot, or to fill it again. */
+static __always_inline int phase_over(__u32 phase)
+{
+	return phase == PHASE_DYING || phase == PHASE_NONE;
+}
+
+/* Absent for packets, although its slot may not be free yet. */
 static __always_inline int state_gone(struct state *s, struct state_key *key, __u64 now)
 {
 	__u32 phase = phase_of(s->word);
 
-	return phase == PHASE_DYING || phase == PHASE_NONE ||
-	       (__s64)(now - s->seen) > (__s64)timeout_of(key, phase);
+	return phase_over(phase) || (__s64)(now - s->seen) > (__s64)timeout_of(key, phase);
 }
 
 /* Both ways seen: the place is `established`. */
@@ -135,13 +139,41 @@ static __always_inline int phase_settled(__u32 phase)
 	return (phase >= PHASE_ESTABLISHED && phase <= PHASE_TIME_WAIT) || phase == PHASE_BOTH_WAYS;
 }
 
+enum due_tries {
+	DUE_TRIES = 4,		/* one that loses them all is freed late: a pass comes all the same */
+};
+
+/*
+ * Says that a state of `established` wants a pass of the sweep at that time. After the state says so
+ * itself: whoever sets the word back looks at the states after.
+ */
+static __always_inline void sweep_by(__u64 when)
+{
+	__u32 zero = 0, i;
+	__u64 *due = bpf_map_lookup_elem(&sweep_due, &zero), before;
+
+	for (i = 0; due && i < DUE_TRIES; i++) {
+		before = *(volatile __u64 *)due;
+		if (before <= when || __sync_val_compare_and_swap(due, before, when) == before)
+			return;
+	}
+}
+
+/* The same for one whose phase is another since this packet. */
+static __always_inline void sweep_after(struct walk *w, __u32 phase)
+{
+	sweep_by(w->now + timeout_of(&w->key, phase));
+}
+
 /* Ends a state in place, unless a packet has moved its word meanwhile. Returns whether it did. The
  * time goes first: the sweep counts from it. */
 static __always_inline int state_end(struct state *s, __u32 word, __u64 now)
 {
 	s->seen = now;
-	return __sync_val_compare_and_swap(&s->word, word,
-					   (word & ~STATE_PHASE) | PHASE_DYING) == word;
+	if (__sync_val_compare_and_swap(&s->word, word, (word & ~STATE_PHASE) | PHASE_DYING) != word)
+		return 0;
+	sweep_by(now);
+	return 1;
 }
 
 enum kill_tries {

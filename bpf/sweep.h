@@ -57,25 +57,42 @@ static __always_inline struct sweep_stats *stats_here(void)
 	return bpf_map_lookup_elem(&sweep_stats, &zero);
 }
 
-static __always_inline void sweep_pending(struct state_key *key, struct state *s, __u64 now,
+static __always_inline void next_pass(struct sweep_stats *stats, __u64 when)
+{
+	if (when < stats->next)
+		stats->next = when;
+}
+
+static __always_inline void met_late(struct sweep_stats *stats, __u64 by)
+{
+	if (by > stats->late)
+		stats->late = by;
+}
+
+static __always_inline void sweep_pending(struct state_key *key, __u64 end,
 					  struct sweep_stats *stats)
 {
-	__u64 limit = timeout_of(key, phase_of(s->word)) + PENDING_GRACE_SECONDS * hz;
+	__u64 free = end + PENDING_GRACE_SECONDS * hz;
 
-	if ((__s64)(now - s->seen) > (__s64)limit && !bpf_map_delete_elem(&pending, key))
+	if ((__s64)(now_jiffies() - free) <= 0)
+		next_pass(stats, free);
+	else if (!bpf_map_delete_elem(&pending, key))
 		stats->deleted++;
 }
 
-static __always_inline void sweep_established(struct state_key *key, struct state *s, __u64 now,
-					      struct sweep_stats *stats)
+/* What is over already, or expired. Whatever comes of it, another pass has to see to it. */
+static __always_inline void sweep_established(struct state_key *key, struct state *s, __u32 word,
+					      __u64 end, struct sweep_stats *stats)
 {
-	__u32 word = *(volatile __u32 *)&s->word;
-	__u64 seen = s->seen;
+	__u64 seen = s->seen, now = now_jiffies();
 	__s64 since;
 
-	if (phase_of(word) != PHASE_DYING && phase_of(word) != PHASE_NONE) {
-		if (state_end(s, word, now))
+	next_pass(stats, now);
+	if (!phase_over(phase_of(word))) {
+		if (state_end(s, word, now)) {
 			stats->marked++;
+			met_late(stats, now - end);
+		}
 		return;
 	}
 	/* Signed: another CPU's clock may be ahead of what this one read. Claimed long ago and still
@@ -88,26 +105,39 @@ static __always_inline void sweep_established(struct state_key *key, struct stat
 		stats->deleted++;
 }
 
+/* A state that is not alive: its key is copied, for a map is asked by what stands on the stack. */
+static __always_inline void sweep_gone(struct state_key *from, struct state *s, int pending,
+				       __u32 word, __u64 end, struct sweep_stats *stats)
+{
+	struct state_key key;
+
+	__builtin_memcpy(&key, from, sizeof(key));
+	if (pending)
+		sweep_pending(&key, end, stats);
+	else
+		sweep_established(&key, s, word, end, stats);
+}
+
 SEC("iter/bpf_map_elem")
 int sweep_states(struct bpf_iter__bpf_map_elem *ctx)
 {
 	struct sweep_stats *stats = stats_here();
+	struct state_key *key = ctx->key;
 	struct state *s = ctx->value;
-	void *raw = ctx->key;
-	struct state_key key;
-	__u64 now;
+	__u32 word;
+	__u64 end;
 
-	if (!raw || !s || !stats)
+	if (!key || !s || !stats)
 		return 0;
-	__builtin_memcpy(&key, raw, sizeof(key));
-	now = now_jiffies();
 	stats->seen++;
-	if (!state_gone(s, &key, now))
+	word = *(volatile __u32 *)&s->word;
+	end = s->seen + timeout_of(key, phase_of(word));
+	if (!phase_over(phase_of(word)) && (__s64)(now_jiffies() - end) <= 0) {
 		stats->live++;
-	else if (is_pending(ctx))
-		sweep_pending(&key, s, now, stats);
-	else
-		sweep_established(&key, s, now, stats);
+		next_pass(stats, end);
+	} else {
+		sweep_gone(key, s, is_pending(ctx), word, end, stats);
+	}
 	slice(ctx);
 	return 0;
 }

@@ -202,15 +202,18 @@ __noinline int hit_pending(struct state *found, __u32 kind)
 		s->seen = w->now;
 		changed = 1;
 	}
-	if (next < STEP_INVALID && phase_settled(next))
-		return state_promote(w);
+	if (next < STEP_INVALID && phase_settled(next)) {
+		reason = state_promote(w);
+		sweep_after(w, next);
+		return reason;
+	}
 	if (changed || w->moved)
 		bpf_map_update_elem(&pending, &w->key, s, BPF_ANY);
 	/* Another CPU may have promoted it since it was found: then this came too late. */
 	other = before == PHASE_SYN_RECV && !w->succeeds ? find(w, &established) : NULL;
 	if (other) {
 		bpf_map_delete_elem(&pending, &w->key);
-		tcp_follow(other, kind);
+		sweep_after(w, tcp_follow(other, kind));
 	}
 	reason = next < STEP_INVALID ? 0 : step_result(w, next);
 	w->reopens = 0;
@@ -289,8 +292,14 @@ __noinline int hit_established(struct state *s, __u32 kind)
 			s->seen = w->now;
 		return reason;
 	}
-	if ((next != w->verdict.phase || stale(s, w->now)) && !dry)
+	if (dry)
+		return 0;
+	if (next != w->verdict.phase) {
 		s->seen = w->now;
+		sweep_after(w, next);
+	} else if (stale(s, w->now)) {
+		s->seen = w->now;
+	}
 	return 0;
 }
 

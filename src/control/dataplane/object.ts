@@ -59,6 +59,7 @@ const MAP_NAMES = [
   'events',
   'event_losses',
   'sweep_stats',
+  'sweep_due',
   'state_passes',
   'picked',
 ] as const;

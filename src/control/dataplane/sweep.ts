@@ -1,33 +1,95 @@
 /**
  * Frees what has expired: states, half-open states, learned addresses. What has expired is absent
- * for packets anyhow; sweeping only makes room, once a second and in slices.
+ * for packets anyhow; sweeping makes room. Once a second, in slices; a pass over the established states
+ * only when one of them may have expired, see decision 24.
  */
 import * as layouts from '../../generated/layouts.js';
 import { slices } from './iterate.js';
-import { type Dataplane, index, type MapName } from './object.js';
+import { type Dataplane, index, type MapName, type ProgramName } from './object.js';
 
-const INTERVAL_MS = 1000;
-const TABLES = ['established', 'pending', 'fdb'] as const satisfies readonly MapName[];
-type Table = (typeof TABLES)[number];
+const TICK_MS = 100;
+/** Between the beginnings of two passes: with the ticks, what expires is met within a second. */
+const PASS_MS = 850;
+/** Passes without need: for an end that nobody told of. */
+const REST_MS = 60_000;
+/** MACs expire after minutes; nobody waits for their room. */
+const FDB_MS = 5000;
+/** Elements of one read: 2 ms at most, where every one of them comes from memory. */
+const SLICE = 2048;
+const NEVER = 0xffffffffffffffffn;
+
+type Table = Extract<MapName, 'established' | 'pending' | 'fdb'>;
 
 export type LiveCounts = Readonly<Record<Table, number>>;
 
+/** What one pass over a table met. */
+export interface PassStats {
+  readonly seen: number;
+  readonly live: number;
+  readonly marked: number;
+  readonly deleted: number;
+  /** Jiffies before which no other pass is due. */
+  readonly next: bigint;
+  /** Jiffies from the end of a state to when the pass met it, at most. */
+  readonly late: bigint;
+}
+
+/** What a sweep needs of a dataplane. */
+export type Swept = Pick<Dataplane, 'map' | 'program' | 'clock'>;
+
+/** One pass over a table. @param stop asked between slices */
+export async function sweepPass(
+  dataplane: Pick<Dataplane, 'map' | 'program'>,
+  table: Table,
+  stop: () => boolean = () => false,
+): Promise<PassStats> {
+  const stats = dataplane.map('sweep_stats');
+  const blank = layouts.sweepStats.decode(Buffer.alloc(layouts.sweepStats.size));
+  stats.update(index(0), layouts.sweepStats.encode({ ...blank, next: NEVER }));
+  const program: ProgramName = table === 'fdb' ? 'sweep_fdb' : 'sweep_states';
+  for await (const _ of slices(dataplane.program(program), dataplane.map(table), SLICE)) {
+    if (stop()) break;
+  }
+  const { next, late, ...counts } = layouts.sweepStats.decode(stats.lookup(index(0))!);
+  return {
+    ...{ next, late },
+    seen: Number(counts.seen),
+    live: Number(counts.live),
+    marked: Number(counts.marked),
+    deleted: Number(counts.deleted),
+  };
+}
+
 /** Sweeps until it is stopped, and knows how much was alive. */
 export class Sweeper {
-  readonly #dataplane: Dataplane;
+  readonly #dataplane: Swept;
   readonly #onError: (error: unknown) => void;
   readonly #also: () => Promise<void>;
-  #live: LiveCounts = { established: 0, pending: 0, fdb: 0 };
+  readonly #onPass: (table: Table, stats: PassStats) => void;
+  readonly #live: Record<Table, number> = { established: 0, pending: 0, fdb: 0 };
+  readonly #began: Record<Table, number> = {
+    established: Number.NEGATIVE_INFINITY,
+    pending: Number.NEGATIVE_INFINITY,
+    fdb: Number.NEGATIVE_INFINITY,
+  };
+  /** Jiffies: before that no state that the last pass saw alive has expired. */
+  #next = 0n;
+  #alsoAt = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
   #stopped = false;
 
-  /** @param also further sweeping of the same rhythm. */
+  /**
+   * @param also further sweeping of the same rhythm
+   * @param onPass told of each pass
+   */
   constructor(
-    dataplane: Dataplane,
+    dataplane: Swept,
     onError: (error: unknown) => void,
     also: () => Promise<void> = async () => {},
+    onPass: (table: Table, stats: PassStats) => void = () => {},
   ) {
+    this.#onPass = onPass;
     this.#dataplane = dataplane;
     this.#onError = onError;
     this.#also = also;
@@ -35,12 +97,12 @@ export class Sweeper {
 
   start(): void {
     this.#timer = setTimeout(() => {
-      this.#pass()
+      this.#run(() => this.#tick())
         .catch(this.#onError)
         .finally(() => {
           if (!this.#stopped) this.start();
         });
-    }, INTERVAL_MS);
+    }, TICK_MS);
     this.#timer.unref();
   }
 
@@ -48,8 +110,10 @@ export class Sweeper {
   async count(): Promise<LiveCounts> {
     // A pass under way may have begun before what the caller asks about.
     if (this.#running !== null) await this.#running.catch(() => {});
-    await this.#pass();
-    return this.#live;
+    await this.#run(async () => {
+      for (const table of ['established', 'pending', 'fdb'] as const) await this.#sweep(table);
+    });
+    return { ...this.#live };
   }
 
   /** Resolves once nothing runs any more. */
@@ -59,27 +123,40 @@ export class Sweeper {
     await this.#running?.catch(() => {});
   }
 
-  #pass(): Promise<void> {
-    this.#running ??= this.#sweep().finally(() => {
+  #run(work: () => Promise<void>): Promise<void> {
+    this.#running ??= work().finally(() => {
       this.#running = null;
     });
     return this.#running;
   }
 
-  async #sweep(): Promise<void> {
-    const live = { established: 0, pending: 0, fdb: 0 };
-    for (const table of TABLES) live[table] = await this.#sweepTable(table);
-    this.#live = live;
+  async #tick(): Promise<void> {
+    if (this.#past('established', PASS_MS) && this.#established()) await this.#sweep('established');
+    if (this.#past('pending', PASS_MS)) await this.#sweep('pending');
+    if (this.#past('fdb', FDB_MS)) await this.#sweep('fdb');
+    if (performance.now() - this.#alsoAt < PASS_MS) return;
+    this.#alsoAt = performance.now();
     await this.#also();
   }
 
-  async #sweepTable(table: Table): Promise<number> {
-    const stats = this.#dataplane.map('sweep_stats');
-    stats.update(index(0), Buffer.alloc(layouts.sweepStats.size));
-    const program = this.#dataplane.program(table === 'fdb' ? 'sweep_fdb' : 'sweep_states');
-    for await (const _ of slices(program, this.#dataplane.map(table))) {
-      if (this.#stopped) break;
-    }
-    return Number(layouts.sweepStats.decode(stats.lookup(index(0))!).live);
+  #past(table: Table, milliseconds: number): boolean {
+    return performance.now() - this.#began[table] >= milliseconds;
+  }
+
+  /** Whether a state may have expired there: by what the last pass saw, or what packets did since. */
+  #established(): boolean {
+    if (this.#past('established', REST_MS)) return true;
+    const told = this.#dataplane.map('sweep_due').loadWord(0);
+    return this.#dataplane.clock.now() >= (told < this.#next ? told : this.#next);
+  }
+
+  async #sweep(table: Table): Promise<void> {
+    this.#began[table] = performance.now();
+    // First: what packets say from here on may be of states that the pass has gone by.
+    if (table === 'established') this.#dataplane.map('sweep_due').storeWord(0, NEVER);
+    const stats = await sweepPass(this.#dataplane, table, () => this.#stopped);
+    this.#live[table] = stats.live;
+    if (table === 'established') this.#next = stats.next;
+    this.#onPass(table, stats);
   }
 }

@@ -71,6 +71,8 @@ export class TestWall implements Disposable {
   readonly reasons: Reasons;
   readonly hz = jiffiesPerSecond();
   readonly passes: StatePasses;
+  /** What installers, passes and sweeps need of a dataplane, and nothing else of it. */
+  readonly dataplane: Dataplane;
   readonly #installer: Installer;
   #members: MemberTable;
   readonly #numberOf: ReadonlyMap<PortName, number>;
@@ -81,26 +83,30 @@ export class TestWall implements Disposable {
   /** @param o.sizes most elements of maps, by name */
   constructor(
     ports: readonly TestPort[],
-    o: { maxStates?: number; object?: string; sizes?: Readonly<Record<string, number>> } = {},
+    o: {
+      maxStates?: number;
+      object?: string;
+      sizes?: Readonly<Record<string, number>>;
+      realClock?: boolean;
+    } = {},
   ) {
     this.ports = ports;
     this.#numberOf = new Map(ports.map((port, number) => [port.name, number]));
     this.object = BpfObject.open(o.object ?? OBJECT);
-    this.object.setReadOnly({ hz: this.hz, test_clock: 1 });
+    this.object.setReadOnly({ hz: this.hz, test_clock: o.realClock ? 0 : 1 });
     this.object.setMaxEntries('established', o.maxStates ?? 65536);
     for (const [name, most] of Object.entries(o.sizes ?? {})) this.object.setMaxEntries(name, most);
     this.object.load();
     this.reasons = new Reasons(this.map('.rodata.reasons').lookup(index(0))!);
-    // The installer and its like need maps, programs and clock of a dataplane, and nothing else of it.
-    const maps = {
+    this.dataplane = {
       map: (name: string) => this.map(name),
       program: (name: string) => this.object.program(name),
       clock: new Clock(this.object.program('read_clock'), this.hz),
     } as unknown as Dataplane;
-    this.#installer = new Installer(maps);
-    this.passes = new StatePasses(maps);
+    this.#installer = new Installer(this.dataplane);
+    this.passes = new StatePasses(this.dataplane);
     this.#members = MemberTable.open(this);
-    writeTimeouts(maps);
+    writeTimeouts(this.dataplane);
     this.openPorts();
     this.setNode({});
     this.setClock(0);

@@ -104,6 +104,7 @@ const RULES: Readonly<Record<string, MapRule>> = {
   fdb_counts: { how: 'empty', group: 'fdb' },
   events: { how: 'empty', group: 'events', structs: ['event'], enums: ['event_type'] },
   sweep_stats: { how: 'empty' },
+  sweep_due: { how: 'empty' },
   log_window: { how: 'empty' },
   state_passes: { how: 'empty' },
   picked: { how: 'empty' },
