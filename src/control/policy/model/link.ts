@@ -64,7 +64,14 @@ export interface ReservedActions {
   readonly lldp: 'forward' | 'drop';
 }
 
-/** What becomes of a frame for 01:80:c2:00:00:00 to 0f, null for every other destination. */
+const SLOW_PROTOCOLS = 0x8809;
+const PORT_ACCESS = 0x888e;
+const LLDP = 0x88cc;
+
+/**
+ * What becomes of a frame for 01:80:c2:00:00:00 to 0f, null for every other destination. Each address
+ * is for one protocol: IP in a frame to it would get past the matrix.
+ */
 export function reservedAction(
   frame: Frame,
   actions: ReservedActions,
@@ -72,17 +79,16 @@ export function reservedAction(
   const mac = macText(frame.destinationMac);
   if (!mac.startsWith('0180c200000')) return null;
   switch (mac.slice(-1)) {
-    case '0': {
-      // What is no BPDU is nothing for the kernel bridge, and would reach the box's own stack.
-      const forKernel = frame.bpdu !== null && frame.tags[0] === 0;
-      return actions.bpdu === 'kernel' && !forKernel ? 'drop' : actions.bpdu;
-    }
+    case '0':
+      if (frame.bpdu === null) return 'drop';
+      // One with a tag is nothing for the kernel bridge, and would reach the box's own stack.
+      return actions.bpdu === 'kernel' && frame.tags[0] !== 0 ? 'drop' : actions.bpdu;
     case '2':
-      return actions.lacp;
+      return frame.ethertype === SLOW_PROTOCOLS ? actions.lacp : 'drop';
     case '3':
-      return actions.eapol;
+      return frame.ethertype === PORT_ACCESS ? actions.eapol : 'drop';
     case 'e':
-      return actions.lldp;
+      return frame.ethertype === LLDP ? actions.lldp : 'drop';
     default:
       return 'drop';
   }
