@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { padded } from '../packet/index.js';
 import { FRAGMENTS } from './fixtures/fragments.js';
-import { FIXTURES } from './fixtures/index.js';
+import { STORIES } from './fixtures/index.js';
 import { runFixture } from './harness/fixture-run.js';
 import { retold } from './harness/model.js';
 import { layCables } from './harness/network.js';
@@ -15,7 +15,7 @@ import { buildBridge, Wire } from './harness/wire.js';
 
 const LENGTH = 4400;
 const MTU = 9000;
-const ALL = FIXTURES.filter(({ maxStates }) => maxStates === undefined);
+const ALL = STORIES.filter(({ maxStates }) => maxStates === undefined);
 
 /** Link header alone; with that of IPv4, of IPv6, and of a fragment in IPv6. */
 const LINEAR = [14, 34, 54, 62];

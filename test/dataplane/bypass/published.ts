@@ -11,6 +11,8 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 
 export const CORPUS_JSON = resolve(HERE, 'corpus.json');
 export const CORPUS_PCAP = resolve(HERE, 'corpus.pcapng');
+/** How names of its fixtures begin. */
+export const CORPUS = 'bypass: ';
 /** The technique whose frames never reach tc. */
 export const CUT_TAGS = 'tags cut short';
 
@@ -54,7 +56,7 @@ export function corpusFixtures({ policy, tricks, controls }: Corpus): Fixture[] 
   return [
     ...techniques.map((name) => ({
       ...fixtureOf(
-        `bypass: ${name}`,
+        `${CORPUS}${name}`,
         policy,
         tricks.filter(({ technique }) => technique === name),
       ),
@@ -62,7 +64,7 @@ export function corpusFixtures({ policy, tricks, controls }: Corpus): Fixture[] 
         ? { beforeTc: 'the kernel drops a frame that ends in its tags before any hook of tc' }
         : {}),
     })),
-    fixtureOf('bypass: ordinary traffic passes', policy, controls),
+    fixtureOf(`${CORPUS}ordinary traffic passes`, policy, controls),
   ];
 }
 
