@@ -1,4 +1,4 @@
-/** What the host build wrote of its inputs: see write_frame() and write_maps() in host/fuzz.c. */
+/** What the host build wrote of its inputs: see write_frame() and write_map() in host/fuzz.c. */
 
 /** Where things are in struct walk. */
 export interface WalkLayout {
@@ -31,11 +31,11 @@ export type Elements = ReadonlyMap<string, string>;
 export interface RecordedInput {
   readonly world: number;
   readonly frames: readonly RecordedFrame[];
-  readonly maps: Readonly<Record<string, Elements>>;
+  /** By name, those that it looked at, with the elements that it looked at. */
+  readonly maps: ReadonlyMap<string, Elements>;
 }
 
-export const TABLES = ['established', 'pending', 'fdb', 'fragments'] as const;
-export const COUNTERS = ['outcomes', 'rule_counters', 'event_losses'] as const;
+const NAME_LENGTH = 32;
 
 export class Recording {
   readonly layout: WalkLayout;
@@ -60,8 +60,11 @@ export class Recording {
       const world = this.#number();
       const frames: RecordedFrame[] = [];
       while (this.#number() !== 0) frames.push(this.#frame());
-      const names = [...TABLES, ...COUNTERS];
-      const maps = Object.fromEntries(names.map((name) => [name, this.#map()]));
+      const maps = new Map<string, Elements>();
+      while (this.#number() !== 0) {
+        const name = this.#take(NAME_LENGTH).toString().replace(/\0.*$/s, '');
+        maps.set(name, this.#map());
+      }
       yield { world, frames, maps };
     }
   }

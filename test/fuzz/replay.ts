@@ -1,7 +1,7 @@
 /**
  * Inputs through the programs in the kernel, by test runs: they do what the same sources did on the
  * host. Compared are, after every frame, the verdict, what was made of its bytes, the mark; after every
- * input, all states, fragments, learned MACs and the counters that moved.
+ * input, all tables that packets fill, and of other maps the elements that it looked at.
  */
 import { type Codec, codec } from '../../native/lib/index.js';
 import * as layouts from '../../src/generated/layouts.js';
@@ -9,14 +9,7 @@ import { PORTS } from '../dataplane/fixtures/types.js';
 import { type Outcome, TcHook, XdpHook } from '../dataplane/harness/hooks.js';
 import { index } from '../dataplane/harness/wall.js';
 import { describeFrame } from '../packet/index.js';
-import {
-  COUNTERS,
-  type Elements,
-  type RecordedFrame,
-  type RecordedInput,
-  TABLES,
-  type WalkLayout,
-} from './record.js';
+import type { Elements, RecordedFrame, RecordedInput, WalkLayout } from './record.js';
 import type { World } from './worlds.js';
 
 /** As far as it names a connection, what an ICMP error quotes. */
@@ -29,6 +22,8 @@ interface Frame {
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Kinds of hash, by the kernel's number. */
+const TABLES = [1, 9];
 const FRAME_PORTS = 2;
 const FRAME_QUOTE = 512;
 /** Both addresses, at the start of struct frame. */
@@ -43,9 +38,10 @@ class Wall {
   readonly #tc: TcHook;
   readonly #layout: WalkLayout;
   readonly #frames: Codec<Frame & Fields>;
-  readonly #cell: bigint;
-  /** What the last input left in per-CPU arrays. */
-  #counted: readonly { readonly name: string; readonly key: Buffer }[] = [];
+  /** Tables that are empty before every input. */
+  readonly #tables: readonly string[];
+  /** Of other maps, what the last input looked at. */
+  #touched: readonly { readonly name: string; readonly key: string }[] = [];
 
   constructor(world: World, layout: WalkLayout) {
     this.world = world;
@@ -53,7 +49,9 @@ class Wall {
     this.#xdp = new XdpHook(world.wall);
     this.#tc = new TcHook(world.wall);
     this.#frames = codec<Frame & Fields>(world.wall.object.btf(), 'frame');
-    this.#cell = world.wall.map('cell').loadWord(0);
+    this.#tables = [...world.initial]
+      .filter(([name, { size }]) => size === 0 && TABLES.includes(world.wall.map(name).info.type))
+      .map(([name]) => name);
   }
 
   /** Differences, in words. */
@@ -70,19 +68,20 @@ class Wall {
   }
 
   #renew(): void {
-    const { wall, restore } = this.world;
-    restore();
-    wall.map('cell').storeWord(0, this.#cell);
+    const { wall, initial } = this.world;
+    for (const { name, key } of this.#touched) {
+      const map = wall.map(name);
+      const value = initial.get(name)?.get(key);
+      const bytes = Buffer.from(key, 'hex');
+      const zeros = () => Buffer.alloc(map.lookup(bytes)!.length);
+      map.update(bytes, value === undefined ? zeros() : Buffer.from(value, 'hex'));
+    }
+    this.#touched = [];
     wall.setClock(0);
-    for (const name of TABLES) {
+    for (const name of this.#tables) {
       const map = wall.map(name);
       for (const { keys, count } of [...map.entries()]) map.deleteBatch(keys, count);
     }
-    for (const { name, key } of this.#counted) {
-      const map = wall.map(name);
-      map.update(key, Buffer.alloc(map.lookup(key)!.length));
-    }
-    this.#counted = [];
   }
 
   #frame(frame: RecordedFrame): string[] {
@@ -130,32 +129,31 @@ class Wall {
 
   #remains({ maps }: RecordedInput): string[] {
     const { wall } = this.world;
-    const tables = TABLES.flatMap((name) => {
+    const tables = this.#tables.flatMap((name) => {
       const held = new Map<string, string>();
       const { keySize, valueSize } = wall.map(name).info;
       for (const { keys, values, count } of wall.map(name).entries()) {
         for (let at = 0; at < count; at++) {
-          const key = keys.subarray(at * keySize, (at + 1) * keySize).toString('hex');
-          held.set(key, values.subarray(at * valueSize, (at + 1) * valueSize).toString('hex'));
+          const key = keys.toString('hex', at * keySize, (at + 1) * keySize);
+          held.set(key, values.toString('hex', at * valueSize, (at + 1) * valueSize));
         }
       }
-      return elementDifferences(name, maps[name]!, held);
+      return elementDifferences(name, maps.get(name) ?? new Map(), held);
     });
-    const counters = COUNTERS.flatMap((name) => this.#counters(name, maps[name]!));
-    return [...tables, ...counters];
+    const others = [...maps].filter(([name]) => !this.#tables.includes(name));
+    return [...tables, ...others.flatMap(([name, elements]) => this.#looked(name, elements))];
   }
 
-  #counters(name: string, host: Elements): string[] {
+  #looked(name: string, host: Elements): string[] {
     const map = this.world.wall.map(name);
-    const held = new Map<string, string>();
-    const counted = [...host.keys()].map((hex) => ({ name, key: Buffer.from(hex, 'hex') }));
-    for (const { key } of counted) {
+    const held = [...host.keys()].map((key): [string, string] => {
       // This thread stays on one CPU, the first.
-      const value = map.lookup(key)!.subarray(0, map.info.valueSize);
-      held.set(key.toString('hex'), value.toString('hex'));
-    }
-    this.#counted = [...this.#counted, ...counted];
-    return elementDifferences(name, host, held);
+      const value = map.lookup(Buffer.from(key, 'hex'));
+      return [key, value?.toString('hex', 0, map.info.valueSize) ?? 'none'];
+    });
+    const touched = [...host.keys()].map((key) => ({ name, key }));
+    this.#touched = [...this.#touched, ...touched];
+    return elementDifferences(name, host, new Map(held));
   }
 
   close(): void {

@@ -8,19 +8,17 @@ import type { TestPort } from '../dataplane/harness/network.js';
 import { planOf } from '../dataplane/harness/plans.js';
 import { index, TestWall } from '../dataplane/harness/wall.js';
 
-/** A wall, and how it is made anew. */
+/** A wall as it is before every input. */
 export interface World {
   readonly wall: TestWall;
   /** What fixtures it is for. */
   readonly policy: string;
-  readonly restore: () => void;
+  /** By map, what it holds, but for zeros of arrays; keys and values in hexadecimal. */
+  readonly initial: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
 
-/** Few enough to be read after every input, and more than one can fill but for the last. */
+/** Few enough to be read after every input, and more than one can fill. */
 const SIZES = { pending: 1024, established: 1024, fdb: 1024, fragments: 1024 };
-/** Arrays that packets change; the tables of `replay.ts` are not among them. */
-const CHANGED = ['mirror', 'log_window', 'fdb_counts', 'cell'] as const;
-
 /** Kinds of map, by the kernel's number (enum bpf_map_type). */
 const HASH = 1;
 const ARRAY = 2;
@@ -73,20 +71,20 @@ function onTrial(ports: readonly TestPort[]): World {
 }
 
 function world(wall: TestWall, policy: string): World {
-  const arrays = CHANGED.map((name) => {
+  const held = namesOf(wall).map((name) => {
     const map = wall.map(name);
-    const kept = Array.from({ length: Math.min(map.info.maxEntries, 8) }, (_, at) => ({
-      key: index(at),
-      value: map.lookup(index(at))!,
-    }));
-    return { map, kept };
+    const { keySize } = map.info;
+    const elements = [...elementsOf(map)].map((bytes): [string, string] => [
+      bytes.toString('hex', 0, keySize),
+      bytes.toString('hex', keySize),
+    ]);
+    return [name, new Map(elements)] as const;
   });
-  const restore = () => {
-    for (const { map, kept } of arrays) {
-      for (const { key, value } of kept) map.update(key, value);
-    }
-  };
-  return { wall, policy, restore };
+  return { wall, policy, initial: new Map(held) };
+}
+
+function namesOf({ object }: TestWall): string[] {
+  return object.maps().filter((name) => !name.startsWith('.'));
 }
 
 /** The file that the host build reads: see host/world.c. */
@@ -98,10 +96,9 @@ export function snapshot(worlds: readonly World[], hz: number): Buffer {
   return Buffer.concat([head, ...worlds.flatMap(({ wall }) => worldBytes(wall))]);
 }
 
-function worldBytes({ object }: TestWall): Buffer[] {
-  const names = object.maps().filter((name) => !name.startsWith('.'));
-  const maps = names.flatMap((name) => {
-    const map = object.map(name);
+function worldBytes(wall: TestWall): Buffer[] {
+  const maps = namesOf(wall).flatMap((name) => {
+    const map = wall.map(name);
     const outer = mapBytes(name, -1, map);
     return map.info.type === ARRAY_OF_MAPS ? [outer, ...innerMaps(name, map)] : [outer];
   });

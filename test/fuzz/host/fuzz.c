@@ -3,16 +3,13 @@
  * The target of libFuzzer. BW_WORLDS names the file of walls (world.h). With BW_RECORD every input and
  * what became of its frames is written there, for ../replay.ts to do the same in the kernel.
  */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "frame.h"
 #include "input.h"
 #include "wall.h"
 #include "world.h"
-
-/* Tables whose contents after an input are compared, and counters that it moved. */
-static const char *const tables[] = {"established", "pending", "fdb", "fragments"};
-static const char *const counters[] = {"outcomes", "rule_counters", "event_losses"};
 
 static FILE *record;
 
@@ -57,25 +54,29 @@ static void write_one(void *to, const void *key, const void *value)
 	fwrite(value, c->map->value_size, 1, record);
 }
 
-static void write_map(const char *name)
+/* Scratch, and the time: nothing that a packet leaves behind. */
+static bool is_remembered(const char *name)
 {
-	struct counted c = {.map = world_map(name)};
-
-	map_each(c.map, true, count_one, &c);
-	write_number(c.map->key_size);
-	write_number(c.map->value_size);
-	write_number(c.count);
-	map_each(c.map, true, write_one, &c);
+	return strcmp(name, "walks") && strcmp(name, "clock");
 }
 
-static void write_maps(void)
+static void write_map(const char *name, struct host_map *map)
 {
-	__u32 i;
+	struct counted c = {.map = map};
+	char padded[32] = {};
 
-	for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-		write_map(tables[i]);
-	for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
-		write_map(counters[i]);
+	if (!is_remembered(name))
+		return;
+	map_each(map, true, count_one, &c);
+	if (!c.count)
+		return;
+	strncpy(padded, name, sizeof(padded) - 1);
+	write_number(1);
+	fwrite(padded, sizeof(padded), 1, record);
+	write_number(map->key_size);
+	write_number(map->value_size);
+	write_number(c.count);
+	map_each(map, true, write_one, &c);
 }
 
 static void write_frame(const struct arrival *a, const struct judged *j, __u32 since, bool rejudge)
@@ -141,7 +142,8 @@ int LLVMFuzzerTestOneInput(const __u8 *data, size_t size)
 	}
 	write_number(0);
 	if (record) {
-		write_maps();
+		world_each_map(write_map);
+		write_number(0);
 		fflush(record);
 	}
 	return 0;

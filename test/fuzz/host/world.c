@@ -135,15 +135,13 @@ void world_enter(__u32 number)
 			*current->maps[i].symbol = current->maps[i].map;
 }
 
-struct host_map *world_map(const char *name)
+void world_each_map(void (*call)(const char *name, struct host_map *map))
 {
-	__u32 i;
+	struct named_map *m;
 
-	for (i = 0; i < current->count; i++)
-		if (!strcmp(current->maps[i].name, name))
-			return current->maps[i].map;
-	fprintf(stderr, "no map %s\n", name);
-	abort();
+	for (m = current->maps; m < current->maps + current->count; m++)
+		if (m->symbol && (m->map->kind == MAP_HASH || m->map->kind == MAP_ARRAY))
+			call(m->name, m->map);
 }
 
 __u32 world_hz(void)

@@ -11,8 +11,8 @@ void worlds_load(const char *path);
 /* Makes one the wall that programs see, and makes it new. */
 void world_enter(__u32 number);
 
-/* A map of the wall that programs see. */
-struct host_map *world_map(const char *name);
+/* Calls on for every map that programs know by a name and that holds elements. */
+void world_each_map(void (*call)(const char *name, struct host_map *map));
 
 __u32 world_hz(void);
 
