@@ -20,6 +20,16 @@ static __always_inline void count_outcome(struct frame *f, __u32 outcome)
 	c->bytes += f->length;
 }
 
+/* A connection, not a frame. */
+static __always_inline void count_picked_up(struct frame *f)
+{
+	__u32 index = f->port * OUTCOME_STRIDE + OUTCOME_PICKED_UP;
+	struct outcome_counter *c = bpf_map_lookup_elem(&outcomes, &index);
+
+	if (c)
+		c->packets++;
+}
+
 static __always_inline void count_rule(struct walk *w, __u32 rule)
 {
 	struct rule_counter *c;

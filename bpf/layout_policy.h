@@ -123,7 +123,7 @@ struct generation {
 	__u32 fallback;			/* slot of the generation before: judges after the deadline */
 	__u32 deny_dynamic;		/* dynamic groups that deny lines use */
 	__u32 rule_dynamic;		/* dynamic groups that other lines use */
-	__u32 pad;
+	__u32 pickup;			/* seconds from `judging_since` on in which to pick up TCP */
 	struct address_class v4;	/* of an address that no prefix holds */
 	struct address_class v6;
 	__u64 deny_all_services;	/* deny lines that name no service */

@@ -12,6 +12,7 @@ enum outcome {
 	OUTCOME_TX_FAILED,	/* forwarded to this port, and not sent */
 	OUTCOME_LOG_SUPPRESSED,	/* log records not made, over log_rate or with no way to carry them */
 	OUTCOME_LIBERAL,	/* out of window, and passed: `liberal` of the node */
+	OUTCOME_PICKED_UP,	/* no frames: connections that were picked up mid-stream */
 	OUTCOME_DROP = 16,	/* + enum reason */
 };
 

@@ -38,6 +38,7 @@ enum phase {
 	PHASE_ONE_WAY,		/* not TCP: no answer yet */
 	PHASE_BOTH_WAYS,	/* not TCP: answered */
 	PHASE_DYING,		/* absent for packets; its slot is freed by a later pass */
+	PHASE_MID_STREAM,	/* TCP without its handshake; both ends have not agreed yet */
 	PHASE_COUNT,
 };
 
@@ -48,6 +49,7 @@ enum state_bits {
 	STATE_HIGH_SCREENED = 0x400,
 	STATE_TRANSIT = 0x800,		/* rule_out is a transit line */
 	STATE_FIN_HIGH = 0x1000,	/* the higher address sent the first FIN */
+	STATE_PICKED_UP = 0x4000,	/* nobody saw its handshake (pick_up.h) */
 	STATE_LOW_TCP = 16,		/* shift: enum tcp_bits of the lower address */
 	STATE_HIGH_TCP = 23,		/* shift: those of the higher one */
 };

@@ -84,6 +84,7 @@ struct {
 } cell SEC(".maps");
 
 ARRAY_MAP(generations, GENERATION_SLOTS, struct generation);
+ARRAY_MAP(judging_since, 1, __u64);	/* jiffies of the first policy on these tables; 0: none yet */
 
 /*
  * Inner maps by sizes, not by types: 6.1 refuses to put a map without type information, as user

@@ -4,24 +4,7 @@
 #define BW_OPENING_H
 
 #include "allowance.h"
-#include "event.h"
-#include "policy.h"
-#include "state.h"
-
-static __always_inline void flow_of_frame(struct walk *w)
-{
-	address_copy(&w->flow.src, &w->frame.src);
-	address_copy(&w->flow.dst, &w->frame.dst);
-	w->flow.service = service_of(&w->frame);
-}
-
-static __always_inline int judge_frame_flow(struct walk *w, __u32 options)
-{
-	if (w->frame.side == SIDE_UPLINK)
-		options |= JUDGE_FROM_UPLINK;
-	flow_of_frame(w);
-	return judge_flow(&w->flow, &w->verdict, options);
-}
+#include "pick_up.h"
 
 /* A miss: deny, then the matrix; what is allowed gets a state. Returns a reason. */
 static __always_inline int judge_opening(struct walk *w)
@@ -29,6 +12,8 @@ static __always_inline int judge_opening(struct walk *w)
 	int reason = judge_frame_flow(w, w->may_open ? JUDGE_MAY_OPEN : 0);
 	__u32 limited = w->verdict.flags & VERDICT_LIMITED;
 
+	if (reason == REASON_NO_STATE && is_mid_stream(&w->frame))
+		return pick_up(w->kind);
 	if (reason)
 		return reason;
 	if (limited) {

@@ -13,7 +13,7 @@
 #define BW_STATE_H
 
 #include <linux/errno.h>
-#include "frame.h"
+#include "account.h"
 #include "protocols.h"
 #include "tcp_follow.h"
 
@@ -222,6 +222,13 @@ static __always_inline int state_refill(struct state *s, struct state *from, __u
 	return 0;
 }
 
+/* Counts apart what is established although nobody saw its handshake. */
+static __always_inline void state_promoted(struct walk *w)
+{
+	if (w->state.word & STATE_PICKED_UP)
+		count_picked_up(&w->frame);
+}
+
 /*
  * Moves w->state from pending to established. Another CPU may do the same at this moment: the loser
  * of NOEXIST finds a live state, and what its packet moved is moved there, too. A namesake that is
@@ -244,6 +251,7 @@ static __always_inline int state_promote(struct walk *w)
 	err = bpf_map_update_elem(&established, &w->key, &w->state, BPF_NOEXIST);
 	if (!err) {
 		bpf_map_delete_elem(&pending, &w->key);
+		state_promoted(w);
 		return 0;
 	}
 	old = bpf_map_lookup_elem(&established, &w->key);
@@ -260,21 +268,23 @@ static __always_inline int state_promote(struct walk *w)
 	} else if (state_refill(old, &w->state, word, w->now)) {
 		bpf_map_update_elem(&pending, &w->key, &w->state, BPF_ANY);
 		return 0;
+	} else {
+		state_promoted(w);
 	}
 	bpf_map_delete_elem(&pending, &w->key);
 	return 0;
 }
 
-/* A new connection, after the matrix allowed it. Returns a reason, 0: there. */
-static __always_inline int state_open(struct walk *w)
+/* Makes w->state one of the flow that was judged last, without windows. */
+static __always_inline void state_begin(struct walk *w, __u32 phase, __u32 opener_high)
 {
 	struct state *s = &w->state;
 	struct verdict *v = &w->verdict;
-	__u32 word = w->frame.proto == IPPROTO_TCP ? PHASE_SYN_SENT : PHASE_ONE_WAY;
-	__u32 low = w->from_high ? VERDICT_DESTINATION_SCREENED : VERDICT_SOURCE_SCREENED;
-	__u32 high = w->from_high ? VERDICT_SOURCE_SCREENED : VERDICT_DESTINATION_SCREENED;
+	__u32 low = opener_high ? VERDICT_DESTINATION_SCREENED : VERDICT_SOURCE_SCREENED;
+	__u32 high = opener_high ? VERDICT_SOURCE_SCREENED : VERDICT_DESTINATION_SCREENED;
+	__u32 word = phase;
 
-	word |= w->from_high ? STATE_ORIG_HIGH : 0;
+	word |= opener_high ? STATE_ORIG_HIGH : 0;
 	word |= v->flags & low ? STATE_LOW_SCREENED : 0;
 	word |= v->flags & high ? STATE_HIGH_SCREENED : 0;
 	word |= v->rule_transit ? STATE_TRANSIT : 0;
@@ -284,6 +294,15 @@ static __always_inline int state_open(struct walk *w)
 	s->epoch = w->epoch;
 	s->rule_out = v->rule_transit ? v->rule_transit : v->rule_out;
 	s->rule_in = v->rule_in;
+}
+
+/* A new connection, after the matrix allowed it. Returns a reason, 0: there. */
+static __always_inline int state_open(struct walk *w)
+{
+	struct state *s = &w->state;
+
+	state_begin(w, w->frame.proto == IPPROTO_TCP ? PHASE_SYN_SENT : PHASE_ONE_WAY,
+		    w->from_high);
 	if (w->frame.proto == IPPROTO_TCP)
 		tcp_open(w, s);
 	else

@@ -8,6 +8,7 @@
 
 #include "account.h"
 #include "event.h"
+#include "mid_stream.h"
 #include "policy.h"
 #include "state.h"
 
@@ -168,12 +169,18 @@ static __always_inline struct state *find(struct walk *w, void *table)
 	return s && !state_gone(s, &w->key, w->now) ? s : NULL;
 }
 
+/* One way alone does not keep what was picked up: when its time is over, it may begin again or not. */
+static __always_inline int refreshes(struct walk *w, struct state *s, __u32 phase)
+{
+	return phase != PHASE_MID_STREAM && stale(s, w->now);
+}
+
 __noinline int hit_pending(struct state *found, __u32 kind)
 {
 	struct walk *w = walk_here(kind);
 	__u32 before, next, changed = 0;
 	struct state *s, *other;
-	int reason;
+	int reason, late;
 
 	if (!w || !found)
 		return REASON_NO_POLICY;
@@ -195,10 +202,10 @@ __noinline int hit_pending(struct state *found, __u32 kind)
 		return REASON_SPOOFED;
 	}
 	verdict_from_state(w, s);
-	next = follow(w, s);
+	next = before == PHASE_MID_STREAM ? mid_stream_follow(kind) : follow(w, s);
 	if (w->frame.flags & FRAME_DRY)
 		return next < STEP_INVALID ? 0 : step_result(w, next);
-	if (next < STEP_INVALID && (next != before || stale(s, w->now))) {
+	if (next < STEP_INVALID && (next != before || refreshes(w, s, before))) {
 		s->seen = w->now;
 		changed = 1;
 	}
@@ -210,7 +217,8 @@ __noinline int hit_pending(struct state *found, __u32 kind)
 	if (changed || w->moved)
 		bpf_map_update_elem(&pending, &w->key, s, BPF_ANY);
 	/* Another CPU may have promoted it since it was found: then this came too late. */
-	other = before == PHASE_SYN_RECV && !w->succeeds ? find(w, &established) : NULL;
+	late = before == PHASE_SYN_RECV || before == PHASE_MID_STREAM;
+	other = late && !w->succeeds ? find(w, &established) : NULL;
 	if (other) {
 		bpf_map_delete_elem(&pending, &w->key);
 		sweep_after(w, tcp_follow(other, kind));

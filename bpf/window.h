@@ -187,6 +187,12 @@ static __always_inline int tcp_plausible(struct tcp_look *l)
 	       !seq_before(l->ack, r_end - ack_window(widest));
 }
 
+/* Twice as much, but not so wide that it would wrap around. */
+static __always_inline __u32 widened(__u32 room)
+{
+	return room > WIDEST_WINDOW / 4 * 3 ? WIDEST_WINDOW / 2 * 3 : 2 * room;
+}
+
 /*
  * Learns a side from that segment, which may be late by a window or so itself. The other one may have
  * filled the window offered to it: its `end` is put there, and so much more room is left below. Of one
@@ -198,18 +204,15 @@ static __always_inline void tcp_learn(struct walk *w, struct tcp_look *l)
 	__u32 s_window = edge(&l->s->window), s_acked = edge(&l->s->acked);
 	__u32 r_end = edge(&l->r->end), r_limit = edge(&l->r->limit);
 	__u32 r_window = edge(&l->r->window), room = l->offers + MAX_ACK_WINDOW;
-	__u32 reach = l->ack + room, twice = 2 * room;
+	__u32 reach = l->ack + room;
 
-	/* Not so wide that it would wrap around. */
-	if (room > WIDEST_WINDOW / 4 * 3)
-		twice = WIDEST_WINDOW / 2 * 3;
 	if (!side_known(l->word, !l->high)) {
 		edge_begin(w, &l->s->end, s_end, l->end);
 		edge_begin(w, &l->s->limit, s_limit, l->end + WIDEST_WINDOW);
 		edge_begin(w, &l->r->window, r_window, WIDEST_WINDOW);
 		edge_begin(w, &l->r->end, r_end, reach);
 	}
-	edge_begin(w, &l->s->window, s_window, twice);
+	edge_begin(w, &l->s->window, s_window, widened(room));
 	edge_begin(w, &l->s->acked, s_acked, l->ack);
 	edge_begin(w, &l->r->limit, r_limit, reach);
 	edge_raise(w, &l->r->end, reach);

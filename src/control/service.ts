@@ -182,6 +182,8 @@ export interface CounterTotals {
   logLost: number;
   /** TCP segments out of window that were let through, for `state.liberal`. */
   outOfWindowPassed: number;
+  /** TCP connections that were picked up mid-stream. */
+  pickedUp: number;
 }
 
 export interface RuleCounters {
@@ -209,6 +211,8 @@ export interface StateEntry {
   dport: number;
   vlan: number[];
   phase: string;
+  /** Its handshake was before the wall. */
+  pickedUp: boolean;
   /** Seconds. */
   age: number;
   timeout: number;

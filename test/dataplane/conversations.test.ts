@@ -75,6 +75,30 @@ class Dataplane implements Wall {
   }
 }
 
+/** Nothing is there but a cable, until a wall is put into it in the middle of the conversation. */
+class InsertedWall implements Wall {
+  readonly #random: Random;
+  readonly #spoken = [false, false];
+  #stands = false;
+
+  constructor(seed: number) {
+    this.#random = new Random(seed);
+  }
+
+  lets(segment: Segment, reply: boolean): boolean {
+    if (!this.#stands) {
+      // A handshake that is cut begins again with its SYN.
+      if (!(segment.flags & 2)) this.#spoken[reply ? 1 : 0] = true;
+      if (!this.#spoken.every(Boolean) || !this.#random.oneIn(20)) return true;
+      this.#stands = true;
+      wall.reset({}, planOf(CAMPUS.replace(/^defaults:$/m, 'defaults:\n  pickup: 60s')));
+      for (const { port, frame } of known(stranger, mail)) hook.run(port, frame);
+    }
+    const { from, frame } = frameOf(segment, reply);
+    return hook.run(from.port, frame).action !== 'drop';
+  }
+}
+
 /** Leaves established states as an older version knew them: with their phase, and no windows. */
 function forgetWindows(): void {
   const map = wall.map('established');
@@ -101,6 +125,19 @@ describe('conversations through the packet path', () => {
       }
     },
   );
+});
+
+describe('conversations that are older than the wall', () => {
+  it(`${RUNS} of them`, { timeout: 300_000 }, () => {
+    let pickedUp = 0;
+    for (let seed = 1; seed <= RUNS; seed++) {
+      const talk = new Talk(seed, new InsertedWall(seed), NETWORK);
+      expect(talk.run(), `seed ${seed}: ${JSON.stringify(talk.refused.slice(-3))}`).toBe(true);
+      expect(talk.refused, `seed ${seed}`).toEqual([]);
+      pickedUp += wall.tally().pickedUp;
+    }
+    expect(pickedUp).toBeGreaterThan(RUNS / 2);
+  });
 });
 
 describe('a state without windows', () => {

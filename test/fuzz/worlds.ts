@@ -3,7 +3,7 @@
  * their maps, for the host build to begin with the very same.
  */
 import { BpfMap } from '../../native/lib/index.js';
-import { CAMPUS, OPEN } from '../dataplane/fixtures/policies.js';
+import { CAMPUS, OPEN, PICKUP } from '../dataplane/fixtures/policies.js';
 import type { TestPort } from '../dataplane/harness/network.js';
 import { planOf } from '../dataplane/harness/plans.js';
 import { index, TestWall } from '../dataplane/harness/wall.js';
@@ -37,7 +37,7 @@ const OTHER = 4;
 const NAME_LENGTH = 32;
 
 export function makeWorlds(ports: readonly TestPort[]): World[] {
-  return [campus(ports), cramped(ports), onTrial(ports)];
+  return [campus(ports), cramped(ports), inserted(ports), onTrial(ports)];
 }
 
 /** The wall of most fixtures; its bridge speaks the spanning tree protocol. */
@@ -68,6 +68,14 @@ function onTrial(ports: readonly TestPort[]): World {
   wall.install(planOf(CAMPUS.replace('drops: none', 'drops: all')));
   wall.installOnTrial(planOf(OPEN), 5);
   return world(wall, '');
+}
+
+/** Put into a network that lives. */
+function inserted(ports: readonly TestPort[]): World {
+  const wall = new TestWall(ports, { sizes: SIZES });
+  wall.setNode({});
+  wall.install(planOf(PICKUP));
+  return world(wall, PICKUP);
 }
 
 function world(wall: TestWall, policy: string): World {

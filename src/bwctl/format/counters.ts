@@ -23,10 +23,13 @@ export function totalsRow(totals: CounterTotals): string[] {
   return [rx, forwarded, passed, answered, dropped, txFailed, logSuppressed, logLost].map(String);
 }
 
-/** What passed although it was out of window; no line when nothing did. */
-export function formatLiberal({ outOfWindowPassed }: CounterTotals): string[] {
-  if (outOfWindowPassed === 0) return [];
-  return [`TCP segments out of window that passed (state.liberal): ${outOfWindowPassed}`];
+/** What passed by way of exception; no line for what did not. */
+export function formatExceptions({ outOfWindowPassed, pickedUp }: CounterTotals): string[] {
+  const lines: [string, number][] = [
+    ['TCP segments out of window that passed (state.liberal)', outOfWindowPassed],
+    ['TCP connections picked up mid-stream (defaults.pickup)', pickedUp],
+  ];
+  return lines.filter(([, count]) => count > 0).map(([what, count]) => `${what}: ${count}`);
 }
 
 /** Drops by reason, most frequent first; no line when there are none. */
@@ -61,7 +64,7 @@ export function formatCounters(
   const sections = [
     table(columns, rows, paint),
     dropped,
-    totals === undefined ? [] : formatLiberal(totals),
+    totals === undefined ? [] : formatExceptions(totals),
     shown.rules ? ruleLines(counters.rules, paint) : [],
   ];
   return sections

@@ -26,7 +26,7 @@ export function stateRow(state: StateEntry): string[] {
     endpoint(src, ported ? sport : null),
     endpoint(dst, ported ? dport : null),
     vlanText(state.vlan),
-    state.phase,
+    state.pickedUp ? `${state.phase} (picked up)` : state.phase,
     duration(state.age),
     duration(state.timeout),
     by.length === 0 ? '-' : by.join(' '),

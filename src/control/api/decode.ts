@@ -211,6 +211,7 @@ export function decodeTotals(totals: CounterTotals__Output | null): CounterTotal
     logSuppressed: totals?.logSuppressed ?? 0,
     logLost: totals?.logLost ?? 0,
     outOfWindowPassed: totals?.outOfWindowPassed ?? 0,
+    pickedUp: totals?.pickedUp ?? 0,
   };
 }
 
@@ -269,7 +270,7 @@ export function decodeCounters(counters: CountersResponse__Output): CountersResu
 
 /** A state. */
 export function decodeState(state: StateEntry__Output): StateEntry {
-  const { proto, src, sport, dst, dport, vlan, phase, age, timeout, rules } = state;
+  const { proto, src, sport, dst, dport, vlan, phase, pickedUp, age, timeout, rules } = state;
   return {
     proto,
     src,
@@ -278,6 +279,7 @@ export function decodeState(state: StateEntry__Output): StateEntry {
     dport,
     vlan,
     phase,
+    pickedUp,
     age,
     timeout,
     rules: {

@@ -18,6 +18,7 @@ const DEFAULTS = {
   'tcp-time-wait': 120,
   'tcp-close': 10,
   'tcp-syn-sent2': 120,
+  'tcp-mid-stream': 30,
   udp: 30,
   'udp-stream': 120,
   icmp: 30,

@@ -41,6 +41,9 @@ export async function upgradeWall(
   }
 }
 
+/** In jiffies; zero would be never. */
+const LONG_AGO = 1n;
+
 /**
  * What judges in maps of another layout is compiled anew into the new ones: the same generation, on
  * trial until the same moment, and under the same epoch, so that no state is judged again.
@@ -52,6 +55,8 @@ async function carryPolicy(
 ): Promise<void> {
   const installer = new Installer(dataplane);
   if (old.generation !== 0) {
+    // The tables are not new, whatever a version knew that did not note it.
+    installer.judgingSince(LONG_AGO);
     if (old.deadline !== null) installer.install(await prepared(installer, store, old.fallback));
     installer.install(await prepared(installer, store, old.generation), old.deadline);
   }

@@ -27,6 +27,7 @@ export function noCounts(): CounterTotals {
     logSuppressed: 0,
     logLost: 0,
     outOfWindowPassed: 0,
+    pickedUp: 0,
   };
 }
 
@@ -42,6 +43,7 @@ export function sumCounts(all: Iterable<CounterTotals>): CounterTotals {
     total.logSuppressed += one.logSuppressed;
     total.logLost += one.logLost;
     total.outOfWindowPassed += one.outOfWindowPassed;
+    total.pickedUp += one.pickedUp;
     for (const [reason, count] of Object.entries(one.dropped)) {
       total.dropped[reason] = (total.dropped[reason] ?? 0) + count;
     }
@@ -71,6 +73,7 @@ export function portCounts(dataplane: Dataplane, number: number): CounterTotals 
   counts.txFailed = read(Outcome.TX_FAILED);
   counts.logSuppressed = read(Outcome.LOG_SUPPRESSED);
   counts.outOfWindowPassed = read(Outcome.LIBERAL);
+  counts.pickedUp = read(Outcome.PICKED_UP);
   for (let reason = 0; reason < dataplane.reasons.count; reason++) {
     const dropped = read(Outcome.DROP + reason);
     if (dropped > 0) counts.dropped[dataplane.reasons.get(reason).name] = dropped;

@@ -216,7 +216,7 @@ export function generationValue(
     fallback,
     denyDynamic: denyDynamic >>> 0,
     ruleDynamic: bitMask(plan, ruleGroups(plan), numbering),
-    pad: 0,
+    pickup: plan.pickup,
     v4: classValue(plan.defaultV4),
     v6: classValue(plan.defaultV6),
     denyAllServices,

@@ -182,7 +182,17 @@ export class Installer {
       fallback: judging.slot,
       ...(trial === null ? {} : { deadline: this.#deadline(trial) }),
     }));
+    if (before.generation === 0) this.judgingSince(this.#dataplane.clock.now());
     this.cell.switchTo(slot, trial !== null);
+  }
+
+  /** Notes when the first policy on these tables began to judge, unless that is known. */
+  judgingSince(jiffies: bigint): void {
+    const map = this.#dataplane.map('judging_since');
+    if (map.lookup(index(0))!.readBigUInt64LE(0) !== 0n) return;
+    const value = Buffer.alloc(8);
+    value.writeBigUInt64LE(jiffies);
+    map.update(index(0), value);
   }
 
   /**

@@ -38,6 +38,7 @@ const MAP_NAMES = [
   'timeouts',
   'cell',
   'generations',
+  'judging_since',
   'addresses',
   'services',
   'service_deny',

@@ -57,6 +57,7 @@ export function describeState(
     dport: icmp ? key.highPort & 0xff : to.port,
     vlan: key.tag.filter((tag) => tag !== 0).map((tag) => tag & TagBits.VID),
     phase: phaseName(state.word & StateBits.PHASE),
+    pickedUp: (state.word & StateBits.PICKED_UP) !== 0,
     age: Math.floor(clock.seconds(state.born, now)),
     timeout: Math.ceil(clock.seconds(0n, timeout)),
     rules: {

@@ -14,6 +14,7 @@ const INDICES: Readonly<Record<TimeoutName, number>> = {
   'tcp-time-wait': Timeout.TCP + Phase.TIME_WAIT,
   'tcp-close': Timeout.TCP + Phase.CLOSE,
   'tcp-syn-sent2': Timeout.TCP + Phase.SYN_SENT2,
+  'tcp-mid-stream': Timeout.TCP + Phase.MID_STREAM,
   udp: Timeout.UDP,
   'udp-stream': Timeout.UDP_STREAM,
   icmp: Timeout.ICMP,

@@ -107,6 +107,8 @@ export interface Policy {
   readonly transit: readonly PairLine[];
   readonly deny: readonly DenyStatement[];
   readonly logDrops: boolean;
+  /** Seconds after a start from nothing in which TCP is picked up mid-stream. */
+  readonly pickup: number;
   /** What must be resolved before it can be compiled. */
   readonly names: readonly NameUse[];
   readonly warnings: readonly PolicyWarning[];

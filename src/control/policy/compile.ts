@@ -87,6 +87,7 @@ export function compile(policy: Policy, options: CompileOptions = {}): Plan {
     deny: denyRules.map((line) => denyLine(line, ruleIndex.get(line.rule.id)!, dynamic)),
     dynamicGroups: [...dynamic.values()].map(({ group }) => group),
     logDrops: policy.logDrops,
+    pickup: policy.pickup,
     warnings: [...policy.warnings, ...rules.warnings],
   };
   return { ...plan, digest: planDigest(plan) };

@@ -33,6 +33,8 @@ export function planDigest(plan: Omit<Plan, 'digest'>): string {
       .join();
 
   put('bridgewall plan 1', plan.logDrops);
+  // Digests of policies without it are in stores already.
+  if (plan.pickup > 0) put('pickup', plan.pickup);
   putClass('v4', plan.defaultV4);
   putClass('v6', plan.defaultV6);
   for (const entry of plan.addresses) {

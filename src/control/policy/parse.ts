@@ -10,6 +10,10 @@ import { ServiceReader } from './service-reader.js';
 
 const API_VERSION = 'bridgewall/v1';
 const KEYS = ['apiVersion', 'services', 'groups', 'hosts', 'matrix', 'transit', 'deny', 'defaults'];
+const UNIT_SECONDS = { s: 1, m: 60, h: 3600 } as const;
+/** Seconds. */
+const MOST_PICKUP = 3600;
+const PICKUP_HINT = 'write a time, as in 60s or 5m; 0s picks up nothing';
 const LATER_KEYS = ['include', 'profiles', 'link', 'self'];
 
 /**
@@ -42,7 +46,7 @@ export function parsePolicy(text: string, file: string): Policy {
     matrix: matrix ? readPairLines(context, 'matrix', matrix) : [],
     transit: transit ? readPairLines(context, 'transit', transit) : [],
     deny: deny ? readDenyLines(context, deny) : [],
-    logDrops: readDefaults(reader, top.entries.get('defaults')),
+    ...readDefaults(reader, top.entries.get('defaults')),
     names: peers.names,
     warnings,
   };
@@ -109,15 +113,20 @@ function checkName(reader: Reader, entry: Entry, what: string): void {
   }
 }
 
-/** Returns whether drops are logged. */
-function readDefaults(reader: Reader, entry: Entry | undefined): boolean {
-  if (entry === undefined) return true;
+function readDefaults(
+  reader: Reader,
+  entry: Entry | undefined,
+): Pick<Policy, 'logDrops' | 'pickup'> {
+  if (entry === undefined) return { logDrops: true, pickup: 0 };
   const keys = ['mode', 'reject', 'log', 'pickup'];
   const fields = reader.fields(entry.value, entry.keyNode, '`defaults`', keys).entries;
   only(reader, fields.get('mode'), 'enforce', ['audit', 'bypass']);
   only(reader, fields.get('reject'), 'none', ['inside']);
-  onlyZero(reader, fields.get('pickup'));
-  const log = fields.get('log');
+  const pickup = readPickup(reader, fields.get('pickup'));
+  return { logDrops: readLogDrops(reader, fields.get('log')), pickup };
+}
+
+function readLogDrops(reader: Reader, log: Entry | undefined): boolean {
   if (log === undefined) return true;
   const drops = reader.fields(log.value, log.keyNode, '`log`', ['drops']).entries.get('drops');
   if (drops === undefined) return true;
@@ -139,11 +148,19 @@ function only(reader: Reader, entry: Entry | undefined, value: string, later: st
   reader.fail('wrong-type', where, `${entry.key} cannot be ${quote(text)}`, `write ${value}`);
 }
 
-function onlyZero(reader: Reader, entry: Entry | undefined): void {
-  if (entry === undefined) return;
-  const text = reader.text(entry.value, entry.keyNode, '`pickup`', 'write 0s');
-  if (/^0(ms|s|m|h)?$/.test(text)) return;
+/** Seconds; none when it is left out. */
+function readPickup(reader: Reader, entry: Entry | undefined): number {
+  if (entry === undefined) return 0;
+  const text = reader.text(entry.value, entry.keyNode, '`pickup`', PICKUP_HINT);
   const where = entry.value ?? entry.keyNode;
-  if (/^\d+(ms|s|m|h)$/.test(text)) reader.unsupported(where, `pickup: ${text}`);
-  reader.fail('wrong-type', where, `pickup cannot be ${quote(text)}`, 'write 0s');
+  const [, count, unit] = /^(0|[1-9]\d{0,5})(s|m|h)$/.exec(text) ?? [];
+  if (/^0(ms)?$/.test(text)) return 0;
+  if (count === undefined) {
+    reader.fail('wrong-type', where, `pickup cannot be ${quote(text)}`, PICKUP_HINT);
+  }
+  const seconds = Number(count) * UNIT_SECONDS[unit as keyof typeof UNIT_SECONDS];
+  if (seconds > MOST_PICKUP) {
+    reader.fail('wrong-type', where, `pickup cannot be ${quote(text)}`, 'write 1h at most');
+  }
+  return seconds;
 }

@@ -116,6 +116,8 @@ export interface Plan {
   readonly deny: readonly DenyLine[];
   readonly dynamicGroups: readonly DynamicGroup[];
   readonly logDrops: boolean;
+  /** Seconds after a start from nothing in which TCP is picked up mid-stream. */
+  readonly pickup: number;
   readonly warnings: readonly PolicyWarning[];
   /** sha256 of everything that decides a verdict, hex. */
   readonly digest: string;

@@ -207,7 +207,7 @@ class Run {
     const plan = planOf(text);
     this.#wall.install(plan);
     this.#policy = parsePolicy(text, 'random.yaml');
-    this.#model.install(this.#policy);
+    this.#model.install(this.#policy, new Map(), this.#jiffies(this.#now));
     const before = this.#rules;
     this.#rules = new Map(
       plan.rules.map(({ id }) => [id, before.get(id) ?? { packets: 0, connections: 0 }]),
@@ -240,7 +240,9 @@ class Run {
 
   /** Differences in what both hold at the end. */
   remains(): string[] {
-    return [...this.#stateDifferences(), ...this.#ruleDifferences()];
+    const { pickedUp } = this.#wall.tally();
+    const counted = pickedUp === this.#model.pickedUp ? [] : [`${pickedUp} picked up`];
+    return [...this.#stateDifferences(), ...this.#ruleDifferences(), ...counted];
   }
 
   #stateDifferences(): string[] {

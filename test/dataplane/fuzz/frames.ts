@@ -125,7 +125,8 @@ export function randomConversation(random: Random): Conversation {
     number: random.pick(PROTOCOLS),
     tags: tags(random),
     numbers: new TcpNumbers(random),
-    step: 0,
+    // Now and then one that began before.
+    step: random.oneIn(5) ? EXCHANGE.indexOf('PA') : 0,
   };
 }
 

@@ -10,6 +10,9 @@ import {
 } from './places.js';
 import type { Random } from './random.js';
 
+/** Times in which connections are picked up. */
+const PICKUPS = ['0s', '0s', '10s', '60s', '1h'] as const;
+
 /** What a line may name as peers in one policy. */
 interface Names {
   readonly hosts: readonly string[];
@@ -30,7 +33,7 @@ export function randomPolicy(random: Random): string {
     ...pairLines(random, names, 'matrix', 0, hosts.length > 0 ? 3 : 0),
     ...pairLines(random, names, 'transit', 0, 3),
     ...denyLines(random, names),
-    'defaults: {log: {drops: none}}',
+    `defaults: {log: {drops: none}, pickup: ${random.pick(PICKUPS)}}`,
   ];
   return `${lines.join('\n')}\n`;
 }

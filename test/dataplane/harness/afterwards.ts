@@ -25,6 +25,10 @@ export function differences(wall: TestWall, fixture: Fixture): string[] {
     const { liberal } = wall.tally();
     if (liberal !== fixture.liberal) problems.push(`${liberal} segments out of window passed`);
   }
+  if (fixture.pickedUp !== undefined) {
+    const { pickedUp } = wall.tally();
+    if (pickedUp !== fixture.pickedUp) problems.push(`${pickedUp} connections picked up`);
+  }
   if (fixture.suppressed !== undefined) {
     const { suppressed } = wall.tally();
     if (suppressed !== fixture.suppressed) problems.push(`${suppressed} log records suppressed`);

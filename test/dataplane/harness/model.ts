@@ -23,6 +23,9 @@ export interface ModelRun {
 /** The model's clock counts as the kernel's. */
 const HZ = jiffiesPerSecond();
 
+/** Of a fixture's second. */
+const jiffies = (seconds: number) => Math.round((1 + seconds) * HZ);
+
 function modelOf({ node = {}, policy, maxStates }: Fixture): Model {
   const model = new Model({
     ports: new Map(PORTS.map(({ side }, number) => [number, side])),
@@ -38,7 +41,7 @@ function modelOf({ node = {}, policy, maxStates }: Fixture): Model {
     ...(node.fdbQuota === undefined ? {} : { fdbQuota: node.fdbQuota }),
     ...(maxStates === undefined ? {} : { maxEstablished: maxStates }),
   });
-  if (policy !== undefined) model.install(parsePolicy(policy, 'test.yaml'));
+  if (policy !== undefined) model.install(parsePolicy(policy, 'test.yaml'), new Map(), jiffies(0));
   return model;
 }
 
@@ -47,12 +50,12 @@ export function modelRun(fixture: Fixture): ModelRun {
   const model = modelOf(fixture);
   const verdicts: { step: FrameStep; verdict: Verdict }[] = [];
   let now = 0;
-  const jiffies = (seconds: number) => Math.round((1 + seconds) * HZ);
   for (const step of fixture.steps) {
     if (step.kind === 'at') now = step.seconds;
     else if (step.kind === 'port') model.setPort(portNumber(step.port), step);
     else if (step.kind === 'lease') model.believeUntil(jiffies(step.until));
-    else if (step.kind === 'policy') model.install(parsePolicy(step.text, 'test.yaml'));
+    else if (step.kind === 'policy')
+      model.install(parsePolicy(step.text, 'test.yaml'), new Map(), jiffies(now));
     else if (step.kind === 'member') {
       const address = wideBytes(step.address);
       const expires = step.ttl === undefined ? 0 : jiffies(now + step.ttl);

@@ -68,6 +68,7 @@ function seenState(wall: TestWall, record: layouts.StateRecord): SeenState {
     dport: icmp || !high ? key.highPort : key.lowPort,
     phase: phaseName(state.word & StateBits.PHASE),
     established: record.established === 1,
+    pickedUp: (state.word & StateBits.PICKED_UP) !== 0,
     vlan: key.tag.filter((tag) => tag !== 0),
     rules: {
       out: transit ? '' : out,

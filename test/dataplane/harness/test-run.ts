@@ -71,6 +71,7 @@ function difference(before: Tally, after: Tally): Tally {
     passed: after.passed - before.passed,
     suppressed: after.suppressed - before.suppressed,
     liberal: after.liberal - before.liberal,
+    pickedUp: after.pickedUp - before.pickedUp,
     dropped,
   };
 }
@@ -87,6 +88,7 @@ function judged(expect: Expectation, outcome: Outcome, counted: Tally): string[]
     passed: action === 'flood' ? 1 : 0,
     suppressed: counted.suppressed,
     liberal: counted.liberal,
+    pickedUp: counted.pickedUp,
     dropped: action === 'drop' ? { [expect.reason]: 1 } : {},
   };
   if (JSON.stringify(wanted) !== JSON.stringify(counted)) {

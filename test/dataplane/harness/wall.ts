@@ -62,6 +62,8 @@ export interface Tally {
   readonly suppressed: number;
   /** TCP out of window that passed all the same; among the forwarded and passed. */
   readonly liberal: number;
+  /** TCP connections that were picked up mid-stream: no frames. */
+  readonly pickedUp: number;
   readonly dropped: Readonly<Record<string, number>>;
 }
 
@@ -288,6 +290,9 @@ export class TestWall implements Disposable {
     this.openPorts();
     this.setNode(options);
     this.setClock(0);
+    const since = Buffer.alloc(8);
+    if (plan !== undefined) since.writeBigUInt64LE(this.jiffies(0));
+    this.map('judging_since').update(index(0), since);
     if (plan === undefined) {
       this.#forgetPolicy();
     } else if (plan === this.#plan) {
@@ -369,6 +374,7 @@ export class TestWall implements Disposable {
       passed: sum(Outcome.PASSED),
       suppressed: sum(Outcome.LOG_SUPPRESSED),
       liberal: sum(Outcome.LIBERAL),
+      pickedUp: sum(Outcome.PICKED_UP),
       dropped,
     };
   }
@@ -378,7 +384,7 @@ export class TestWall implements Disposable {
   }
 
   *#outcomes(): Generator<number> {
-    for (let outcome = 0; outcome <= Outcome.LIBERAL; outcome++) yield outcome;
+    for (let outcome = 0; outcome <= Outcome.PICKED_UP; outcome++) yield outcome;
     for (let reason = 0; reason < this.reasons.count; reason++) yield Outcome.DROP + reason;
   }
 

@@ -56,6 +56,7 @@ export const TOTALS: CounterTotals = {
   logSuppressed: 2,
   logLost: 0,
   outOfWindowPassed: 0,
+  pickedUp: 0,
 };
 
 export const STATE: StateEntry = {
@@ -66,6 +67,7 @@ export const STATE: StateEntry = {
   dport: 25,
   vlan: [10, 20],
   phase: 'established',
+  pickedUp: false,
   age: 12.5,
   timeout: 431987.5,
   rules: { out: null, in: RULE.id, transit: null },

@@ -71,6 +71,7 @@ const RULES: Readonly<Record<string, MapRule>> = {
   timeouts: { how: 'empty', enums: ['timeout', 'phase'] },
   cell: POLICY,
   generations: POLICY,
+  judging_since: { how: 'copy' },
   addresses: { ...POLICY, structs: ['address_key', 'address_class'] },
   services: { ...POLICY, structs: ['service_page'] },
   service_deny: { ...POLICY, structs: ['service_class'] },

@@ -2,12 +2,13 @@ import { addressKey } from '../address.js';
 import { PROTO_SCTP, PROTO_TCP, PROTO_UDP } from '../codes.js';
 import type { Judgement, Opening } from '../opening.js';
 import type { Frame } from './frame.js';
+import type { MidStream } from './mid-stream.js';
 import { type Packet, packetCode } from './packet.js';
 import { ACK, opensConnection, RST, SYN, type TcpPhase } from './tcp.js';
 import { type Segment, TcpConversation } from './tcp-conversation.js';
 
-/** Not TCP: no answer yet, or both ways seen. */
-export type Phase = TcpPhase | 'one-way' | 'both-ways';
+/** Not TCP: no answer yet, or both ways seen. TCP that was picked up: both ends have not agreed. */
+export type Phase = TcpPhase | 'mid-stream' | 'one-way' | 'both-ways';
 
 /** One connection. */
 export interface Connection {
@@ -19,8 +20,12 @@ export interface Connection {
   readonly protocol: number;
   readonly icmp: boolean;
   phase: Phase;
-  /** Its windows; null for what is not TCP. */
+  /** Its windows; null for what is not TCP, and while its ends have not agreed. */
   tcp: TcpConversation | null;
+  /** What its ends said, until they have agreed. */
+  midStream: MidStream | null;
+  /** Nobody saw its handshake. */
+  readonly pickedUp: boolean;
   /** Both ways were seen (TCP: handshake complete). */
   established: boolean;
   /** Times in jiffies. */
@@ -43,6 +48,7 @@ const ICMP_REQUESTS = { 4: { 0: 8, 14: 13, 16: 15, 18: 17 }, 6: { 129: 128 } } a
 /** Timeouts in seconds. */
 export interface Timeouts {
   readonly tcp: Readonly<Record<TcpPhase, number>>;
+  readonly midStream: number;
   readonly udp: number;
   readonly udpStream: number;
   readonly icmp: number;
@@ -64,6 +70,7 @@ export const DEFAULT_TIMEOUTS: Timeouts = {
     close: 10,
     'syn-sent2': 120,
   },
+  midStream: 30,
   udp: 30,
   udpStream: 120,
   icmp: 30,
@@ -91,6 +98,7 @@ export function isSettled(phase: Phase): boolean {
 export function timeoutOf(connection: Connection, timeouts: Timeouts): number {
   const { protocol, phase, icmp } = connection;
   const answered = phase === 'both-ways';
+  if (phase === 'mid-stream') return timeouts.midStream;
   if (phase !== 'one-way' && phase !== 'both-ways') return timeouts.tcp[phase];
   if (icmp) return timeouts.icmp;
   if (protocol === PROTO_UDP) return answered ? timeouts.udpStream : timeouts.udp;
@@ -138,7 +146,7 @@ export function relate(frame: Frame, packet: Packet): Relation {
 /** The connection that a SYN inside another one would begin, under the same rules. */
 export function successorOf(connection: Connection, syn: Segment, now: number): Connection {
   const fresh = { phase: 'syn-sent', established: false, born: now, seen: now } as const;
-  return { ...connection, ...fresh, tcp: new TcpConversation(syn) };
+  return { ...connection, ...fresh, pickedUp: false, tcp: new TcpConversation(syn) };
 }
 
 /**

@@ -75,6 +75,7 @@ function quoteFor(error: Packet): Quote | null {
 function isPlausible({ packet, sequence }: Quote, connection: Connection): boolean {
   const byOpener = addressKey(packet.source) === connection.originator;
   if (!byOpener && ONE_SIDED.has(connection.phase)) return false;
+  if (connection.midStream !== null) return connection.midStream.hasSent(sequence, !byOpener);
   return connection.tcp === null || connection.tcp.hasSent(sequence, !byOpener);
 }
 

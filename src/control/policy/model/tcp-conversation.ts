@@ -23,7 +23,7 @@ export interface Segment {
 }
 
 /** One end. */
-interface End {
+export interface End {
   /** SND.NXT: one past the furthest that it sent. */
   sent: number;
   /** Right edge of the window that the other end offered it. */
@@ -45,7 +45,7 @@ export const NO_SEGMENT: Segment = {
 };
 
 /** Delayed duplicates may be so far behind, at least. */
-const LATE = 66_000;
+export const LATE = 66_000;
 
 export class TcpConversation {
   phase: TcpPhase = 'syn-sent';
@@ -63,6 +63,18 @@ export class TcpConversation {
     this.#opener = endOf(syn);
     this.#firstOfOpener = plus(syn.sequence, 1);
     this.#challenge = this.#opener.sent;
+  }
+
+  /**
+   * One whose handshake nobody saw.
+   * @param serverClosed did the server close first, if any did?
+   */
+  static pickedUp(ends: [opener: End, server: End], phase: TcpPhase, serverClosed: boolean) {
+    const conversation = new TcpConversation(NO_SEGMENT);
+    [conversation.#opener, conversation.#server] = ends;
+    conversation.phase = phase;
+    conversation.#serverClosed = serverClosed;
+    return conversation;
   }
 
   /** A copy that goes its own way. */
@@ -266,11 +278,11 @@ export class TcpConversation {
         : segment.acknowledgement;
     if (ahead(acknowledged, receiver.sent) > 0) return 'out';
     // RFC 5961 5.2.
-    const behind = ahead(receiver.sent, segment.acknowledgement);
-    if (behind > Math.max(LATE, sender.offered)) return 'out';
-    const late = ahead(sender.sent, end);
-    if (late > Math.max(LATE, receiver.offered)) return 'out';
-    return late > receiver.offered ? 'ignore' : 'yes';
+    const oldest = plus(receiver.sent, -Math.max(LATE, sender.offered));
+    if (ahead(segment.acknowledgement, oldest) < 0) return 'out';
+    const latest = plus(sender.sent, -Math.max(LATE, receiver.offered));
+    if (ahead(end, latest) < 0) return 'out';
+    return ahead(end, plus(sender.sent, -receiver.offered)) < 0 ? 'ignore' : 'yes';
   }
 
   #advance(segment: Segment, reply: boolean): void {

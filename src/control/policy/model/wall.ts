@@ -5,6 +5,7 @@
  */
 import { addressKey } from '../address.js';
 import type { Policy, ResolvedNames } from '../ast.js';
+import type { Judgement, Opening } from '../opening.js';
 import { rateOf } from '../rates.js';
 import { Allowances } from './allowances.js';
 import {
@@ -34,6 +35,7 @@ import {
 import { LearnedMacs } from './learned.js';
 import { judgeLink, reservedAction } from './link.js';
 import { isGroupMac, isMartian } from './martian.js';
+import { MidStream } from './mid-stream.js';
 import { MirroredPorts, type PortFacts } from './mirror.js';
 import {
   type Arrived,
@@ -48,6 +50,7 @@ import {
   type WallNode,
 } from './outcome.js';
 import type { Packet } from './packet.js';
+import { isMidStream, pickUp } from './pick-up.js';
 import { isIcmpError, judgeError } from './related.js';
 import { ruleIds } from './rule-ids.js';
 import { hasBadFlags, opensConnection, RST } from './tcp.js';
@@ -66,6 +69,9 @@ export class Wall {
   #names: ResolvedNames = new Map();
   #epoch = 0;
   #now = 0;
+  /** When the first policy came; null: there was none yet. */
+  #judgingSince: number | null = null;
+  #pickedUp = 0;
 
   constructor(node: WallNode) {
     this.#node = node;
@@ -78,8 +84,14 @@ export class Wall {
     this.#learned = new LearnedMacs(timeouts.fdb * node.hz, node.hz, quota);
   }
 
-  /** Switches to a policy: from the next frame on, it alone judges. */
-  install(policy: Policy, names: ResolvedNames = new Map()): void {
+  /** Connections that were picked up mid-stream. */
+  get pickedUp(): number {
+    return this.#pickedUp;
+  }
+
+  /** Switches to a policy: from the next frame on, it alone judges. `now` in jiffies. */
+  install(policy: Policy, names: ResolvedNames = new Map(), now = this.#now): void {
+    this.#judgingSince ??= now;
     this.#policy = policy;
     this.#names = names;
     this.#epoch++;
@@ -253,6 +265,7 @@ export class Wall {
   /** The packet moves its connection on, if it is one of it. */
   #follow(connection: Connection, packet: Packet, reply: boolean): Decision | null {
     const { transport } = packet;
+    if (connection.midStream !== null) return this.#settle(connection, packet, reply);
     const tcp = connection.tcp?.clone() ?? null;
     const phase = reply ? 'both-ways' : connection.phase;
     const next = tcp !== null && transport?.kind === 'tcp' ? tcp.take(transport, reply) : phase;
@@ -268,6 +281,27 @@ export class Wall {
     }
     connection.tcp = tcp;
     return accept(connection.rules);
+  }
+
+  /** A segment of a connection whose ends have not agreed yet. */
+  #settle(connection: Connection, packet: Packet, reply: boolean): Decision | null {
+    const { transport } = packet;
+    if (transport?.kind !== 'tcp') return null;
+    const next = connection.midStream!.take(transport, reply);
+    const { rules } = connection;
+    if (next === 'new') return null;
+    if (next === 'invalid') return { ...drop('bad-phase'), rules };
+    if (next === 'out') return this.#outOfWindow(connection, packet);
+    if (next === 'ignore') return accept(rules);
+    if (next instanceof MidStream) {
+      connection.midStream = next;
+      return accept(rules);
+    }
+    if (!this.#move(connection, next.phase)) return { ...drop('table-full'), rules };
+    connection.midStream = null;
+    connection.tcp = next;
+    this.#pickedUp++;
+    return accept(rules);
   }
 
   #outOfWindow(connection: Connection, { transport }: Packet): Decision {
@@ -332,24 +366,50 @@ export class Wall {
     const opening = openingOf(packet, fromUplink);
     const denied = judgeDeny(world, opening);
     if (denied !== null) return { ...denied, opened: false };
-    if (relation.key === null || !relation.mayOpen) return drop('no-state');
+    if (relation.key === null) return drop('no-state');
+    if (!relation.mayOpen) return this.#pickUp(world, relation.key, packet) ?? drop('no-state');
     const { judgement, allowing } = judgeLines(world, opening);
     if (judgement.verdict === 'drop') return { ...judgement, opened: false };
     if (!this.#allowed(allowing)) return { ...drop('rate'), rules: judgement.rules };
     const { transport } = packet;
+    return this.#open(relation.key, packet, opening, judgement, {
+      phase: firstPhase(packet.protocol),
+      tcp: transport?.kind === 'tcp' ? new TcpConversation(transport) : null,
+      midStream: null,
+      pickedUp: false,
+    });
+  }
+
+  /** A segment without a connection: of one that is older than the wall? Null: it is not. */
+  #pickUp(world: World, key: string, packet: Packet): Decision | null {
+    const since = this.#now - this.#judgingSince!;
+    if (since >= world.policy.pickup * this.#node.hz || !isMidStream(packet)) return null;
+    const found = pickUp(world, packet);
+    if (found === null || packet.transport?.kind !== 'tcp') return null;
+    const { opening, judgement } = found;
+    const bySender = addressKey(packet.source) === addressKey(opening.source);
+    const midStream = new MidStream().take(packet.transport, !bySender) as MidStream;
+    return this.#open(key, packet, opening, judgement, {
+      ...{ phase: 'mid-stream', tcp: null, midStream, pickedUp: true },
+    });
+  }
+
+  #open(
+    key: string,
+    packet: Packet,
+    opening: Opening,
+    judgement: Judgement,
+    begun: Pick<Connection, 'phase' | 'tcp' | 'midStream' | 'pickedUp'>,
+  ): Decision {
+    const { rules } = judgement;
     this.#connections.stand({
-      key: relation.key,
-      originator: addressKey(packet.source),
+      ...{ key, rules, originator: addressKey(opening.source) },
       opening: { ...opening, fromUplink: false },
       protocol: packet.protocol,
       icmp: packet.transport?.kind === 'icmp',
-      phase: firstPhase(packet.protocol),
-      tcp: transport?.kind === 'tcp' ? new TcpConversation(transport) : null,
       established: false,
-      born: this.#now,
-      seen: this.#now,
-      epoch: this.#epoch,
-      rules: judgement.rules,
+      ...{ born: this.#now, seen: this.#now, epoch: this.#epoch },
+      ...begun,
     });
     return { ...judgement, opened: true };
   }

@@ -63,14 +63,14 @@ test('a frame without addresses', () => {
 test('states', () => {
   const state = { src: '10.0.0.1', dst: '10.0.0.2', sport: 7, dport: 0, phase: 'pending' };
   const rules = { out: 'a', in: 'b', transit: null };
-  expect(stateRow({ ...state, proto: 'icmp', vlan: [], age: 1, timeout: 29, rules })).toEqual([
-    'icmp',
-    '10.0.0.1',
-    '10.0.0.2',
-    '-',
-    'pending',
-    '1s',
-    '29s',
-    'a b',
+  const more = { vlan: [], age: 1, timeout: 29, rules };
+  const times = ['1s', '29s', 'a b'];
+  expect(stateRow({ ...state, ...more, proto: 'icmp', pickedUp: false })).toEqual([
+    ...['icmp', '10.0.0.1', '10.0.0.2', '-', 'pending'],
+    ...times,
+  ]);
+  expect(stateRow({ ...state, ...more, proto: 'tcp', dport: 25, pickedUp: true })).toEqual([
+    ...['tcp', '10.0.0.1:7', '10.0.0.2:25', '-', 'pending (picked up)'],
+    ...times,
   ]);
 });

@@ -84,6 +84,7 @@ const totals = fc.record({
   logSuppressed: counter,
   logLost: counter,
   outOfWindowPassed: counter,
+  pickedUp: counter,
 });
 const attach = fc.record({ port: text, side, mode: text, why: text });
 
@@ -231,6 +232,7 @@ test('states and filters', () => {
     dport: fc.nat(65535),
     vlan: fc.array(fc.nat(4095), { maxLength: 2 }),
     phase: text,
+    pickedUp: fc.boolean(),
     age: seconds,
     timeout: seconds,
     rules: fc.record({ out: maybe(text), in: maybe(text), transit: maybe(text) }),

@@ -4,7 +4,13 @@ import type { StateEntry } from '../../../../src/control/service.js';
 
 const state: StateEntry = {
   ...{ proto: 'tcp', src: '10.0.0.1', sport: 40000, dst: '2001:db8::5', dport: 25, vlan: [10, 7] },
-  ...{ phase: 'established', age: 1, timeout: 1, rules: { out: null, in: null, transit: null } },
+  ...{
+    phase: 'established',
+    pickedUp: false,
+    age: 1,
+    timeout: 1,
+    rules: { out: null, in: null, transit: null },
+  },
 };
 const hosts = [
   { name: 'mail', addresses: ['2001:db8::5'], position: { file: 'p', line: 1, column: 1 } },
@@ -36,7 +42,7 @@ describe('stateMatcher', () => {
     expect(() => stateMatcher({ address: '10.0.0' }, hosts)).toThrow(/not an address/);
     expect(() => stateMatcher({ host: 'web' }, hosts)).toThrow(/no host web/);
     expect(() => stateMatcher({ phase: 'open' }, hosts)).toThrow(
-      /phases are syn-sent, .*both-ways$/,
+      /phases are syn-sent, .*both-ways, mid-stream$/,
     );
     expect(() => stateMatcher({ phase: 'dying' }, hosts)).toThrow(/no phase/);
     expect(() => stateMatcher({ proto: 'http' }, hosts)).toThrow(/not a protocol/);

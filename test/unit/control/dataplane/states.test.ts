@@ -44,7 +44,7 @@ describe('describeState', () => {
     const low = describe_(record({}, Phase.ESTABLISHED, [1, 2]));
     expect(low).toMatchObject({
       ...{ proto: 'tcp', src: '10.0.0.1', sport: 40000, dst: '10.0.0.9', dport: 25 },
-      ...{ phase: 'established', age: 2, timeout: 1, vlan: [] },
+      ...{ phase: 'established', pickedUp: false, age: 2, timeout: 1, vlan: [] },
       rules: { out: 'rule1', in: 'rule2', transit: null },
     });
     const high = describe_(record({}, Phase.SYN_SENT | StateBits.ORIG_HIGH));

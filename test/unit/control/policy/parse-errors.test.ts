@@ -432,6 +432,18 @@ const CASES: [name: string, text: string, code: string, message: string | RegExp
     'unsupported',
     '4:6: YAML aliases are not supported; hint: write it out, or give it a name under groups or services',
   ],
+  [
+    'a pickup without a unit',
+    after('defaults: {pickup: 30}\n'),
+    'wrong-type',
+    '2:20: pickup cannot be "30"; hint: write a time, as in 60s or 5m; 0s picks up nothing',
+  ],
+  [
+    'a pickup for ever',
+    after('defaults: {pickup: 61m}\n'),
+    'wrong-type',
+    '2:20: pickup cannot be "61m"; hint: write 1h at most',
+  ],
 ];
 
 const NOT_YET: [what: string, text: string, message: string][] = [
@@ -447,7 +459,6 @@ const NOT_YET: [what: string, text: string, message: string][] = [
   ['audit', after('defaults: {mode: audit}\n'), '2:18: mode: audit'],
   ['reject', after('defaults: {reject: inside}\n'), '2:20: reject: inside'],
   ['summary', after('defaults: {log: {drops: summary}}\n'), '2:25: drops: summary'],
-  ['pickup', after('defaults: {pickup: 30s}\n'), '2:20: pickup: 30s'],
 ];
 
 describe('a bad policy is one error at its place', () => {

@@ -85,6 +85,7 @@ describe('parsePolicy', () => {
     expect(peersText(policy.deny[0]!.from!)).toBe('badguys, 10.0.0.0/8');
     expect(policy.deny[1]).toMatchObject({ from: null, to: null, log: true });
     expect(policy.logDrops).toBe(false);
+    expect(policy.pickup).toBe(0);
     expect(policy.warnings).toEqual([]);
   });
 
@@ -116,6 +117,16 @@ describe('parsePolicy', () => {
     expect(parsePolicy(text, 'p').logDrops).toBe(true);
     expect(parsePolicy(`${text}defaults: {log: {drops: all}}`, 'p').logDrops).toBe(true);
     expect(parsePolicy(`${text}defaults: {log: {}}`, 'p').logDrops).toBe(true);
+  });
+
+  it.each([
+    ['0s', 0],
+    ['60s', 60],
+    ['5m', 300],
+    ['1h', 3600],
+  ])('reads a pickup of %s', (time, seconds) => {
+    const text = `apiVersion: bridgewall/v1\ndefaults: {pickup: ${time}}\n`;
+    expect(parsePolicy(text, 'p').pickup).toBe(seconds);
   });
 
   it('warns about an empty group', () => {

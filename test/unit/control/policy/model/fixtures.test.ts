@@ -33,8 +33,12 @@ function makeWall(fixture: Fixture): Wall {
     ...(fixture.maxStates === undefined ? {} : { maxEstablished: fixture.maxStates }),
   };
   const wall = new Wall(node);
-  if (fixture.policy !== undefined) wall.install(parsePolicy(fixture.policy, 'policy.yaml'));
+  if (fixture.policy !== undefined) install(wall, fixture.policy, START);
   return wall;
+}
+
+function install(wall: Wall, text: string, now: number): void {
+  wall.install(parsePolicy(text, 'policy.yaml'), new Map(), now);
 }
 
 function address(text: string): Uint8Array {
@@ -66,7 +70,7 @@ function run(fixture: Fixture): void {
     if (step.kind === 'at') now = START + step.seconds * HZ;
     else if (step.kind === 'port') wall.setPort(portNumber(step.port), step);
     else if (step.kind === 'lease') wall.believeUntil(START + step.until * HZ);
-    else if (step.kind === 'policy') wall.install(parsePolicy(step.text, 'policy.yaml'));
+    else if (step.kind === 'policy') install(wall, step.text, now);
     else if (step.kind === 'frame') receive(wall, step, now, `step ${i}: ${step.note ?? ''}`);
     else if (step.remove) wall.removeMember(step.group, address(step.address));
     else {
@@ -74,6 +78,7 @@ function run(fixture: Fixture): void {
       wall.addMember(step.group, address(step.address), expires);
     }
   }
+  if (fixture.pickedUp !== undefined) expect(wall.pickedUp).toBe(fixture.pickedUp);
   if (fixture.states === undefined) return;
   expect(wall.connections(now).map(shape).sort()).toEqual(fixture.states.map(expectedShape).sort());
 }
