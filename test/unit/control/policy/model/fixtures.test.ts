@@ -25,7 +25,7 @@ function makeWall(fixture: Fixture): Wall {
   const quota = fixture.node?.fdbQuota;
   const node: WallNode = {
     ports: new Map(PORTS.map(({ side }, number) => [number, side])),
-    macs: [macBytes(SELF_MAC)],
+    macs: [macBytes(SELF_MAC), ...PORTS.map((_, n) => macBytes(`02:00:00:00:ff:0${n}`))],
     reserved: { bpdu, lldp, lacp, eapol },
     hz: HZ,
     ...(fixture.node?.liberal === undefined ? {} : { liberal: fixture.node.liberal }),
