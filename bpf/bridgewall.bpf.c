@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The dataplane as one object. Entry points: xdp.h, tc.h, gate.h, txfailed.h, sweep.h, rejudge.h,
- * member_change.h, member_walk.h; the walk of a frame: judge.h; what user space shares: layout.h
+ * The dataplane as one object. Entry points: xdp.h, tc.h, gate.h, detour.h, txfailed.h, expected.h,
+ * sweep.h, rejudge.h, member_change.h, member_walk.h; the walk of a frame: judge.h; what user space shares: layout.h
  * and reasons.h.
  */
 #include <linux/bpf.h>
@@ -10,6 +10,7 @@
 #include "tc.h"
 #include "gate.h"
 #include "txfailed.h"
+#include "expected.h"
 #include "sweep.h"
 #include "rejudge.h"
 #include "member_change.h"
@@ -47,6 +48,10 @@ struct layouts_exported {
 	struct member_change member_change;
 	struct member_record member_record;
 	struct xdp_meta xdp_meta;
+	struct detour detour;
+	struct expectation_key expectation_key;
+	struct expectation expectation;
+	struct master master;
 	struct reason_text reason_text;
 	enum limits limits;
 	enum side side;
@@ -75,6 +80,9 @@ struct layouts_exported {
 	enum mark_bits mark_bits;
 	enum action action;
 	enum verdict_flags verdict_flags;
+	enum detour_bits detour_bits;
+	enum detour_mark detour_mark;
+	enum expectation_bits expectation_bits;
 	enum event_type event_type;
 	enum pass pass;
 	enum filter_field filter_field;

@@ -176,6 +176,7 @@ static __always_inline int fragment_follow(struct walk *w, struct datagram *d)
 	v->rule_out = d->rule_out;
 	v->rule_in = d->rule_in;
 	v->rule_transit = d->rule_transit;
+	v->detour = d->detour;
 	if (w->frame.flags & FRAME_DRY)
 		return 0;
 	if (__sync_val_compare_and_swap(&d->word, word, moved) != word)
@@ -238,6 +239,7 @@ static __always_inline void fragment_remember(struct walk *w)
 	d->rule_out = w->verdict.rule_out;
 	d->rule_in = w->verdict.rule_in;
 	d->rule_transit = w->verdict.rule_transit;
+	d->detour = w->verdict.detour;
 	d->tcp = f->proto == IPPROTO_TCP;
 	d->sport = f->sport;
 	d->dport = f->dport;

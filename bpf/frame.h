@@ -98,7 +98,8 @@ struct datagram {
 	__be16 dport;
 	__u8 tcp;
 	__u8 fin;
-	__u8 pad[2];
+	__u8 detour;	/* enum detour_bits */
+	__u8 pad;
 };
 
 /* What opens a connection: who, to whom, asking for what. */
@@ -141,6 +142,9 @@ struct walk {
 	__u32 may_open;		/* the frame is of a kind that opens a connection */
 	__u32 reopens;		/* a SYN over a closed connection that still has its slot */
 	__u32 moved;		/* window edges of `state` moved */
+	__u32 related;		/* accepted for the sake of `master` */
+	struct expectation_key expected;
+	struct master master;
 	__u32 succeeds;		/* `state` would take the place of one that is established */
 	__u32 kind;		/* enum walk_kind */
 	__u32 tentative;	/* the generation may yet be taken back: refuse frames, cut no state */
@@ -179,6 +183,7 @@ static __always_inline struct walk *walk_begin(__u32 kind)
 		w->may_open = 0;
 		w->reopens = 0;
 		w->succeeds = 0;
+		w->related = 0;
 		w->kind = kind;
 	}
 	return w;

@@ -11,6 +11,7 @@
 #define BW_GATE_H
 
 #include <linux/pkt_cls.h>
+#include "detour.h"
 #include "parse.h"
 #include "reserved.h"
 
@@ -38,12 +39,23 @@ static __always_inline int is_own_bpdu(struct __sk_buff *skb)
 	return p && same_mac(eth->h_source, p->mac);
 }
 
+/* From the detour by the wall's bridge, which floods it to the port that it came from, too. */
+static __always_inline int came_from_here(struct __sk_buff *skb)
+{
+	__u32 ifindex = skb->ifindex;
+	struct port *p = bpf_map_lookup_elem(&ports, &ifindex);
+
+	return !p || p->number == detour_from(skb->mark);
+}
+
 SEC("tc")
 int gate_wall(struct __sk_buff *skb)
 {
 	__u32 kind = skb->mark & MARK_KIND;
 
 	if (kind == MARK_ACCEPT || kind == MARK_ACCEPT_LOG)
+		return TC_ACT_UNSPEC;
+	if (kind == MARK_DETOUR_DONE && !came_from_here(skb))
 		return TC_ACT_UNSPEC;
 	return kernel_runs_stp() && is_own_bpdu(skb) ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 }

@@ -7,6 +7,7 @@
 #ifndef BW_JUDGE_H
 #define BW_JUDGE_H
 
+#include "detour.h"
 #include "fdb.h"
 #include "fragments.h"
 #include "link.h"
@@ -183,6 +184,8 @@ __noinline int judge(int parsed, __u32 kind)
 	}
 	if (!reason)
 		reason = forward(w);
+	if (!reason && v->detour)
+		reason = take_detour(w);
 	if (reason) {
 		refuse(v, reason);
 		if (generation & GENERATION_LOG_DROPS)

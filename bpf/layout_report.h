@@ -39,6 +39,9 @@ enum mark_bits {
 	MARK_ACCEPT_LOG = 0xb2000000,	/* log and flood it; low 24 bits: rule slot */
 	MARK_DROP_LOG = 0xb3000000,	/* log and drop it; bits 0-7 reason, 8-15 deny line */
 	MARK_SENT_LOG = 0xb4000000,	/* a copy was sent already: log and drop this one; rule slot */
+	MARK_DETOUR = 0xb5000000,	/* on the side bridge; low 24 bits: enum detour_mark */
+	MARK_DETOUR_DONE = 0xb6000000,	/* all that was asked for was done; the same bits */
+	MARK_EXPECT = 0xb7000000,	/* a copy that shows what its helper expects; the VLAN id */
 };
 
 struct xdp_meta {
@@ -46,6 +49,7 @@ struct xdp_meta {
 	__u32 from;		/* ifindex of the port where it judged it */
 	__u32 mark;
 	__u32 ifindex;		/* MARK_SENT_LOG: where tc shall send the copy */
+	__u32 copy;		/* and with which mark */
 };
 
 enum action {
@@ -53,6 +57,7 @@ enum action {
 	ACTION_FORWARD,		/* to one port */
 	ACTION_FLOOD,		/* the kernel bridge floods it */
 	ACTION_EVERY_PORT,	/* reserved multicast: every other port */
+	ACTION_DETOUR,		/* through netfilter, on the side bridge */
 };
 
 enum verdict_flags {
@@ -76,7 +81,7 @@ struct verdict {
 	__u32 deny_line;
 	__u32 phase;		/* of its state, before the frame; PHASE_NONE: a miss */
 	__u32 flags;		/* enum verdict_flags */
-	__u32 pad;
+	__u32 detour;		/* enum detour_bits */
 };
 
 enum event_type {

@@ -176,6 +176,11 @@ ARRAY_MAP(member_counts, 1, struct member_counts);
 HASH_MAP(pending, BPF_MAP_TYPE_LRU_HASH, 0, 65536, struct state_key, struct state);
 HASH_MAP(established, BPF_MAP_TYPE_HASH, 0, 262144, struct state_key, struct state);
 
+/* Connections that helpers expect, and those that came of it. */
+ARRAY_MAP(detour, 1, struct detour);
+HASH_MAP(expectations, BPF_MAP_TYPE_LRU_HASH, 0, 4096, struct expectation_key, struct expectation);
+HASH_MAP(children, BPF_MAP_TYPE_LRU_HASH, 0, 16384, struct state_key, struct master);
+
 /* Learned MACs. */
 HASH_MAP(fdb, BPF_MAP_TYPE_HASH, 0, 16384, struct fdb_key, struct fdb_entry);
 ARRAY_MAP(fdb_counts, MAX_PORTS, __u32);

@@ -4,6 +4,7 @@
 #define BW_OPENING_H
 
 #include "allowance.h"
+#include "expect.h"
 #include "pick_up.h"
 
 /* A miss: deny, then the matrix; what is allowed gets a state. Returns a reason. */
@@ -14,7 +15,9 @@ static __always_inline int judge_opening(struct walk *w)
 
 	if (reason == REASON_NO_STATE && is_mid_stream(&w->frame))
 		return pick_up(w->kind);
-	if (reason)
+	if (lacks_rule(reason) && detour_here() && judge_expected(w->kind, reason))
+		return judge_frame_flow(w, JUDGE_MAY_OPEN);
+	if (reason && !w->related)
 		return reason;
 	if (limited) {
 		reason = allowances_take(w);
@@ -24,7 +27,9 @@ static __always_inline int judge_opening(struct walk *w)
 	w->verdict.flags |= VERDICT_NEW;
 	if (w->frame.flags & FRAME_DRY)
 		return 0;
-	reason = state_open(w);
+	reason = w->related ? take_expectation(w) : 0;
+	if (!reason)
+		reason = state_open(w);
 	if (!reason)
 		return 0;
 	if (limited)

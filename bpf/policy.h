@@ -25,6 +25,18 @@ static __always_inline struct matrix_entry *matrix_find(void *map, __u8 directio
 	return bpf_map_lookup_elem(map, &key);
 }
 
+/* What two rules of one connection ask for, enum detour_bits: the helper of the destination's goes
+ * first, and open is only what neither wants closed. */
+static __always_inline __u32 detour_of(__u32 a, __u32 b)
+{
+	__u32 helper = b & DETOUR_HELPER ? b & DETOUR_HELPER : a & DETOUR_HELPER;
+	__u32 inspect = (a | b) & DETOUR_INSPECT, open = (a | b) & DETOUR_OPEN;
+
+	if ((a & DETOUR_INSPECT && !(a & DETOUR_OPEN)) || (b & DETOUR_INSPECT && !(b & DETOUR_OPEN)))
+		open = 0;
+	return helper | inspect | open;
+}
+
 /* The halves of the matrix that the two ends need. Returns a reason, 0: allowed. */
 static __always_inline int judge_matrix(void *map, struct flow *flow, struct address_class *src,
 					struct address_class *dst, __u16 service,
@@ -32,7 +44,7 @@ static __always_inline int judge_matrix(void *map, struct flow *flow, struct add
 {
 	struct speaker speaker = {};
 	struct matrix_entry *e;
-	__u32 flags = 0;
+	__u32 flags = 0, asked = 0;
 
 	if (!src->host && !dst->host) {
 		e = matrix_find(map, DIRECTION_TRANSIT, src->peer, dst->peer, service);
@@ -40,6 +52,7 @@ static __always_inline int judge_matrix(void *map, struct flow *flow, struct add
 			return REASON_NOT_SCREENED;
 		v->rule_transit = speaker.rule;
 		flags = speaker.flags;
+		asked = flags >> MATRIX_DETOUR_AT;
 	}
 	if (src->host) {
 		e = matrix_find(map, DIRECTION_OUT, src->host, dst->peer, service);
@@ -47,6 +60,7 @@ static __always_inline int judge_matrix(void *map, struct flow *flow, struct add
 			return REASON_NO_OUT;
 		v->rule_out = speaker.rule;
 		flags = speaker.flags;
+		asked = flags >> MATRIX_DETOUR_AT;
 	}
 	if (dst->host) {
 		e = matrix_find(map, DIRECTION_IN, dst->host, src->peer, service);
@@ -54,7 +68,9 @@ static __always_inline int judge_matrix(void *map, struct flow *flow, struct add
 			return REASON_NO_IN;
 		v->rule_in = speaker.rule;
 		flags |= speaker.flags;
+		asked = detour_of(asked, speaker.flags >> MATRIX_DETOUR_AT);
 	}
+	v->detour = asked;
 	/* Only what is allowed: a drop is logged for its own sake. */
 	if (flags & MATRIX_LOG)
 		v->flags |= VERDICT_LOG;
@@ -96,6 +112,7 @@ __noinline int judge_flow(struct flow *flow, struct verdict *v, __u32 options)
 	v->rule_in = 0;
 	v->rule_transit = 0;
 	v->rule_deny = 0;
+	v->detour = 0;
 	v->flags &= ~(VERDICT_LOG | VERDICT_SOURCE_SCREENED | VERDICT_DESTINATION_SCREENED |
 		      VERDICT_LIMITED);
 	v->flags |= src->host ? VERDICT_SOURCE_SCREENED : 0;

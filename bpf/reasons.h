@@ -45,7 +45,8 @@
 	REASON(TABLE_FULL, "table-full", "no room for another connection")                         \
 	REASON(SAME_PORT, "same-port", "the destination is behind the port it came from")          \
 	REASON(CARRIER, "carrier", "the out port has no carrier")                                  \
-	REASON(MTU, "mtu", "longer than the out port's MTU")
+	REASON(MTU, "mtu", "longer than the out port's MTU")                                       \
+	REASON(NO_DETOUR, "no-detour", "asks for inspection or a helper, and cannot go there")
 
 #define REASON_SYMBOL(symbol, name, text) REASON_##symbol,
 

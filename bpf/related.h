@@ -42,6 +42,7 @@ static __always_inline int judge_quoted(struct walk *w, struct state *found)
 	if (!quote_plausible(w, s))
 		return REASON_NO_STATE;
 	verdict_from_state(w, s);
+	w->verdict.detour = 0;
 	return 0;
 }
 

@@ -288,6 +288,8 @@ static __always_inline void state_begin(struct walk *w, __u32 phase, __u32 opene
 	word |= v->flags & low ? STATE_LOW_SCREENED : 0;
 	word |= v->flags & high ? STATE_HIGH_SCREENED : 0;
 	word |= v->rule_transit ? STATE_TRANSIT : 0;
+	word |= v->detour ? STATE_DETOUR : 0;
+	word |= w->related;
 	s->seen = w->now;
 	s->born = w->now;
 	s->word = word;

@@ -100,8 +100,8 @@ static __always_inline __u32 take_meta(struct __sk_buff *skb)
 	mark = meta->mark;
 	ifindex = meta->ifindex;
 	if ((mark & MARK_KIND) == MARK_SENT_LOG) {
-		skb->mark = MARK_ACCEPT;
-		bpf_clone_redirect(skb, ifindex, 0);
+		skb->mark = meta->copy;
+		bpf_clone_redirect(skb, ifindex, detour_flags(skb->mark));
 	}
 	return mark;
 }
@@ -148,6 +148,14 @@ __noinline int tc_carry_out(struct __sk_buff *skb)
 		account(w, OUTCOME_FORWARDED);
 		send_everywhere(skb);
 		return TC_ACT_SHOT;
+	case ACTION_DETOUR:
+		account(w, OUTCOME_PASSED);
+		skb->mark = detour_mark(w);
+		ifindex = detour_in();
+		if (!mark)
+			return bpf_redirect(ifindex, BPF_F_INGRESS);
+		bpf_clone_redirect(skb, ifindex, BPF_F_INGRESS);
+		break;
 	case ACTION_FLOOD:
 		account(w, OUTCOME_PASSED);
 		mark = mark ? mark : MARK_ACCEPT;
@@ -170,6 +178,8 @@ int tc_wall(struct __sk_buff *skb)
 
 	if (mark) {
 		skb->mark = mark;
+		if (detour_flags(mark))
+			return bpf_redirect(detour_in(), BPF_F_INGRESS);
 		return TC_ACT_OK;
 	}
 	w = walk_begin(WALK_PACKET);

@@ -8,6 +8,7 @@
 
 #include "account.h"
 #include "event.h"
+#include "expect.h"
 #include "mid_stream.h"
 #include "policy.h"
 #include "state.h"
@@ -54,7 +55,10 @@ static __always_inline int rejudge(struct walk *w, struct state *s)
 
 	flow_of_state(w, word);
 	reason = judge_flow(&w->flow, v, JUDGE_MAY_OPEN);
-	word &= ~(STATE_LOW_SCREENED | STATE_HIGH_SCREENED | STATE_TRANSIT);
+	if (word & STATE_RELATED && lacks_rule(reason))
+		reason = rejudge_related(w, reason);
+	word &= ~(STATE_LOW_SCREENED | STATE_HIGH_SCREENED | STATE_TRANSIT | STATE_DETOUR);
+	word |= v->detour ? STATE_DETOUR : 0;
 	if (v->flags & VERDICT_SOURCE_SCREENED)
 		word |= high ? STATE_HIGH_SCREENED : STATE_LOW_SCREENED;
 	if (v->flags & VERDICT_DESTINATION_SCREENED)
@@ -73,6 +77,12 @@ static __always_inline int rejudge(struct walk *w, struct state *s)
 	s->rule_in = v->rule_in;
 	s->epoch = w->epoch;
 	return 0;
+}
+
+/* Of another epoch; or what its rule asks for beside passing has to be found. */
+static __always_inline int judge_anew(struct walk *w, struct state *s)
+{
+	return s->epoch != w->epoch || s->word & STATE_DETOUR;
 }
 
 static __always_inline void verdict_from_state(struct walk *w, struct state *s)
@@ -188,7 +198,7 @@ __noinline int hit_pending(struct state *found, __u32 kind)
 	*s = *found;
 	before = phase_of(s->word);
 	w->verdict.phase = before;
-	if (s->epoch != w->epoch) {
+	if (judge_anew(w, s)) {
 		reason = rejudge(w, s);
 		if (reason && reason != REASON_SPOOFED && !w->tentative &&
 		    !(w->frame.flags & FRAME_DRY)) {
@@ -243,7 +253,8 @@ static __always_inline void keep_successor(struct walk *w, struct state *s)
 	    kept->tcp[other].acked == w->frame.tcp.seq + 1)
 		return;
 	*to = *s;
-	to->word &= STATE_ORIG_HIGH | STATE_LOW_SCREENED | STATE_HIGH_SCREENED | STATE_TRANSIT;
+	to->word &= STATE_ORIG_HIGH | STATE_LOW_SCREENED | STATE_HIGH_SCREENED | STATE_TRANSIT |
+		    STATE_DETOUR | STATE_RELATED;
 	to->word |= PHASE_SYN_SENT;
 	to->seen = w->now;
 	to->born = w->now;
@@ -276,7 +287,7 @@ __noinline int hit_established(struct state *s, __u32 kind)
 		return REASON_NO_POLICY;
 	dry = w->frame.flags & FRAME_DRY;
 	w->verdict.phase = phase_of(s->word);
-	if (s->epoch != w->epoch) {
+	if (judge_anew(w, s)) {
 		reason = rejudge_established(w, s);
 		if (reason)
 			return reason;

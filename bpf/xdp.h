@@ -85,7 +85,7 @@ __noinline int parse_xdp(struct xdp_md *ctx, __u32 kind)
 }
 
 /* Hands the frame to the tc program with its verdict. Nonzero: no room for it before the frame. */
-static __always_inline int put_meta(struct xdp_md *ctx, __u32 mark, __u32 ifindex)
+static __always_inline int put_meta(struct xdp_md *ctx, __u32 mark, __u32 ifindex, __u32 copy)
 {
 	struct xdp_meta *meta;
 
@@ -98,6 +98,7 @@ static __always_inline int put_meta(struct xdp_md *ctx, __u32 mark, __u32 ifinde
 	meta->from = ctx->ingress_ifindex;
 	meta->mark = mark;
 	meta->ifindex = ifindex;
+	meta->copy = copy;
 	return 0;
 }
 
@@ -132,12 +133,18 @@ static __always_inline __u32 ifindex_of(__u32 port)
  */
 static __always_inline int xdp_pass(struct xdp_md *ctx, struct walk *w, __u32 mark, __u32 outcome)
 {
-	__u32 ifindex = 0;
+	__u32 ifindex = 0, copy = MARK_ACCEPT, logged = 1;
 
-	if (mark && (mark & MARK_KIND) == MARK_SENT_LOG)
+	if ((mark & MARK_KIND) == MARK_ACCEPT || detour_flags(mark)) {
+		logged = 0;
+	} else if ((mark & MARK_KIND) == MARK_SENT_LOG && w->verdict.action == ACTION_DETOUR) {
+		ifindex = detour_in();
+		copy = detour_mark(w);
+	} else if ((mark & MARK_KIND) == MARK_SENT_LOG) {
 		ifindex = ifindex_of(w->verdict.out_port);
-	if (put_meta(ctx, mark, ifindex)) {
-		account_opening(w, (mark & MARK_KIND) != MARK_ACCEPT);
+	}
+	if (put_meta(ctx, mark, ifindex, copy)) {
+		account_opening(w, logged);
 		fragment_undo(w);
 	} else {
 		account(w, outcome);
@@ -172,6 +179,8 @@ int xdp_wall(struct xdp_md *ctx)
 			return XDP_PASS;
 		account(w, OUTCOME_FORWARDED);
 		return bpf_redirect_map(&tx_ports, 0, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS);
+	case ACTION_DETOUR:
+		return xdp_pass(ctx, w, mark ? mark : detour_mark(w), OUTCOME_PASSED);
 	case ACTION_FLOOD:
 		return xdp_pass(ctx, w, mark ? mark : MARK_ACCEPT, OUTCOME_PASSED);
 	default:

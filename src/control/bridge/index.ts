@@ -13,4 +13,12 @@ export { Links } from './links.js';
 export { type Mended, mendBridge } from './mend.js';
 export { joinPorts, type PreparedBridge, prepareBridge, releaseBridge } from './prepare.js';
 export { dropIdleClsact } from './qdisc.js';
+export {
+  hasSideBridge,
+  raiseSideBridge,
+  removeSideBridge,
+  type SideBridge,
+  type SideNames,
+  sideNames,
+} from './side-bridge.js';
 export { disableBridgeNetfilter, disableIpv6 } from './sysctl.js';

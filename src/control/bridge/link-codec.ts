@@ -31,7 +31,13 @@ export const XdpFlag = { generic: 2, native: 4 } as const;
 
 export const InfoAttribute = { KIND: 1, DATA: 2, PORT_KIND: 4, PORT_DATA: 5 } as const;
 
-export const BridgeAttribute = { STP_STATE: 5, VLAN_FILTERING: 7, MULTICAST_SNOOPING: 23 } as const;
+export const BridgeAttribute = {
+  STP_STATE: 5,
+  VLAN_FILTERING: 7,
+  MULTICAST_SNOOPING: 23,
+  CALL_IPTABLES: 36,
+  CALL_IP6TABLES: 37,
+} as const;
 
 export const PortAttribute = {
   STATE: 1,

@@ -24,6 +24,7 @@ import {
 
 const CREATE = 0x400;
 const EXCLUSIVE = 0x200;
+const VETH_PEER = 1;
 
 /** What it takes to speak of a link. */
 export type LinkName = Pick<Link, 'name' | 'ifindex'>;
@@ -89,6 +90,32 @@ export class Links implements Disposable {
     if (bridge === undefined) throw new NetlinkError(`finding ${name}`, 'ENODEV');
     this.#onBridgeMade(bridge);
     return bridge;
+  }
+
+  /** A bridge whose frames pass the hooks of IPv4 and IPv6; still down. */
+  async createSideBridge(name: string): Promise<void> {
+    const body = withBridgeData(new AttributeWriter().text(LinkAttribute.NAME, name), (data) => {
+      quietBridge(data, false);
+      data.u8(BridgeAttribute.CALL_IPTABLES, 1).u8(BridgeAttribute.CALL_IP6TABLES, 1);
+    });
+    await this.#link(`creating bridge ${name}`, 0, body, CREATE | EXCLUSIVE);
+  }
+
+  /** Two ends of a cable; still down. */
+  async createPair(name: string, peer: string, mtu: number): Promise<void> {
+    const end = (name: string) =>
+      new AttributeWriter().text(LinkAttribute.NAME, name).u32(LinkAttribute.MTU, mtu);
+    const far = Buffer.concat([linkHeader(AddressFamily.UNSPEC, 0), end(peer).finish()]);
+    const body = end(name).nest(LinkAttribute.INFO, (info) => {
+      info.text(InfoAttribute.KIND, 'veth');
+      info.nest(InfoAttribute.DATA, (data) => data.bytes(VETH_PEER, far));
+    });
+    await this.#link(`creating ${name}`, 0, body, CREATE | EXCLUSIVE);
+  }
+
+  async setMtu(link: LinkName, mtu: number): Promise<void> {
+    const body = new AttributeWriter().u32(LinkAttribute.MTU, mtu);
+    await this.#link(`setting the MTU of ${link.name}`, link.ifindex, body);
   }
 
   /**

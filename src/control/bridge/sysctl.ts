@@ -1,5 +1,5 @@
 /** Settings under /proc/sys/net, which always shows the namespace of the process that opens it. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
 
 const ROOT = '/proc/sys/net';
 
@@ -19,6 +19,25 @@ export async function disableBridgeNetfilter(): Promise<boolean> {
     changed = (await ensure(`${ROOT}/bridge/bridge-nf-call-${family}`, '0')) || changed;
   }
   return changed;
+}
+
+/** Can the hooks of IPv4 and IPv6 see what is bridged, where a bridge asks for it? */
+export async function hooksOnBridges(): Promise<boolean> {
+  return await access(`${ROOT}/bridge/bridge-nf-call-iptables`).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Frames with a VLAN tag as well; only bridges that ask for the hooks notice. */
+export async function tagsThroughHooks(): Promise<void> {
+  await ensure(`${ROOT}/bridge/bridge-nf-filter-vlan-tagged`, '1');
+}
+
+/** No address of its own, so that nothing is asked of the neighbours; IPv6 itself on or off. */
+export async function silentIpv6(link: string, on: boolean): Promise<void> {
+  await ensure(`${ROOT}/ipv6/conf/${link}/addr_gen_mode`, '1');
+  await ensure(`${ROOT}/ipv6/conf/${link}/disable_ipv6`, on ? '0' : '1');
 }
 
 /** Resolves true when the setting was there and was another. */

@@ -45,6 +45,8 @@ export interface NodeConfig {
   };
   /** NFLOG group, and records per second that may go there. */
   readonly log: { readonly group: number; readonly rate: number };
+  /** NFQUEUE number of whoever decides about connections with `inspect`. */
+  readonly inspect: { readonly queue: number };
   /** Directory of the installed policies. */
   readonly store: string;
   /** The bpffs; pins live under the node's name. */
@@ -71,7 +73,7 @@ export async function loadNodeConfig(path: string): Promise<NodeConfig> {
 /** Parses the text of a node file; `file` is its name in messages. Throws ConfigError. */
 export function parseNodeConfig(text: string, file: string): NodeConfig {
   const root = Located.parse(text, file).mapping(
-    ['node', 'bridge', 'attach', 'api', 'state', 'log', 'store', 'pins'],
+    ['node', 'bridge', 'attach', 'api', 'state', 'log', 'inspect', 'store', 'pins'],
     ['ha'],
   );
   const node = nodeName(root.require('node', 'node: fw1'));
@@ -79,6 +81,7 @@ export function parseNodeConfig(text: string, file: string): NodeConfig {
   const api = root.get('api')?.mapping(['socket'], ['listen', 'tls']);
   const state = root.get('state')?.mapping(['max', 'liberal', 'timeouts']);
   const log = root.get('log')?.mapping(['group', 'rate']);
+  const inspect = root.get('inspect')?.mapping(['queue']);
   const socket = api?.get('socket');
   const rate = log?.get('rate');
   const store = root.get('store');
@@ -98,6 +101,7 @@ export function parseNodeConfig(text: string, file: string): NodeConfig {
       group: log?.get('group')?.integer(1, 65535) ?? 5,
       rate: rate ? ratePerSecond(rate) : 100,
     },
+    inspect: { queue: inspect?.get('queue')?.integer(0, 65535) ?? 0 },
     store: store ? absolutePath(store) : `/var/lib/bridgewall/${node}`,
     pins: pins ? absolutePath(pins) : '/run/bridgewall/bpf',
   };

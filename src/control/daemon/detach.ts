@@ -1,7 +1,7 @@
 /** How a node goes away: ports out of the bridge, programs off, pins removed, the nft table last. */
 import { rm } from 'node:fs/promises';
 import { prepareSocket } from '../api/socket.js';
-import { dropIdleClsact, Links, releaseBridge } from '../bridge/index.js';
+import { dropIdleClsact, Links, releaseBridge, removeSideBridge } from '../bridge/index.js';
 import type { NodeConfig } from '../config/index.js';
 import {
   checkKernel,
@@ -11,7 +11,7 @@ import {
   pinnedTcProgram,
   tcProgramId,
 } from '../dataplane/index.js';
-import { WallTable } from '../netfilter/index.js';
+import { SideTable, WallTable } from '../netfilter/index.js';
 import { lockNode } from './lock.js';
 import { checkOwnership } from './ownership.js';
 
@@ -58,6 +58,8 @@ export async function removeGuard(
       await dropIdleClsact(link.ifindex);
     }
   }
+  await removeSideBridge(links, config.node);
   pins.remove();
+  await SideTable.remove(config.node);
   await WallTable.remove(config.node);
 }

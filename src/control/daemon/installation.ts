@@ -42,6 +42,8 @@ export interface InstallationDeps {
   readonly warn: (message: string) => void;
   /** Called when a trial is over: `settle` is due. */
   readonly onTrialOver: () => Promise<unknown>;
+  /** Called before a policy judges: what it takes besides tables is made ready. */
+  readonly onPrepare: (plan: Plan) => Promise<void>;
   /** Called whenever another policy judges: live states may have to end. */
   readonly onSwitch: () => void;
 }
@@ -132,6 +134,7 @@ export class Installation {
     await this.#deps.store.write(record);
     const inTrial = this.#deps.installer.current().trial !== null;
     try {
+      await this.#deps.onPrepare(plan);
       await this.#makeRoom(plan);
       await this.#deps.sets.clear(prepared.freshBits);
       await this.#deps.installer.installInSlices(prepared, trial?.seconds ?? null);
@@ -207,6 +210,7 @@ export class Installation {
       await this.#verify(active, running.slot);
       this.#activate(active);
       await this.#afterSwitch(active);
+      await this.#prepareAgain([active]);
       return { kind: 'adopted', generation: running.generation };
     } catch (error) {
       if (!(error instanceof StoreError || error instanceof PolicyError)) throw error;
@@ -267,6 +271,13 @@ export class Installation {
     }
   }
 
+  /** For policies that judge already: what fails is no reason not to start. */
+  async #prepareAgain(policies: readonly ActivePolicy[]): Promise<void> {
+    for (const { plan } of policies) {
+      await this.#deps.onPrepare(plan).catch((error) => this.#deps.warn(String(error)));
+    }
+  }
+
   async #adoptTrial(
     record: GenerationRecord,
     slot: number,
@@ -278,6 +289,7 @@ export class Installation {
     await this.#verify(before, fallback.slot);
     await this.#verify(active, slot);
     this.#activate(active, before);
+    await this.#prepareAgain([active, before]);
     if (!(await this.settle())) return { kind: 'adopted', generation };
     const why = `generation ${generation} was not confirmed`;
     return { kind: 'reverted', generation: this.generation, why };

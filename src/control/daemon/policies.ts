@@ -41,6 +41,8 @@ export interface PolicyDeps {
   readonly events?: EventSink;
   /** Live states that a plan would cut. */
   readonly countCut: (plan: Plan, held: Numbering) => Promise<number>;
+  /** Makes ready what a plan takes besides its tables. */
+  readonly prepare?: (plan: Plan) => Promise<void>;
   /** Ends, by and by, the live states that are no longer allowed. */
   readonly cutStates: () => void;
   /** Whether the running dataplane knows of deadlines. */
@@ -67,7 +69,8 @@ export class Policies {
     this.#compiler = compiler;
     this.#history = new History(store, compiler, warn);
     const onTrialOver = () => this.#serial.run(() => this.#installation.settle());
-    const told = { onTrialOver, onSwitch: deps.cutStates };
+    const onPrepare = deps.prepare ?? (async () => {});
+    const told = { onTrialOver, onPrepare, onSwitch: deps.cutStates };
     const parts = { installer, sets, store, compiler, events, warn };
     this.#installation = new Installation({ ...parts, ...told });
   }

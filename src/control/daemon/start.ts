@@ -22,6 +22,7 @@ import {
 } from '../dataplane/index.js';
 import { standingWalls } from '../netfilter/index.js';
 import { type GenerationRecord, GenerationStore, generationRecord } from '../store/index.js';
+import { Detour } from './detour.js';
 import { EventBus } from './event-bus.js';
 import { logEvents, lossTeller } from './event-log.js';
 import { relayEvents, relayLoss } from './event-relay.js';
@@ -136,10 +137,13 @@ async function start(
     log.error({ error: String(error) }, 'live connections could not be judged again'),
   );
   leases.add(() => cutter.close());
+  const detour = new Detour({ config, links, dataplane, pins });
+  leases.add(() => detour.close());
   const policies = new Policies({
     ...{ installer, sets, store: store!, events: bus, warn },
     countCut: (plan, held) => countCut(installer, passes, plan, held),
     cutStates: () => cutter.ask(),
+    prepare: (plan) => detour.prepare(plan),
     trials: dataplane.tag === dataplane.builtTag,
   });
   leases.add(() => policies.close());
@@ -180,7 +184,7 @@ async function start(
   sweeper.start();
 
   const guardian = new Guardian({
-    ...{ config, log, links, dataplane, table, mode: mode.mode, events: bus },
+    ...{ config, log, links, dataplane, table, mode: mode.mode, events: bus, detour },
     ports: portTable,
     bridgeMac: prepared.bridge.mac,
     attach: { pins, keepVlanTags: vlanTagKeeper(log) },

@@ -222,20 +222,27 @@ function attachXdp(dataplane: Dataplane, port: NumberedPort, mode: XdpMode, pins
 
 /** What counts frames that were not sent. Returns the programs that were missing and are there now. */
 export function attachTracing(dataplane: Dataplane, pins: PinSet): string[] {
-  return TRACING.filter((name) => {
-    const program = dataplane.program(name);
-    const path = pins.tracing(name);
-    const stood = existsSync(path);
-    if (stood) {
-      using old = BpfLink.adopt(path);
-      if (old.info.programId === program.info.id) return false;
-      // Such a link takes no other program.
-      unlinkSync(path);
-    }
-    using link = program.attachTracing();
-    link.pin(path);
-    return !stood;
-  });
+  return TRACING.filter((name) => attachTracingProgram(dataplane, name, pins));
+}
+
+/** True when it was missing and is there now. */
+export function attachTracingProgram(
+  dataplane: Dataplane,
+  name: (typeof TRACING)[number] | 'read_expectations',
+  pins: PinSet,
+): boolean {
+  const program = dataplane.program(name);
+  const path = pins.tracing(name);
+  const stood = existsSync(path);
+  if (stood) {
+    using old = BpfLink.adopt(path);
+    if (old.info.programId === program.info.id) return false;
+    // Such a link takes no other program.
+    unlinkSync(path);
+  }
+  using link = program.attachTracing();
+  link.pin(path);
+  return !stood;
 }
 
 /** A link before all qdiscs; an older kernel than 6.6 has no such place. */

@@ -118,8 +118,13 @@ function heard(
 }
 
 function flagsOf(plan: Plan, { rule, log }: Pick<MatrixEntry, 'rule' | 'log'>): number {
+  const detour = rule === null ? 0 : plan.rules[rule]!.detour;
   const limited = rule !== null && isLimited(plan.rules[rule]!);
-  return (log ? MatrixFlags.LOG : 0) | (limited ? MatrixFlags.LIMITED : 0);
+  return (
+    (log ? MatrixFlags.LOG : 0) |
+    (limited ? MatrixFlags.LIMITED : 0) |
+    (detour << MatrixFlags.DETOUR_AT)
+  );
 }
 
 function isLimited({ rate }: Rule): boolean {

@@ -20,6 +20,7 @@ export {
   ruleCounts,
   sumCounts,
 } from './counters.js';
+export { type DetourPlace, openDetour } from './detour.js';
 export { DataplaneError, type DataplaneErrorCode } from './errors.js';
 export { readEvents, type WallEvent } from './events.js';
 export { explainFrame } from './explain.js';

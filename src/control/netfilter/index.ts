@@ -14,5 +14,6 @@ export {
   WallTable,
 } from './nft.js';
 export { Ruleset, type RulesetListener, RulesetWatch } from './ruleset.js';
+export { DetourMark, type SideSpec, SideTable, sideTableName } from './side-table.js';
 export { logPrefix, Mark, renderRemoval, renderTable, type TableSpec, tableName } from './table.js';
 export { type StandingWall, standingWalls } from './walls.js';

@@ -7,7 +7,8 @@
  * - `bridge` prerouting, before the bridge learns from the frame. Here marked frames are logged, and
  *   a denied one ends, so that it is logged once and not once for every flooded port.
  *
- * `forward` guards the ports against frames that came in elsewhere, `input` and `output` the box.
+ * `forward` guards the ports against frames that came in elsewhere, `input` and `output` the box. What
+ * comes back from the detour to be flooded leaves as the box's own (bpf/detour.h).
  */
 
 /** What the rules depend on. */
@@ -31,6 +32,9 @@ export const Mark = {
   DROP_LOG: 0xb3000000,
   /** A copy went to its port already: this one is only to be logged. */
   SENT_LOG: 0xb4000000,
+  /** On the side bridge, and through with what it is there for. */
+  DETOUR: 0xb5000000,
+  DETOUR_DONE: 0xb6000000,
 } as const;
 
 /** Bytes of a frame's payload that a log record carries: the headers, with every option. */
@@ -152,7 +156,8 @@ ${Object.values(CounterName)
 
 \tchain output {
 \t\ttype filter hook output priority ${PREROUTING_PRIORITY}; policy accept;
-${spec.stp === true ? OWN_BPDUS : ''}\t\toifname @ports counter name ${CounterName.FROM_BOX} drop
+${spec.stp === true ? OWN_BPDUS : ''}\t\toifname @ports meta mark and ${hex(Mark.KIND)} == ${hex(Mark.DETOUR_DONE)} accept
+\t\toifname @ports counter name ${CounterName.FROM_BOX} drop
 \t}
 }
 `;

@@ -9,6 +9,8 @@ import { descriptorOf, droppedDatagrams } from './descriptor.js';
 export const Family = { ROUTE: 0, NETFILTER: 12 } as const;
 
 const FLAG = { REQUEST: 1, MULTI: 2, ACK: 4, DUMP_INTERRUPTED: 0x10, DUMP: 0x300 } as const;
+/** Around the requests of a transaction of nfnetlink. */
+const BATCH = { BEGIN: 16, END: 17 } as const;
 const TYPE = { NOOP: 1, ERROR: 2, DONE: 3 } as const;
 const HEADER = 16;
 const ANSWER_MS = 10_000;
@@ -131,6 +133,37 @@ export class NetlinkConnection implements Disposable {
     return (await this.#ask(what, type, body, flags, options.timeoutMs)).messages;
   }
 
+  /**
+   * Requests of nfnetlink that the kernel does together or not at all; `subsystem` is that of all.
+   * Resolves when it has done them.
+   */
+  async transaction(
+    what: string,
+    subsystem: number,
+    requests: readonly {
+      readonly type: number;
+      readonly flags: number;
+      readonly body: Uint8Array;
+    }[],
+  ): Promise<void> {
+    const edge = Buffer.alloc(4);
+    edge.writeUInt16BE(subsystem, 2);
+    const asked = requests.map(({ type, flags, body }) => {
+      const sequence = this.#nextSequence();
+      return { sequence, bytes: message(type, FLAG.REQUEST | FLAG.ACK | flags, sequence, body) };
+    });
+    const last = asked.at(-1)?.sequence ?? 0;
+    const parts = [
+      message(BATCH.BEGIN, FLAG.REQUEST, last, edge),
+      ...asked.map(({ bytes }) => bytes),
+      message(BATCH.END, FLAG.REQUEST, last, edge),
+    ];
+    const answers = asked.map(({ sequence }) => this.#expect(what, sequence, ANSWER_MS));
+    this.#send(last, Buffer.concat(parts));
+    const failed = (await Promise.allSettled(answers)).find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
+  }
+
   /** A whole table; read again when it changed meanwhile. */
   async dump(what: string, type: number, body: Uint8Array): Promise<NetlinkMessage[]> {
     for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
@@ -180,8 +213,24 @@ export class NetlinkConnection implements Disposable {
 
   #ask(what: string, type: number, body: Uint8Array, flags: number, timeoutMs = ANSWER_MS) {
     if (this.#closed) return Promise.reject(new NetlinkError(what, 'EBADF'));
+    const sequence = this.#nextSequence();
+    const promise = this.#expect(what, sequence, timeoutMs);
+    this.#send(sequence, message(type, flags, sequence, body));
+    return promise;
+  }
+
+  #nextSequence(): number {
     this.#sequence = (this.#sequence % 0x7fffffff) + 1;
-    const sequence = this.#sequence;
+    return this.#sequence;
+  }
+
+  #send(sequence: number, bytes: Buffer): void {
+    this.#socket.send(bytes, undefined, (error) => {
+      if (error !== undefined) this.#fail(sequence, errorCode(error));
+    });
+  }
+
+  #expect(what: string, sequence: number, timeoutMs: number) {
     const { promise, resolve, reject } = promiseParts<{
       messages: NetlinkMessage[];
       interrupted: boolean;
@@ -196,9 +245,6 @@ export class NetlinkConnection implements Disposable {
       timer,
     });
     if (this.#listener === undefined) this.#socket.ref();
-    this.#socket.send(message(type, flags, sequence, body), undefined, (error) => {
-      if (error !== undefined) this.#fail(sequence, errorCode(error));
-    });
     return promise;
   }
 

@@ -61,6 +61,8 @@ interface LineOptions {
   readonly rate: string;
   /** The explicit `id:`, or null. */
   readonly id: string | null;
+  /** `helper` and `inspect`: see detour.ts. */
+  readonly detour: number;
   readonly position: Position;
 }
 

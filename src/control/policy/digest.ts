@@ -40,6 +40,7 @@ export function planDigest(plan: Omit<Plan, 'digest'>): string {
   for (const entry of plan.addresses) {
     putClass(`${addressKey(entry.address)}/${entry.length}`, entry);
   }
+  for (const { id, detour } of plan.rules) if (detour !== 0) put('detour', id, detour);
   for (const line of plan.deny) {
     const from = line.dynamicFrom.map((group) => plan.dynamicGroups[group]!.name).join();
     const to = line.dynamicTo.map((group) => plan.dynamicGroups[group]!.name).join();

@@ -1,4 +1,5 @@
 import { isV4, maskAddress, prefixKey } from './address.js';
+import { bothDetours } from './detour.js';
 import type { Judgement, Members, Opening } from './opening.js';
 import { type AddressClass, type MatrixEntry, PEER_ANY, type Plan } from './plan.js';
 
@@ -46,7 +47,7 @@ export class PlanEvaluator {
       const transit = find('transit', source.peerClass, destination.peerClass);
       return transit === null
         ? drop('not-screened')
-        : accept({ transit: this.#id(transit) }, transit.log);
+        : accept({ transit: this.#id(transit) }, transit.log, this.#detour(transit));
     }
     let out: Speaker | null = null;
     if (source.host !== 0) {
@@ -55,10 +56,12 @@ export class PlanEvaluator {
     }
     const outRule = out === null ? {} : { out: this.#id(out) };
     const outLog = out?.log ?? false;
-    if (destination.host === 0) return accept(outRule, outLog);
+    const asked = out === null ? 0 : this.#detour(out);
+    if (destination.host === 0) return accept(outRule, outLog, asked);
     const into = find('in', destination.host, source.peerClass);
     if (into === null) return drop('no-in', outRule);
-    return accept({ ...outRule, in: this.#id(into) }, outLog || into.log);
+    const detour = bothDetours(asked, this.#detour(into));
+    return accept({ ...outRule, in: this.#id(into) }, outLog || into.log, detour);
   }
 
   /** The class of the longest prefix that holds an address. */
@@ -129,6 +132,10 @@ export class PlanEvaluator {
     return found ?? (rule === null ? null : { rule, log });
   }
 
+  #detour({ rule }: Speaker): number {
+    return this.#plan.rules[rule]!.detour;
+  }
+
   #id({ rule }: Speaker): string {
     return this.#plan.rules[rule]!.id;
   }
@@ -159,11 +166,11 @@ function matrixKey(direction: string, host: number, peer: number, serviceClass: 
 const NO_RULES = { out: null, in: null, transit: null, deny: null };
 
 function drop(reason: Judgement['reason'], rules: Partial<Judgement['rules']> = {}): Judgement {
-  return { verdict: 'drop', reason, rules: { ...NO_RULES, ...rules }, log: false };
+  return { verdict: 'drop', reason, rules: { ...NO_RULES, ...rules }, log: false, detour: 0 };
 }
 
-function accept(rules: Partial<Judgement['rules']>, log: boolean): Judgement {
-  return { verdict: 'accept', reason: 'none', rules: { ...NO_RULES, ...rules }, log };
+function accept(rules: Partial<Judgement['rules']>, log: boolean, detour: number): Judgement {
+  return { verdict: 'accept', reason: 'none', rules: { ...NO_RULES, ...rules }, log, detour };
 }
 
 /** Judges one opening by a plan; for many, make one {@link PlanEvaluator}. */

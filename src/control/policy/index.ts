@@ -22,6 +22,7 @@ export type {
 } from './ast.js';
 export { serviceCode } from './codes.js';
 export { type CompileOptions, compile, DEFAULT_LIMITS, type Limits } from './compile.js';
+export { detourText, HELPERS } from './detour.js';
 export { differences, diffRules, type RuleDifference } from './diff.js';
 export { formatPosition, PolicyError, type PolicyErrorCode } from './errors.js';
 export { judgePlan, PlanEvaluator } from './evaluate.js';

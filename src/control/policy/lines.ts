@@ -1,5 +1,6 @@
 import { isMap, isSeq, type Node, type YAMLMap } from 'yaml';
-import type { DenyStatement, HostLine, PairLine, Peers } from './ast.js';
+import type { DenyStatement, HostLine, PairLine, Peers, ServiceRef } from './ast.js';
+import { DETOUR_OPTIONS, readDetour } from './detour.js';
 import { quote } from './errors.js';
 import type { PeerReader } from './peers.js';
 import type { Position } from './plan.js';
@@ -11,7 +12,9 @@ import type { ServiceReader } from './service-reader.js';
 export const MAX_DENY_LINES = 64;
 
 const OPTIONS = ['log', 'id', 'note', 'rate'];
-const LATER_OPTIONS = ['expires', 'mode', 'inspect'];
+const LATER_OPTIONS = ['expires', 'mode'];
+/** Of lines that let something pass. */
+const ALLOW_OPTIONS = [...OPTIONS, ...DETOUR_OPTIONS];
 const ID = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,63}$/;
 
 /** What reading a line needs. */
@@ -25,6 +28,8 @@ interface Options {
   readonly log: boolean;
   readonly rate: string;
   readonly id: string | null;
+  /** `enum detour_bits` */
+  readonly detour: number;
 }
 
 /** Reads the `in` or `out` of a host. */
@@ -40,7 +45,7 @@ export function readHostLines(
   const lines: HostLine[] = [];
   for (const { keyNode, value } of reader.map(entry.value, entry.keyNode, what, hint)) {
     const named = services.read(keyNode, keyNode, 'a service');
-    for (const line of readPeerLines(context, direction, keyNode, value)) {
+    for (const line of readPeerLines(context, direction, keyNode, value, named)) {
       lines.push({ host, direction, services: named, ...line });
     }
   }
@@ -55,6 +60,7 @@ function readPeerLines(
   direction: 'in' | 'out',
   keyNode: Node,
   value: Node | null,
+  services: readonly ServiceRef[],
 ): PeerLine[] {
   const { reader, peers } = context;
   const plain = (node: Node | null, where: Node): PeerLine => ({
@@ -63,14 +69,15 @@ function readPeerLines(
     log: false,
     rate: '',
     id: null,
+    detour: 0,
   });
-  if (isSpelledOut(value)) return [readSpelledOut(context, direction, value, reader.at(keyNode))];
+  const spelledOut = (node: Node, position: Position) =>
+    readSpelledOut(context, direction, node, position, services);
+  if (isSpelledOut(value)) return [spelledOut(value, reader.at(keyNode))];
   const items = isSeq(value) ? (value.items as (Node | null)[]) : [];
   if (!items.some(isSpelledOut)) return [plain(value, keyNode)];
   return items.map((item) =>
-    isSpelledOut(item)
-      ? readSpelledOut(context, direction, item, reader.at(item))
-      : plain(item, item ?? keyNode),
+    isSpelledOut(item) ? spelledOut(item, reader.at(item)) : plain(item, item ?? keyNode),
   );
 }
 
@@ -84,6 +91,7 @@ function readSpelledOut(
   direction: 'in' | 'out',
   node: Node,
   position: Position,
+  services: readonly ServiceRef[],
 ): PeerLine {
   const { reader, peers } = context;
   const key = direction === 'in' ? 'from' : 'to';
@@ -94,10 +102,11 @@ function readSpelledOut(
     const problem = `\`${direction}\` has no ${other}`;
     reader.fail('unknown-key', wrong.key as Node, problem, hint);
   }
-  const fields = reader.fields(node, node, 'the line', [key, ...OPTIONS], LATER_OPTIONS);
+  const fields = reader.fields(node, node, 'the line', [key, ...ALLOW_OPTIONS], LATER_OPTIONS);
   const peersEntry = need(reader, fields, key, 'the line', `write {${key}: any} for every peer`);
   const list = peers.read(peersEntry.value, peersEntry.keyNode, `\`${key}\``, null);
-  return { peers: list, position, ...readOptions(reader, fields) };
+  const detour = readDetour(reader, fields, services);
+  return { peers: list, position, ...readOptions(reader, fields), detour };
 }
 
 /** Reads `matrix` or `transit`. */
@@ -106,17 +115,19 @@ export function readPairLines(context: LineContext, section: string, entry: Entr
   const hint = 'write a list of lines, each {from: ..., to: ..., services: ...}';
   const what = `a line of ${section}`;
   return reader.list(entry.value, entry.keyNode, `\`${section}\``, hint).map((node) => {
-    const keys = ['from', 'to', 'services', ...OPTIONS];
+    const keys = ['from', 'to', 'services', ...ALLOW_OPTIONS];
     const fields = reader.fields(node, node ?? entry.keyNode, what, keys, LATER_OPTIONS);
     const from = need(reader, fields, 'from', what, 'write from: any for every source');
     const to = need(reader, fields, 'to', what, 'write to: any for every destination');
     const service = need(reader, fields, 'services', what, 'write services: all for every service');
+    const named = services.read(service.value, service.keyNode, '`services`');
     return {
       from: peers.read(from.value, from.keyNode, '`from`', null),
       to: peers.read(to.value, to.keyNode, '`to`', null),
-      services: services.read(service.value, service.keyNode, '`services`'),
+      services: named,
       position: fields.position,
       ...readOptions(reader, fields),
+      detour: readDetour(reader, fields, named),
     };
   });
 }
@@ -150,6 +161,7 @@ export function readDenyLines(context: LineContext, entry: Entry): DenyStatement
       services: service ? services.read(service.value, service.keyNode, '`services`') : null,
       position: fields.position,
       ...readOptions(reader, fields),
+      detour: 0,
     };
   });
 }
@@ -162,7 +174,7 @@ function need(reader: Reader, fields: Fields, key: string, what: string, hint: s
   return entry;
 }
 
-function readOptions(reader: Reader, fields: Fields): Options {
+function readOptions(reader: Reader, fields: Fields): Omit<Options, 'detour'> {
   const log = fields.entries.get('log');
   const rate = fields.entries.get('rate');
   const id = fields.entries.get('id');

@@ -28,4 +28,6 @@ export interface Judgement {
   };
   /** Does one of these rules ask for a log record? */
   readonly log: boolean;
+  /** What they ask for besides: see detour.ts. */
+  readonly detour: number;
 }

@@ -27,6 +27,8 @@ export interface Rule {
   readonly log: boolean;
   /** How many connections it may open: `100/s`; '' for any number. */
   readonly rate: string;
+  /** `helper` and `inspect`: see detour.ts. */
+  readonly detour: number;
   readonly position: Position;
 }
 

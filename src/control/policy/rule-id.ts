@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Peers, ServiceRef } from './ast.js';
+import { detourText } from './detour.js';
 import { peersText } from './peers.js';
 import type { RuleDirection } from './plan.js';
 import { servicesText } from './service-reader.js';
@@ -12,11 +13,16 @@ export interface RuleContent {
   readonly peers: string;
   readonly log: boolean;
   readonly rate: string;
+  readonly detour: number;
 }
 
 /** Options of a rule, as people see them: `log, rate 100/s`; '' for none. */
-export function optionsText({ log, rate }: Pick<RuleContent, 'log' | 'rate'>): string {
-  return [log ? 'log' : '', rate === '' ? '' : `rate ${rate}`]
+export function optionsText({
+  log,
+  rate,
+  detour,
+}: Pick<RuleContent, 'log' | 'rate' | 'detour'>): string {
+  return [log ? 'log' : '', rate === '' ? '' : `rate ${rate}`, detourText(detour)]
     .filter((text) => text !== '')
     .join(', ');
 }

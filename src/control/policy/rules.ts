@@ -90,9 +90,9 @@ function makeRule(content: RuleContent, id: string | null, position: Position): 
 }
 
 function hostRule(line: HostLine, hostId: number): HostRule {
-  const { host, direction, services, peers, log, rate, position } = line;
+  const { host, direction, services, peers, log, rate, detour, position } = line;
   const service = servicesText(services);
-  const content = { host, direction, service, peers: peersText(peers), log, rate };
+  const content = { host, direction, service, peers: peersText(peers), log, rate, detour };
   const rule = makeRule(content, line.id, position);
   return { kind: 'host', rule, hostId, services, peers, own: [] };
 }
@@ -115,8 +115,8 @@ function matrixRules(
     for (const hostId of hosts) {
       const host = names[hostId - 1]!;
       const service = servicesText(line.services);
-      const { log, rate } = line;
-      const content = { host, direction, service, peers: peersText(peers), log, rate };
+      const options = { log: line.log, rate: line.rate, detour: line.detour };
+      const content = { host, direction, service, peers: peersText(peers), ...options };
       const id = line.id === null ? null : matrixId(line.id, direction, host);
       const rule = makeRule(content, id, line.position);
       const asked = named.has(hostId) ? [] : dynamic;
@@ -140,18 +140,19 @@ function screenableGroups(peers: Peers, groups: Policy['groups']): string[] {
 }
 
 function transitRule(line: PairLine): TransitRule {
-  const { services, from, to, log, rate, position } = line;
+  const { services, from, to, log, rate, detour, position } = line;
   const peers = pairText(from, to);
   const service = servicesText(services);
-  const content: RuleContent = { host: '', direction: 'transit', service, peers, log, rate };
+  const options = { log, rate, detour };
+  const content: RuleContent = { host: '', direction: 'transit', service, peers, ...options };
   return { kind: 'transit', rule: makeRule(content, line.id, position), services, from, to };
 }
 
 function denyRule(line: DenyStatement): DenyRule {
   const peers = pairText(line.from, line.to);
   const service = denyServicesText(line.services);
-  const { log, rate } = line;
-  const content: RuleContent = { host: '', direction: 'deny', service, peers, log, rate };
+  const options = { log: line.log, rate: line.rate, detour: 0 };
+  const content: RuleContent = { host: '', direction: 'deny', service, peers, ...options };
   return { kind: 'deny', rule: makeRule(content, line.id, line.position), line };
 }
 

@@ -8,7 +8,15 @@ import {
 import * as layouts from '../../../src/generated/layouts.js';
 import { describeFrame, ipv6Text, macBytes, wideBytes } from '../../packet/index.js';
 import { SELF_MAC } from '../fixtures/link.js';
-import { Explainer, type Explanation, type Hook, TcHook, XdpHook } from '../harness/hooks.js';
+import { expectedOf, writeExpectation } from '../harness/expected.js';
+import {
+  Explainer,
+  type Explanation,
+  type Hook,
+  shown,
+  TcHook,
+  XdpHook,
+} from '../harness/hooks.js';
 import { planOf } from '../harness/plans.js';
 import { liveStates, pass, phaseName, sweep } from '../harness/states.js';
 import type { TestWall } from '../harness/wall.js';
@@ -38,15 +46,16 @@ export class Comparison {
   }
 
   /** Undefined: they agreed on every frame, and on what is left at the end. */
-  run({ events, fdbQuota, stp }: Episode): Disagreement | undefined {
+  run({ events, fdbQuota, stp, detour }: Episode): Disagreement | undefined {
     const { wall } = this;
     const bpdu = stp ? 'kernel' : 'forward';
-    wall.reset({ bpdu, ...(fdbQuota === undefined ? {} : { fdbQuota }) });
+    wall.reset({ bpdu, detour, ...(fdbQuota === undefined ? {} : { fdbQuota }) });
     const model = new Model({
       ports: new Map(wall.ports.map(({ side }, number) => [number, side])),
       macs: [SELF_MAC, ...wall.ports.map(({ mac }) => mac)].map(macBytes),
       reserved: { bpdu, lldp: 'drop', lacp: 'drop', eapol: 'drop' },
       hz: wall.hz,
+      detour,
       ...(fdbQuota === undefined ? {} : { fdbQuota }),
     });
     const run = new Run(wall, model);
@@ -72,9 +81,7 @@ export class Comparison {
     const kind = verdict.action === 'drop' ? verdict.reason : verdict.action;
     this.verdicts.set(kind, (this.verdicts.get(kind) ?? 0) + 1);
 
-    const everywhere = verdict.action === 'every-port';
-    const code = everywhere ? (outcome.by === 'tc' ? 'drop' : 'forward') : verdict.action;
-    compare('action', code, outcome.action);
+    compare('action', shown(verdict.action, outcome), outcome.action);
     if (!outcome.bytes.equals(frame)) words.push(`bytes: ${outcome.bytes.toString('hex')}`);
     const counter = this.#counterOf(verdict);
     const expected = run.tally(number, counter);
@@ -113,7 +120,7 @@ export class Comparison {
   }
 
   #counterOf({ action, reason }: Verdict): number {
-    if (action === 'flood') return Outcome.PASSED;
+    if (action === 'flood' || action === 'detour') return Outcome.PASSED;
     return action === 'drop' ? Outcome.DROP + this.wall.reasonNumber(reason) : Outcome.FORWARDED;
   }
 
@@ -178,6 +185,10 @@ class Run {
       case 'lease':
         this.#wall.believeUntil(event.jiffies / this.#wall.hz);
         this.#model.believeUntil(this.#jiffies(event.jiffies));
+        return [];
+      case 'expected':
+        writeExpectation(this.#wall, event, this.#wall.jiffies(event.jiffies / this.#wall.hz));
+        this.#model.expect(expectedOf(event, this.#jiffies(event.jiffies)));
         return [];
       case 'policy':
         return this.#install(event.text);
@@ -303,6 +314,10 @@ export function describeEvent(event: Event, hz: number): string {
     case 'sweep':
     case 'cut':
       return event.kind;
+    case 'expected': {
+      const { kind, ...rest } = event;
+      return `${kind} ${JSON.stringify(rest)}`;
+    }
     case 'member':
       return `${event.remove ? 'remove' : 'add'} ${event.address} ${event.group} until ${event.expires / hz} s`;
   }

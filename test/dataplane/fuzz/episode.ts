@@ -1,12 +1,13 @@
 /** A random episode: policies, and a sequence of frames and events between them. */
 import { compile, PolicyError, parsePolicy } from '../../../src/control/policy/index.js';
 import { Wall as Model, type PortFacts } from '../../../src/control/policy/model/index.js';
-import { PORTS, type PortName } from '../fixtures/types.js';
+import { type ExpectedConnection, PORTS, type PortName } from '../fixtures/types.js';
 import { errorFrame } from './errors.js';
 import { fragmentsOf } from './fragments.js';
 import {
   type Arrival,
   type Conversation,
+  expectedOf,
   firstFrame,
   mutated,
   nextFrame,
@@ -28,6 +29,8 @@ export type Event =
   | ({ readonly kind: 'port'; readonly port: PortName } & PortFacts)
   /** What is told of ports is believed until then. */
   | { readonly kind: 'lease'; readonly jiffies: number }
+  /** A helper expects a connection until then. */
+  | ({ readonly kind: 'expected'; readonly jiffies: number } & ExpectedConnection)
   | {
       readonly kind: 'member';
       readonly group: string;
@@ -43,6 +46,8 @@ export interface Episode {
   readonly fdbQuota: number | undefined;
   /** The kernel bridge takes BPDUs. */
   readonly stp: boolean;
+  /** There is a side bridge. */
+  readonly detour: boolean;
   readonly events: readonly Event[];
 }
 
@@ -55,6 +60,7 @@ export function randomEpisode(seed: number, frames: number, hz: number): Episode
   const random = new Random(seed);
   const quota = random.oneIn(5) ? 3 : undefined;
   const stp = random.oneIn(3);
+  const detour = !random.oneIn(4);
   const policies = Array.from({ length: 2 }, () => acceptedPolicy(random));
   const matches = policies.map(matchmaker);
   const talks = Array.from({ length: random.between(4, 12) }, () => matches[0]!(random));
@@ -93,6 +99,15 @@ export function randomEpisode(seed: number, frames: number, hz: number): Episode
       now += SWEEP_JIFFIES;
     }
     if (random.oneIn(80)) events.push({ kind: 'cut' });
+    if (random.oneIn(12)) {
+      const talk = random.pick(talks);
+      const child = expectedOf(random, talk);
+      if (child !== null) {
+        const jiffies = now + random.pick([1, 30, 300]) * hz;
+        events.push({ kind: 'expected', jiffies, ...child.expected });
+        if (random.oneIn(2)) talks[random.below(talks.length)] = child.talk;
+      }
+    }
     if (sent > (frames * switches) / 3 && switches < 3) {
       events.push({ kind: 'policy', text: policies[switches % 2]! });
       switches++;
@@ -106,7 +121,7 @@ export function randomEpisode(seed: number, frames: number, hz: number): Episode
     events.push({ kind: 'frame', port: arrival.port, frame });
     sent++;
   }
-  return { seed, fdbQuota: quota, stp, events };
+  return { seed, fdbQuota: quota, stp, detour, events };
 }
 
 /** How far a sweep moves the clock: past the grace between its two passes. */

@@ -22,7 +22,7 @@ import {
   vlan,
 } from '../../packet/index.js';
 import { SELF_MAC } from '../fixtures/link.js';
-import type { PortName } from '../fixtures/types.js';
+import type { ExpectedConnection, PortName } from '../fixtures/types.js';
 import {
   CLIENT_PORTS,
   INSIDES,
@@ -128,6 +128,43 @@ export function randomConversation(random: Random): Conversation {
     // Now and then one that began before.
     step: random.oneIn(5) ? EXCHANGE.indexOf('PA') : 0,
   };
+}
+
+/** What a helper may read in a conversation, and the conversation that comes of it. */
+export function expectedOf(
+  random: Random,
+  master: Conversation,
+): { expected: ExpectedConnection; talk: Conversation } | null {
+  const number = { tcp: 6, udp: 17, sctp: null, icmp: null, other: null }[master.proto];
+  if (number === null || master.tags.length > 1) return null;
+  const proto = random.oneIn(4) ? 'udp' : 'tcp';
+  const [client, server] = master.ends;
+  const ends: Conversation['ends'] = random.oneIn(2) ? [client, server] : [server, client];
+  const [sport, dport] = [random.pick(CLIENT_PORTS), random.pick(SERVICE_PORTS)];
+  const numbers = new TcpNumbers(random);
+  const talk: Conversation = { ...master, ends, proto, sport, dport, numbers, step: 0 };
+  const ip = (party: Party) => (master.family === 4 ? party.v4 : party.v6);
+  const [from, fromPort] = random.weighted<[string | null, number | null]>([
+    [4, [ip(ends[0]), null]],
+    [1, [ip(ends[0]), sport]],
+    [1, [null, null]],
+  ]);
+  const expected: ExpectedConnection = {
+    master: {
+      client: ip(client),
+      server: ip(server),
+      sport: master.sport,
+      dport: master.dport,
+      proto: number,
+    },
+    from,
+    sport: fromPort,
+    to: ip(ends[1]),
+    dport,
+    proto: proto === 'tcp' ? 6 : 17,
+    vlan: master.tags.length === 0 ? 0 : 10,
+  };
+  return { expected, talk };
 }
 
 /** An honest TCP exchange; `<` marks what the server sends. */

@@ -90,7 +90,7 @@ function sideLines(random: Random, names: Names, side: 'in' | 'out'): string[] {
         ]),
       },
       () => {
-        return `{${word}: ${peers(random, names)}${options(random)}}`;
+        return `{${word}: ${peers(random, names)}${options(random)}${detour(random, [name])}}`;
       },
     );
     return `      ${name}: ${entries.length > 1 ? `[${entries.join(', ')}]` : entries[0]}`;
@@ -111,9 +111,24 @@ function pairLines(
     const from =
       key === 'matrix' && !random.oneIn(4) ? random.pick(names.hosts) : peers(random, names);
     const to = peers(random, names);
-    return `  - {from: ${from}, to: ${to}, services: ${services(random)}${options(random)}}`;
+    const list = services(random);
+    const asked = `${options(random)}${detour(random, list.slice(1, -1).split(', '))}`;
+    return `  - {from: ${from}, to: ${to}, services: ${list}${asked}}`;
   });
   return [`${key}:`, ...lines];
+}
+
+/** Now and then a line whose connections go through netfilter. */
+function detour(random: Random, services: readonly string[]): string {
+  const inspect = random.weighted([
+    [12, ''],
+    [1, ', inspect: true'],
+    [1, ', inspect: fail-open'],
+  ]);
+  if (!random.oneIn(3)) return inspect;
+  const all = (end: string) => services.every((service) => service.endsWith(end));
+  if (all('/tcp')) return `${inspect}, helper: ${random.pick(['ftp', 'irc'])}`;
+  return all('/udp') ? `${inspect}, helper: tftp` : inspect;
 }
 
 function denyLines(random: Random, names: Names): string[] {

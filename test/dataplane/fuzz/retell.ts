@@ -10,7 +10,7 @@ import type { Arrival } from './frames.js';
  * @param carries says which frames can be sent at all
  */
 export function episodeFixture(
-  { seed, events, fdbQuota, stp }: Episode,
+  { seed, events, fdbQuota, stp, detour }: Episode,
   hz: number,
   carries: (arrival: Arrival) => boolean,
 ): Fixture {
@@ -25,6 +25,9 @@ export function episodeFixture(
       steps.push(event);
     } else if (event.kind === 'lease') {
       steps.push({ kind: 'lease', until: event.jiffies / hz });
+    } else if (event.kind === 'expected') {
+      const { jiffies, ...expected } = event;
+      steps.push({ ...expected, until: jiffies / hz });
     } else if (event.kind === 'policy') {
       groups = event.text;
       steps.push({ kind: 'policy', text: event.text });
@@ -39,6 +42,6 @@ export function episodeFixture(
     }
   }
   const quota = fdbQuota === undefined ? {} : { fdbQuota };
-  const node = { bpdu: stp ? ('kernel' as const) : ('forward' as const), ...quota };
+  const node = { detour, bpdu: stp ? ('kernel' as const) : ('forward' as const), ...quota };
   return retold({ name: `seed ${seed}`, steps, node }, (frame) => frame);
 }

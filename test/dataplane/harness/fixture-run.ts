@@ -2,6 +2,7 @@
 import { describeFrame } from '../../packet/index.js';
 import type { Fixture, FrameStep, Step } from '../fixtures/types.js';
 import { differences, everything } from './afterwards.js';
+import { writeExpectation } from './expected.js';
 import { planOf } from './plans.js';
 import type { TestWall } from './wall.js';
 
@@ -50,6 +51,7 @@ function change(wall: TestWall, step: Exclude<Step, FrameStep>, now: number): vo
   else if (step.kind === 'port') wall.setPort(step.port, step);
   else if (step.kind === 'lease') wall.believeUntil(step.until);
   else if (step.kind === 'policy') wall.install(planOf(step.text));
+  else if (step.kind === 'expected') writeExpectation(wall, step, wall.jiffies(step.until));
   else if (step.remove) wall.setMember(step.group, step.address, 'remove');
   else {
     const expires = step.ttl === undefined ? {} : { expires: now + step.ttl };

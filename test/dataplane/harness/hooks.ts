@@ -13,8 +13,8 @@ export type Hook = 'xdp' | 'tc';
 
 /** What one run did, as far as one can see from outside. */
 export interface Outcome {
-  /** By the code; `every-port` looks like `forward` in XDP, and like `drop` in tc, which has sent copies. */
-  readonly action: 'drop' | 'forward' | 'flood';
+  /** By the code; `every-port` looks like `forward` in XDP, and like `drop` in tc, which has sent copies; `detour` like `forward` in tc. */
+  readonly action: 'drop' | 'forward' | 'flood' | 'detour';
   /** The mark for netfilter; 0: none. */
   readonly mark: number;
   /** What is left of the frame. */
@@ -36,6 +36,8 @@ function markedAction(mark: number): Outcome['action'] {
     case MarkBits.ACCEPT:
     case MarkBits.ACCEPT_LOG:
       return 'flood';
+    case MarkBits.DETOUR:
+      return 'detour';
     default:
       throw new Error(`passed on with mark 0x${mark.toString(16)}`);
   }
@@ -143,6 +145,13 @@ function withTag(data: Buffer, before: Buffer): Buffer {
   return Buffer.concat([data.subarray(0, 12), before.subarray(12, 16), data.subarray(12)]);
 }
 
+/** What the code of a hook shows of an action. */
+export function shown(action: ActionName, { by, mark }: Outcome): Outcome['action'] {
+  if (action === 'every-port') return by === 'tc' ? 'drop' : 'forward';
+  const sent = (mark & MarkBits.KIND) >>> 0 === MarkBits.SENT_LOG;
+  return action === 'detour' && (by === 'tc' || sent) ? 'forward' : action;
+}
+
 /** The verdict that `explain` gives. */
 export interface Explanation {
   readonly action: ActionName;
@@ -159,6 +168,7 @@ const ACTIONS: Record<number, ActionName> = {
   [Action.FORWARD]: 'forward',
   [Action.FLOOD]: 'flood',
   [Action.EVERY_PORT]: 'every-port',
+  [Action.DETOUR]: 'detour',
 };
 
 export class Explainer {

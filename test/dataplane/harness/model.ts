@@ -11,6 +11,7 @@ import {
   PORTS,
   type PortName,
 } from '../fixtures/types.js';
+import { expectedOf } from './expected.js';
 
 export interface ModelRun {
   /** One for every frame, repetitions included. */
@@ -37,6 +38,7 @@ function modelOf({ node = {}, policy, maxStates }: Fixture): Model {
       eapol: node.eapol ?? 'drop',
     },
     hz: HZ,
+    detour: node.detour ?? false,
     ...(node.liberal === undefined ? {} : { liberal: node.liberal }),
     ...(node.fdbQuota === undefined ? {} : { fdbQuota: node.fdbQuota }),
     ...(maxStates === undefined ? {} : { maxEstablished: maxStates }),
@@ -56,6 +58,7 @@ export function modelRun(fixture: Fixture): ModelRun {
     else if (step.kind === 'lease') model.believeUntil(jiffies(step.until));
     else if (step.kind === 'policy')
       model.install(parsePolicy(step.text, 'test.yaml'), new Map(), jiffies(now));
+    else if (step.kind === 'expected') model.expect(expectedOf(step, jiffies(step.until)));
     else if (step.kind === 'member') {
       const address = wideBytes(step.address);
       const expires = step.ttl === undefined ? 0 : jiffies(now + step.ttl);

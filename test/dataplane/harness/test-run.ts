@@ -1,7 +1,15 @@
 /** Frames of fixtures through one entry point, by test runs. */
 import type { Expectation, FrameStep, RuleIds } from '../fixtures/types.js';
 import type { Sender } from './fixture-run.js';
-import { Explainer, type Explanation, type Hook, type Outcome, TcHook, XdpHook } from './hooks.js';
+import {
+  Explainer,
+  type Explanation,
+  type Hook,
+  type Outcome,
+  shown,
+  TcHook,
+  XdpHook,
+} from './hooks.js';
 import type { Tally, TestWall } from './wall.js';
 
 /** Sends through `xdp_wall` or `tc_wall`, and asks `explain_wall` before. */
@@ -78,14 +86,13 @@ function difference(before: Tally, after: Tally): Tally {
 
 function judged(expect: Expectation, outcome: Outcome, counted: Tally): string[] {
   const problems: string[] = [];
-  const everywhere = expect.action === 'every-port';
-  const action = everywhere ? 'forward' : expect.action;
-  if (outcome.action !== (everywhere && outcome.by === 'tc' ? 'drop' : action))
+  const action = expect.action === 'every-port' ? 'forward' : expect.action;
+  if (outcome.action !== shown(expect.action, outcome))
     problems.push(`${outcome.action}, expected ${expect.action}`);
   const wanted: Tally = {
     rx: 1,
     forwarded: action === 'forward' ? 1 : 0,
-    passed: action === 'flood' ? 1 : 0,
+    passed: action === 'flood' || action === 'detour' ? 1 : 0,
     suppressed: counted.suppressed,
     liberal: counted.liberal,
     pickedUp: counted.pickedUp,
@@ -94,7 +101,8 @@ function judged(expect: Expectation, outcome: Outcome, counted: Tally): string[]
   if (JSON.stringify(wanted) !== JSON.stringify(counted)) {
     problems.push(`expected ${expect.reason}, counted ${JSON.stringify(counted)}`);
   }
-  const logged = outcome.mark !== 0 && (outcome.mark >>> 24 !== 0xb1 || action === 'drop');
+  const logged =
+    outcome.mark !== 0 && (![0xb1, 0xb5].includes(outcome.mark >>> 24) || action === 'drop');
   if (expect.log !== undefined && expect.log !== logged) {
     problems.push(`mark 0x${outcome.mark.toString(16)}, expected log: ${expect.log}`);
   }

@@ -40,6 +40,8 @@ const PLENTY = 1_000_000;
 const ANY_MTU = 65535;
 const OPEN: PortFacts = { state: 'forwarding', carrier: true, mtu: ANY_MTU };
 const FOR_EVER = 1n << 62n;
+/** ifindex of `lo` in every namespace. */
+const LOOPBACK = 1;
 const RESERVED_ACTIONS = {
   drop: ReservedAction.DROP,
   forward: ReservedAction.FORWARD,
@@ -184,6 +186,10 @@ export class TestWall implements Disposable {
       pad: new Uint8Array(3),
     });
     this.map('node').update(index(0), value);
+    // What is sent there ends there: it is nobody's.
+    const side = options.detour ? LOOPBACK : 0;
+    const detour = layouts.detour.encode({ in: side, out: side, bridge: side, pad: 0 });
+    this.map('detour').update(index(0), detour);
   }
 
   /** Seconds since the wall was new; never back, but for a reset. */
@@ -280,7 +286,7 @@ export class TestWall implements Disposable {
     this.#members = MemberTable.open(this);
     empty(this.#members.map);
     this.map('member_counts').update(index(0), Buffer.alloc(layouts.memberCounts.size));
-    empty(this.object.map('fragments'));
+    for (const name of ['fragments', 'expectations', 'children']) empty(this.object.map(name));
     for (let number = 0; number < this.ports.length; number++) {
       this.map('fdb_counts').update(index(number), index(0));
       for (const outcome of this.#outcomes())

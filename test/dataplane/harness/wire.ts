@@ -132,12 +132,12 @@ export class Wire implements Sender {
   }
 
   #counterOf({ action, reason }: Expectation): number {
-    if (action === 'flood') return Outcome.PASSED;
+    if (action === 'flood' || action === 'detour') return Outcome.PASSED;
     return action === 'drop' ? Outcome.DROP + this.wall.reasonNumber(reason) : Outcome.FORWARDED;
   }
 
   #destinations(from: number, { action, out, except = [] }: Expectation): number[] {
-    if (action === 'drop') return [];
+    if (action === 'drop' || action === 'detour') return [];
     if (action === 'forward') return out === undefined ? [] : [this.wall.number(out)];
     const kept = new Set([from, ...except.map((name) => this.wall.number(name))]);
     return this.wall.ports.map((_, number) => number).filter((number) => !kept.has(number));

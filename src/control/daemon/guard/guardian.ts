@@ -17,6 +17,7 @@ import {
   Mirror,
 } from '../../dataplane/index.js';
 import type { WallTable } from '../../netfilter/index.js';
+import type { Detour } from '../detour.js';
 import type { EventSink } from '../event-bus.js';
 import { PortGuard, type PortGuardDeps } from './port-guard.js';
 import { PortMirror } from './port-mirror.js';
@@ -38,11 +39,18 @@ export interface GuardianDeps {
   readonly attach: Pick<KeepDeps, 'pins' | 'keepVlanTags'>;
   readonly settings: PortGuardDeps['settings'];
   readonly events: EventSink;
+  readonly detour: Detour;
 }
 
 export class Guardian {
   readonly #deps: GuardianDeps;
-  readonly #counts: Record<GuardedThing, number> = { table: 0, program: 0, port: 0, bridge: 0 };
+  readonly #counts: Record<GuardedThing, number> = {
+    table: 0,
+    program: 0,
+    port: 0,
+    bridge: 0,
+    detour: 0,
+  };
   readonly #keep: KeepDeps;
   readonly #table: TableGuard;
   readonly #ports: PortGuard;
@@ -162,6 +170,9 @@ export class Guardian {
     const now = all.filter((link) => names.has(link.name));
     for (const { link, what } of await mendBridge(links, config.bridge, all, now)) {
       this.#tell({ thing: 'bridge', port: link, what, by: '' });
+    }
+    for (const what of await this.#deps.detour.look()) {
+      this.#tell({ thing: 'detour', port: '', what, by: '' });
     }
     if (failed !== undefined) throw failed;
   }

@@ -1,7 +1,7 @@
 /** What was put right while the wall ran. */
 
 /** Layers of the guard, outermost last; a repair mends them in this order. */
-export type GuardedThing = 'table' | 'program' | 'port' | 'bridge';
+export type GuardedThing = 'table' | 'program' | 'port' | 'bridge' | 'detour';
 
 /** One thing that somebody or something had changed, and that is as it must be again. */
 export interface Repair {

@@ -33,6 +33,10 @@ export interface Connection {
   seen: number;
   epoch: number;
   rules: Judgement['rules'];
+  /** What its rules ask for besides: see detour.ts of the policy. */
+  detour: number;
+  /** The opening of the connection for whose sake it was accepted; null: it has rules of its own. */
+  readonly master: Opening | null;
 }
 
 /** How a packet relates to connections. */
@@ -117,6 +121,17 @@ export function openingOf(packet: Packet, fromUplink: boolean): Opening {
   return { source, destination, code: packetCode(packet), fromUplink };
 }
 
+/** Key of the connection between two addresses ({@link addressKey}) and ports; `place`: family, protocol, tags. */
+export function keyOfEnds(
+  place: readonly number[],
+  [source, sourcePort]: readonly [string, number],
+  [destination, destinationPort]: readonly [string, number],
+): string {
+  const ends = [`${source}.${sourcePort}`, `${destination}.${destinationPort}`];
+  if (source > destination) ends.reverse();
+  return [...place, ...ends].join(' ');
+}
+
 /** To which connection a packet belongs, and whether it may open one. Not for fragments. */
 export function relate(frame: Frame, packet: Packet): Relation {
   const { transport, protocol, family } = packet;
@@ -136,9 +151,11 @@ export function relate(frame: Frame, packet: Packet): Relation {
     const key = [...place, ...ends, transport.identifier, request].join(' ');
     return { key, mayOpen: answered === undefined };
   }
-  const ends = [`${source}.${transport.sourcePort}`, `${destination}.${transport.destinationPort}`];
-  if (source > destination) ends.reverse();
-  const key = [...place, ...ends].join(' ');
+  const key = keyOfEnds(
+    place,
+    [source, transport.sourcePort],
+    [destination, transport.destinationPort],
+  );
   if (transport.kind === 'tcp') return { key, mayOpen: opensConnection(transport.flags) };
   return { key, mayOpen: transport.kind === 'udp' || transport.init };
 }

@@ -20,8 +20,14 @@ interface Datagram {
   readonly fromUplink: boolean;
   readonly epoch: number;
   readonly born: number;
-  readonly rules: Judgement['rules'];
+  readonly passing: Passing;
   readonly segment: FirstPart | null;
+}
+
+/** How the fragments of a datagram pass. */
+export interface Passing {
+  readonly rules: Judgement['rules'];
+  readonly detour: number;
 }
 
 /** What the first fragment of a TCP segment tells of the segment. */
@@ -48,13 +54,13 @@ export interface Circumstances {
   readonly now: number;
 }
 
-/** Rules: it follows a first fragment that was accepted. */
+/** Passing: it follows a first fragment that was accepted. */
 export type FragmentDecision =
   | 'judge'
   | 'fragment'
   | 'fragment-overlap'
   | 'out-of-window'
-  | Judgement['rules'];
+  | Passing;
 
 /** Datagrams whose first fragment was accepted. */
 export class Fragments {
@@ -91,13 +97,14 @@ export class Fragments {
   remember(
     frame: Frame,
     packet: Packet,
-    rules: Judgement['rules'],
+    { rules, detour }: Passing,
     { now, ...where }: Circumstances,
     key: string | null,
   ): void {
     const runs: Run[] = [[0, packet.fragment!.length / 8]];
+    const passing = { rules, detour };
     const segment = key === null ? null : firstPart(packet, key);
-    const datagram = { runs, ends: false, spoilt: false, born: now, rules, segment, ...where };
+    const datagram = { runs, ends: false, spoilt: false, born: now, passing, segment, ...where };
     this.#datagrams.set(datagramKey(frame, packet), datagram);
   }
 
@@ -128,7 +135,7 @@ export class Fragments {
     }
     datagram.runs = runs;
     datagram.ends ||= !more;
-    return datagram.rules;
+    return datagram.passing;
   }
 }
 

@@ -2,9 +2,11 @@
 export {
   type Connection,
   DEFAULT_TIMEOUTS,
+  keyOfEnds,
   type Phase,
   type Timeouts,
 } from './connection.js';
+export type { Expected } from './expected.js';
 export { type Frame, parseFrame } from './frame.js';
 export { judgeDeny, judgeOpening, peersHold, screenedHost, type World } from './judge.js';
 export type { PortFacts } from './mirror.js';

@@ -5,6 +5,7 @@
 import { addressKey, prefixHolds, readAddress } from '../address.js';
 import type { PeerItem, Peers, Policy, PolicyHost, ResolvedNames, ServiceRef } from '../ast.js';
 import { rangeWidth, SERVICE_CODES } from '../codes.js';
+import { bothDetours } from '../detour.js';
 import { type Judgement, type Members, NO_MEMBERS, type Opening } from '../opening.js';
 import { peersText } from '../peers.js';
 import type { Position } from '../plan.js';
@@ -26,6 +27,7 @@ interface Candidate {
   readonly position: Position;
   readonly log: boolean;
   readonly rate: string;
+  readonly detour: number;
   id(): string;
 }
 
@@ -61,6 +63,7 @@ export function judgeLines(world: World, opening: Opening): Verdict {
   let rules: Judgement['rules'] = NO_RULES;
   let log = false;
   const allowing: Allowing[] = [];
+  let asked = 0;
   if (source !== null) {
     const lines = candidates(world, source, 'out', opening.source);
     const out = winner(world, lines, opening.destination, opening.code);
@@ -68,6 +71,7 @@ export function judgeLines(world: World, opening: Opening): Verdict {
     rules = { ...rules, out: out.id() };
     log ||= out.log;
     allowing.push({ rule: out.id(), rate: out.rate });
+    asked = out.detour;
   }
   if (destination !== null) {
     const lines = candidates(world, destination, 'in', opening.destination);
@@ -76,8 +80,9 @@ export function judgeLines(world: World, opening: Opening): Verdict {
     rules = { ...rules, in: into.id() };
     log ||= into.log;
     allowing.push({ rule: into.id(), rate: into.rate });
+    asked = bothDetours(asked, into.detour);
   }
-  return { judgement: { verdict: 'accept', reason: 'none', rules, log }, allowing };
+  return { judgement: { verdict: 'accept', reason: 'none', rules, log, detour: asked }, allowing };
 }
 
 /** The deny lines alone: the only part of a policy that fragments meet. */
@@ -89,10 +94,11 @@ export function judgeDeny(world: World, opening: Opening): Judgement | null {
     if (asked && holds(line.from, opening.source) && holds(line.to, opening.destination)) {
       const service = denyServicesText(line.services);
       const peers = pairText(line.from, line.to);
-      const { log, rate } = line;
-      const content = { host: '', direction: 'deny', service, peers, log, rate } as const;
+      const options = { log: line.log, rate: line.rate, detour: 0 };
+      const content = { host: '', direction: 'deny', service, peers, ...options } as const;
       const rules = { ...NO_RULES, deny: line.id ?? hashedId(content) };
-      return { verdict: 'drop', reason: 'denied', rules, log: line.log };
+      const { log, detour } = options;
+      return { verdict: 'drop', reason: 'denied', rules, log, detour };
     }
   }
   return null;
@@ -135,19 +141,20 @@ function judgeTransit(world: World, opening: Opening): Verdict {
   const lines = world.policy.transit
     .filter((line) => peersHold(world, line.from, opening.source))
     .map((line): Candidate => {
-      const { services, to, position, log, rate } = line;
+      const { services, to, position, log, rate, detour } = line;
       const id = (): string => {
         const peers = pairText(line.from, to);
         const service = servicesText(services);
-        return line.id ?? hashedId({ host: '', direction: 'transit', service, peers, log, rate });
+        const options = { log, rate, detour };
+        return line.id ?? hashedId({ host: '', direction: 'transit', service, peers, ...options });
       };
-      return { services, peers: to, position, log, rate, id };
+      return { services, peers: to, position, log, rate, detour, id };
     });
   const line = winner(world, lines, opening.destination, opening.code);
   if (line === null) return refused('not-screened');
   const { log, rate } = line;
   const rules = { ...NO_RULES, transit: line.id() };
-  const judgement = { verdict: 'accept', reason: 'none', rules, log } as const;
+  const judgement = { verdict: 'accept', reason: 'none', rules, log, detour: line.detour } as const;
   return { judgement, allowing: [{ rule: line.id(), rate }] };
 }
 
@@ -163,13 +170,14 @@ function candidates(
     line: Omit<Candidate, 'id'> & { id: string | null },
     explicit: (id: string) => string,
   ): Candidate => {
-    const { services, peers, position, log, rate } = line;
+    const { services, peers, position, log, rate, detour } = line;
     const id = (): string => {
-      const content = { service: servicesText(services), peers: peersText(peers), log, rate };
+      const options = { log, rate, detour };
+      const content = { service: servicesText(services), peers: peersText(peers), ...options };
       if (line.id !== null) return explicit(line.id);
       return hashedId({ host: host.name, direction, ...content });
     };
-    return { services, peers, position, log, rate, id };
+    return { services, peers, position, log, rate, detour, id };
   };
   const lines = policy.lines
     .filter((line) => line.host === host.name && line.direction === direction)
@@ -245,5 +253,5 @@ function isText(address: Uint8Array, text: string): boolean {
 }
 
 function refused(reason: Judgement['reason'], rules: Judgement['rules'] = NO_RULES): Verdict {
-  return { judgement: { verdict: 'drop', reason, rules, log: false }, allowing: [] };
+  return { judgement: { verdict: 'drop', reason, rules, log: false, detour: 0 }, allowing: [] };
 }

@@ -22,6 +22,8 @@ export interface WallNode {
   readonly fdbQuota?: number;
   /** Do TCP segments out of window pass? Default no. */
   readonly liberal?: boolean;
+  /** Is there a side bridge for what goes through netfilter? Default no. */
+  readonly detour?: boolean;
   /** Room for established connections; unlimited when left out. */
   readonly maxEstablished?: number;
 }
@@ -44,10 +46,11 @@ export type Reason =
   | 'fragment-overlap'
   | 'table-full'
   | 'same-port'
+  | 'no-detour'
   | Exclude<WayOut, 'free' | 'unknown'>;
 
 export interface Outcome {
-  readonly action: 'drop' | 'forward' | 'flood' | 'every-port';
+  readonly action: 'drop' | 'forward' | 'flood' | 'every-port' | 'detour';
   /** 'none' unless dropped. */
   readonly reason: Reason;
   /** Of a frame that is forwarded, else null. */
@@ -72,6 +75,8 @@ export interface Decision {
   readonly rules: Judgement['rules'];
   readonly log: boolean;
   readonly opened: boolean;
+  /** What the rules ask for besides. */
+  readonly detour: number;
 }
 
 /** With the connection that the frame belongs to, if it does, and its phase before. */
@@ -107,10 +112,10 @@ export const PASSED = {
 
 /** Dropped, for no rule's sake. */
 export function drop(reason: Reason): Decision {
-  return { reason, rules: NO_RULES, log: false, opened: false };
+  return { reason, rules: NO_RULES, log: false, opened: false, detour: 0 };
 }
 
 /** Accepted under these rules. */
-export function accept(rules: Judgement['rules']): Decision {
-  return { reason: 'none', rules, log: false, opened: false };
+export function accept(rules: Judgement['rules'], detour = 0): Decision {
+  return { reason: 'none', rules, log: false, opened: false, detour };
 }

@@ -1,7 +1,8 @@
 import { addressKey } from '../address.js';
 import type { Judgement } from '../opening.js';
 import { type Connection, openingOf, type Phase, relate } from './connection.js';
-import { judgeDeny, judgeOpening, screenedHost } from './judge.js';
+import { judgeConnection } from './expected.js';
+import { judgeDeny, screenedHost } from './judge.js';
 import { type Arrived, NO_RULES } from './outcome.js';
 import type { Packet } from './packet.js';
 import { parseQuote, type Quote } from './quote.js';
@@ -56,7 +57,7 @@ export function judgeError(
   }
   let { rules } = connection;
   if (connection.epoch !== epoch) {
-    const judgement = judgeOpening(world, connection.opening);
+    const judgement = judgeConnection(world, connection);
     if (judgement.verdict === 'drop') return { ...NOBODYS, ...judgement };
     rules = judgement.rules;
   }

@@ -10,18 +10,21 @@ import { peersHold } from './judge.js';
 export function ruleIds(policy: Policy, names: ResolvedNames): Set<string> {
   const ids = new Set<string>();
   for (const line of policy.lines) {
-    const { host, direction, services, peers, log, rate } = line;
-    const content = { service: servicesText(services), peers: peersText(peers), log, rate };
+    const { host, direction, services, peers, log, rate, detour } = line;
+    const options = { log, rate, detour };
+    const content = { service: servicesText(services), peers: peersText(peers), ...options };
     ids.add(line.id ?? hashedId({ host, direction, ...content }));
   }
   for (const line of policy.transit) {
-    const { services, from, to, log, rate } = line;
-    const content = { service: servicesText(services), peers: pairText(from, to), log, rate };
+    const { services, from, to, log, rate, detour } = line;
+    const options = { log, rate, detour };
+    const content = { service: servicesText(services), peers: pairText(from, to), ...options };
     ids.add(line.id ?? hashedId({ host: '', direction: 'transit', ...content }));
   }
-  for (const { from, to, services, log, rate, id } of policy.matrix) {
+  for (const { from, to, services, log, rate, detour, id } of policy.matrix) {
     const half = (direction: 'in' | 'out', own: Peers, peers: Peers): void => {
-      const content = { service: servicesText(services), peers: peersText(peers), log, rate };
+      const options = { log, rate, detour };
+      const content = { service: servicesText(services), peers: peersText(peers), ...options };
       for (const host of hostsOf(policy, names, own)) {
         ids.add(
           id === null ? hashedId({ host, direction, ...content }) : matrixId(id, direction, host),

@@ -22,16 +22,10 @@ import {
 } from './connection.js';
 import { Connections } from './connections.js';
 import { DynamicMembers } from './dynamic-members.js';
+import { Expectations, type Expected, judgeByMaster, judgeConnection } from './expected.js';
 import { type FirstPart, Fragments } from './fragments.js';
-import { type Frame, macText, parseFrame } from './frame.js';
-import {
-  type Allowing,
-  judgeDeny,
-  judgeLines,
-  judgeOpening,
-  screenedHost,
-  type World,
-} from './judge.js';
+import { type Frame, macText, parseFrame, TAG_SERVICE } from './frame.js';
+import { type Allowing, judgeDeny, judgeLines, screenedHost, type World } from './judge.js';
 import { LearnedMacs } from './learned.js';
 import { judgeLink, reservedAction } from './link.js';
 import { isGroupMac, isMartian } from './martian.js';
@@ -65,6 +59,7 @@ export class Wall {
   readonly #fragments: Fragments;
   readonly #members = new DynamicMembers();
   readonly #allowances: Allowances;
+  readonly #expectations = new Expectations();
   #policy: Policy | null = null;
   #names: ResolvedNames = new Map();
   #epoch = 0;
@@ -110,6 +105,11 @@ export class Wall {
     this.#epoch++;
   }
 
+  /** Tells what a helper has read. */
+  expect(expected: Expected): void {
+    this.#expectations.add(expected);
+  }
+
   /** Has every connection judged again at its next packet. */
   rejudge(): void {
     this.#epoch++;
@@ -120,7 +120,7 @@ export class Wall {
     this.#now = now;
     const world = { ...this.#world(), policy, names };
     return this.connections(now).filter(
-      ({ opening }) => judgeOpening(world, opening).verdict === 'drop',
+      (connection) => judgeConnection(world, connection).verdict === 'drop',
     );
   }
 
@@ -208,11 +208,13 @@ export class Wall {
     if (decision === 'judge') {
       const judged = this.#judgePacket(arrived);
       if (judged.reason === 'none') {
-        this.#fragments.remember(frame, packet, judged.rules, circumstances, judged.key);
+        this.#fragments.remember(frame, packet, judged, circumstances, judged.key);
       }
       return { ...judged, ...STATELESS };
     }
-    if (typeof decision !== 'string') return { ...accept(decision), ...STATELESS };
+    if (typeof decision !== 'string') {
+      return { ...accept(decision.rules, decision.detour), ...STATELESS };
+    }
     const denied = judgeDeny(world, openingOf(packet, fromUplink));
     return { ...(denied === null ? drop(decision) : { ...denied, opened: false }), ...STATELESS };
   }
@@ -232,7 +234,7 @@ export class Wall {
     if (isIcmpError(packet)) {
       const find = (key: string) => this.#find(key);
       const judged = judgeError({ ...arrived, epoch: this.#epoch }, find);
-      return { ...judged, opened: false };
+      return { ...judged, opened: false, detour: 0 };
     }
     const { transport } = packet;
     if (transport?.kind === 'tcp' && hasBadFlags(transport.flags)) {
@@ -241,7 +243,7 @@ export class Wall {
     const relation = relate(frame, packet);
     const before = this.#find(relation.key)?.phase ?? null;
     const decision =
-      this.#hit(world, relation, packet) ?? this.#miss(world, relation, packet, fromUplink);
+      this.#hit(world, relation, packet) ?? this.#miss(world, relation, frame, packet, fromUplink);
     return { ...decision, key: relation.key, before };
   }
 
@@ -249,13 +251,15 @@ export class Wall {
   #hit(world: World, { key }: Relation, packet: Packet): Decision | null {
     const connection = this.#find(key);
     if (connection === null) return null;
-    if (connection.epoch !== this.#epoch) {
-      const judgement = judgeOpening(world, connection.opening);
+    // What a rule asks for besides is found anew for every packet.
+    if (connection.epoch !== this.#epoch || connection.detour !== 0) {
+      const judgement = judgeConnection(world, connection);
       if (judgement.verdict === 'drop') {
         this.#connections.end(connection);
         return { ...judgement, opened: false };
       }
       connection.rules = judgement.rules;
+      connection.detour = judgement.detour;
       connection.epoch = this.#epoch;
     }
     const reply = addressKey(packet.source) !== connection.originator;
@@ -280,7 +284,7 @@ export class Wall {
       return { ...drop('table-full'), rules: connection.rules };
     }
     connection.tcp = tcp;
-    return accept(connection.rules);
+    return accept(connection.rules, connection.detour);
   }
 
   /** A segment of a connection whose ends have not agreed yet. */
@@ -288,20 +292,20 @@ export class Wall {
     const { transport } = packet;
     if (transport?.kind !== 'tcp') return null;
     const next = connection.midStream!.take(transport, reply);
-    const { rules } = connection;
+    const { rules, detour } = connection;
     if (next === 'new') return null;
     if (next === 'invalid') return { ...drop('bad-phase'), rules };
     if (next === 'out') return this.#outOfWindow(connection, packet);
-    if (next === 'ignore') return accept(rules);
+    if (next === 'ignore') return accept(rules, detour);
     if (next instanceof MidStream) {
       connection.midStream = next;
-      return accept(rules);
+      return accept(rules, detour);
     }
     if (!this.#move(connection, next.phase)) return { ...drop('table-full'), rules };
     connection.midStream = null;
     connection.tcp = next;
     this.#pickedUp++;
-    return accept(rules);
+    return accept(rules, detour);
   }
 
   #outOfWindow(connection: Connection, { transport }: Packet): Decision {
@@ -311,7 +315,7 @@ export class Wall {
     }
     const stale = this.#now - connection.seen >= this.#node.hz;
     if (connection.established && stale) connection.seen = this.#now;
-    return accept(connection.rules);
+    return accept(connection.rules, connection.detour);
   }
 
   /** A SYN inside a connection changes nothing, but its answer may lead to another one. */
@@ -334,6 +338,7 @@ export class Wall {
     if (successor === null || transport?.kind !== 'tcp') return null;
     if (!mayBeOfSuccessor(successor, transport, reply)) return null;
     successor.rules = connection.rules;
+    successor.detour = connection.detour;
     successor.epoch = connection.epoch;
     const step = successor.tcp!.clone().take(transport, reply);
     const opened = step === 'established' || step === 'fin-wait';
@@ -362,13 +367,21 @@ export class Wall {
     return established.length >= maxEstablished;
   }
 
-  #miss(world: World, relation: Relation, packet: Packet, fromUplink: boolean): Decision {
+  #miss(
+    world: World,
+    relation: Relation,
+    frame: Frame,
+    packet: Packet,
+    fromUplink: boolean,
+  ): Decision {
     const opening = openingOf(packet, fromUplink);
     const denied = judgeDeny(world, opening);
     if (denied !== null) return { ...denied, opened: false };
     if (relation.key === null) return drop('no-state');
     if (!relation.mayOpen) return this.#pickUp(world, relation.key, packet) ?? drop('no-state');
-    const { judgement, allowing } = judgeLines(world, opening);
+    const { judgement: own, allowing } = judgeLines(world, opening);
+    const expected = own.verdict === 'drop' ? this.#expected(world, own, frame, packet) : null;
+    const judgement = expected?.judgement ?? own;
     if (judgement.verdict === 'drop') return { ...judgement, opened: false };
     if (!this.#allowed(allowing)) return { ...drop('rate'), rules: judgement.rules };
     const { transport } = packet;
@@ -377,6 +390,7 @@ export class Wall {
       tcp: transport?.kind === 'tcp' ? new TcpConversation(transport) : null,
       midStream: null,
       pickedUp: false,
+      master: expected?.master ?? null,
     });
   }
 
@@ -390,7 +404,7 @@ export class Wall {
     const bySender = addressKey(packet.source) === addressKey(opening.source);
     const midStream = new MidStream().take(packet.transport, !bySender) as MidStream;
     return this.#open(key, packet, opening, judgement, {
-      ...{ phase: 'mid-stream', tcp: null, midStream, pickedUp: true },
+      ...{ phase: 'mid-stream', tcp: null, midStream, pickedUp: true, master: null },
     });
   }
 
@@ -399,11 +413,11 @@ export class Wall {
     packet: Packet,
     opening: Opening,
     judgement: Judgement,
-    begun: Pick<Connection, 'phase' | 'tcp' | 'midStream' | 'pickedUp'>,
+    begun: Pick<Connection, 'phase' | 'tcp' | 'midStream' | 'pickedUp' | 'master'>,
   ): Decision {
-    const { rules } = judgement;
+    const { rules, detour } = judgement;
     this.#connections.stand({
-      ...{ key, rules, originator: addressKey(opening.source) },
+      ...{ key, rules, detour, originator: addressKey(opening.source) },
       opening: { ...opening, fromUplink: false },
       protocol: packet.protocol,
       icmp: packet.transport?.kind === 'icmp',
@@ -423,8 +437,36 @@ export class Wall {
     return this.#allowances.take(limited, this.#now);
   }
 
-  /** Learns the sender of an accepted frame and finds its way out. */
+  /** A packet that no rule allows may be what a helper expects; null: it is not. */
+  #expected(world: World, lack: Judgement, frame: Frame, packet: Packet) {
+    if (this.#node.detour !== true) return null;
+    const found = this.#expectations.find(frame, packet, this.#now);
+    if (found === null) return null;
+    const master = [
+      this.#find(found.master),
+      this.#connections.successor(found.master, this.#now),
+    ].find((one) => one !== null && one.detour !== 0);
+    if (master === undefined || master === null) return null;
+    const judgement = judgeByMaster(world, lack, master.opening);
+    if (judgement.verdict === 'drop') return null;
+    found.take();
+    return { judgement, master: master.opening };
+  }
+
+  /** An accepted frame: to its way out, or where netfilter sees it before. */
   #forward(frame: Frame, port: number, decision: Decision): Outcome {
+    const outcome = this.#sendOn(frame, port, decision);
+    if (outcome.action === 'drop' || decision.detour === 0) return outcome;
+    const [outer, inner] = frame.tags;
+    const strange = inner !== 0 || (outer & TAG_SERVICE) !== 0;
+    if (this.#node.detour !== true || strange) {
+      return { ...outcome, action: 'drop', reason: 'no-detour', outPort: null };
+    }
+    return { ...outcome, action: 'detour', outPort: null };
+  }
+
+  /** Learns the sender of an accepted frame and finds its way out. */
+  #sendOn(frame: Frame, port: number, decision: Decision): Outcome {
     const { rules, log, opened } = decision;
     const outcome = { ...PASSED, rules, log, opened };
     // What is learned is no surer than what is known of the ports: the kernel bridge floods.

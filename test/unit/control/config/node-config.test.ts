@@ -44,6 +44,7 @@ describe('a node file', () => {
       api: { socket: '/run/bridgewall/fw1.sock' },
       state: { max: 262144, liberal: false, timeouts: DEFAULT_TIMEOUTS },
       log: { group: 5, rate: 100 },
+      inspect: { queue: 0 },
       store: '/var/lib/bridgewall/fw1',
       pins: '/run/bridgewall/bpf',
     });

@@ -80,6 +80,7 @@ table bridge bridgewall_fw_1 {
 
 	chain output {
 		type filter hook output priority -350; policy accept;
+		oifname @ports meta mark and 0xff000000 == 0xb6000000 accept
 		oifname @ports counter name from_box drop
 	}
 }

@@ -15,6 +15,7 @@ import {
   PORTS,
   type PortName,
 } from '../../../../dataplane/fixtures/types.js';
+import { expectedOf } from '../../../../dataplane/harness/expected.js';
 import { macBytes } from '../../../../packet/index.js';
 
 const HZ = 250;
@@ -27,6 +28,7 @@ function makeWall(fixture: Fixture): Wall {
     ports: new Map(PORTS.map(({ side }, number) => [number, side])),
     macs: [macBytes(SELF_MAC), ...PORTS.map((_, n) => macBytes(`02:00:00:00:ff:0${n}`))],
     reserved: { bpdu, lldp, lacp, eapol },
+    detour: fixture.node?.detour ?? false,
     hz: HZ,
     ...(fixture.node?.liberal === undefined ? {} : { liberal: fixture.node.liberal }),
     ...(quota === undefined ? {} : { fdbQuota: quota }),
@@ -71,7 +73,9 @@ function run(fixture: Fixture): void {
     else if (step.kind === 'port') wall.setPort(portNumber(step.port), step);
     else if (step.kind === 'lease') wall.believeUntil(START + step.until * HZ);
     else if (step.kind === 'policy') install(wall, step.text, now);
-    else if (step.kind === 'frame') receive(wall, step, now, `step ${i}: ${step.note ?? ''}`);
+    else if (step.kind === 'expected') {
+      wall.expect(expectedOf(step, START + step.until * HZ));
+    } else if (step.kind === 'frame') receive(wall, step, now, `step ${i}: ${step.note ?? ''}`);
     else if (step.remove) wall.removeMember(step.group, address(step.address));
     else {
       const expires = step.ttl === undefined ? 0 : now + step.ttl * HZ;
