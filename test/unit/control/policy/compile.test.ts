@@ -401,6 +401,13 @@ describe('the digest', () => {
     expect(plan(swapped).digest).toBe(digest);
   });
 
+  it('sees for how long connections are picked up', () => {
+    const within = (time: string) => plan(`${SMALL}\ndefaults: {pickup: ${time}}\n`);
+    expect(within('60s').pickup).toBe(60);
+    expect(within('60s').digest).not.toBe(within('61s').digest);
+    expect(within('0s').digest).toBe(plan(SMALL).digest);
+  });
+
   it.each([
     ['80/tcp', '81/tcp'],
     ['10.1.0.0/16', '10.1.0.0/17'],
