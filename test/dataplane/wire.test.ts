@@ -9,6 +9,9 @@ import { TestRuns } from './harness/test-run.js';
 import { TestWall } from './harness/wall.js';
 import { buildBridge, unjudged, Wire, type WireMode } from './harness/wire.js';
 
+/** On a machine that does much else, all fixtures take their time. */
+const PATIENCE_MS = 300_000;
+
 let ports: TestPort[];
 /** By the size of the table of established states: most fixtures have the usual one. */
 const walls = new Map<number | undefined, TestWall>();
@@ -35,7 +38,7 @@ beforeAll(() => {
   ports = layCables();
   buildBridge(ports);
   for (const fixture of FIXTURES) held.set(fixture, testRun(fixture).after);
-});
+}, PATIENCE_MS);
 
 afterAll(() => {
   for (const one of walls.values()) one.close();
