@@ -154,7 +154,9 @@ static __always_inline __u32 tcp_fit(struct tcp_look *l)
 	/* What was sent once may be sent again, whatever the window is now. */
 	if (seq_after(l->data_end, seq_max(edge(&l->s->limit), s_end)))
 		return STEP_OUT;
-	if (seq_after(l->sack, r_end) || seq_before(l->ack, r_end - ack_window(s_window)))
+	/* Both: a block half a circle further on than what was sent would count as behind it. */
+	if (seq_after(l->ack, r_end) || seq_after(l->sack, r_end) ||
+	    seq_before(l->ack, r_end - ack_window(s_window)))
 		return STEP_OUT;
 	if (seq_before(l->end, s_end - ack_window(r_window)))
 		return STEP_OUT;

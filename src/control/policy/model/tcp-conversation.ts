@@ -272,6 +272,7 @@ export class TcpConversation {
     const end = endNumber(segment);
     const data = segment.flags & FIN ? plus(end, -1) : end;
     if (ahead(data, furthest(sender.allowed, sender.sent)) > 0) return 'out';
+    if (ahead(segment.acknowledgement, receiver.sent) > 0) return 'out';
     const acknowledged =
       this.#usesSack() && !(segment.flags & SYN)
         ? segment.sackEdges.reduce(furthest, segment.acknowledgement)
