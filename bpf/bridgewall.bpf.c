@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The dataplane as one object. Entry points: xdp.h, tc.h, gate.h, detour.h, txfailed.h, expected.h,
- * sweep.h, rejudge.h, member_change.h, member_walk.h; the walk of a frame: judge.h; what user space shares: layout.h
+ * sweep.h, recount.h, rejudge.h, member_change.h, member_walk.h; the walk of a frame: judge.h; what
+ * user space shares: layout.h
  * and reasons.h.
  */
 #include <linux/bpf.h>
@@ -12,6 +13,7 @@
 #include "txfailed.h"
 #include "expected.h"
 #include "sweep.h"
+#include "recount.h"
 #include "rejudge.h"
 #include "member_change.h"
 #include "member_walk.h"
@@ -40,6 +42,10 @@ struct layouts_exported {
 	struct matrix_entry matrix_entry;
 	struct alternative alternative;
 	struct rule_limit rule_limit;
+	struct holder_key holder_key;
+	struct holder holder;
+	enum holder_kind holder_kind;
+	enum allowance_of allowance_of;
 	struct state_record state_record;
 	struct event event;
 	struct verdict verdict;

@@ -114,6 +114,11 @@ struct flow {
 	__u8 pad[3];
 };
 
+enum moved_bits {
+	MOVED_EDGES = 1,	/* window edges */
+	MOVED_OUT = 2,		/* out of the phases that count (holders.h) */
+};
+
 enum no_service {
 	NO_SERVICE = 0xffffffff,
 };
@@ -141,7 +146,7 @@ struct walk {
 	__u64 fragment_after;	/* there was none, nothing moved */
 	__u32 may_open;		/* the frame is of a kind that opens a connection */
 	__u32 reopens;		/* a SYN over a closed connection that still has its slot */
-	__u32 moved;		/* window edges of `state` moved */
+	__u32 moved;		/* enum moved_bits: what the frame did to its state */
 	__u32 related;		/* accepted for the sake of `master` */
 	struct expectation_key expected;
 	struct master master;

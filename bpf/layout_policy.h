@@ -106,14 +106,40 @@ struct rate {
 	__u32 seconds;
 };
 
+/* What connections of one source, or to one host, may be. */
+struct limit {
+	struct rate rate;	/* new ones */
+	__u32 states;		/* established at one time; 0: without a limit */
+};
+
 /* Inner maps of `rule_limits`, by rule slot: rules that do not let every connection through. */
 struct rule_limit {
 	struct rate rate;	/* new connections */
+	struct limit host;	/* of an `in` rule: all connections to its host */
+	struct address name;	/* by which `holders` knows the host: its first address */
+};
+
+enum holder_kind {
+	HOLDER_SOURCE,
+	HOLDER_HOST,
+};
+
+/* Map `holders` (holders.h). */
+struct holder_key {
+	struct address address;
+	__u32 kind;		/* enum holder_kind */
+};
+
+struct holder {
+	__u64 full_at;		/* of a host: what its rate has left (allowance.h) */
+	__s32 states[2];	/* by colour: their sum is what it holds */
 };
 
 enum generation_flags {
 	GENERATION_POLICY = 1,		/* unset: no policy, everything is dropped */
 	GENERATION_LOG_DROPS = 2,
+	GENERATION_SOURCES = 4,		/* sources have limits: every opening is measured */
+	GENERATION_HOLDERS = 8,		/* somebody's states, or a host's rate, have a limit */
 };
 
 /* Map `generations`, by slot. Written whole while its slot is out of use. */
@@ -125,6 +151,8 @@ struct generation {
 	__u32 deny_dynamic;		/* dynamic groups that deny lines use */
 	__u32 rule_dynamic;		/* dynamic groups that other lines use */
 	__u32 pickup;			/* seconds from `judging_since` on in which to pick up TCP */
+	struct limit source;		/* of every source that is no screened host */
+	__u32 pad;
 	struct address_class v4;	/* of an address that no prefix holds */
 	struct address_class v6;
 	__u64 deny_all_services;	/* deny lines that name no service */

@@ -68,6 +68,16 @@ enum verdict_flags {
 	VERDICT_LIMITED = 16,		/* it takes an allowance to open this */
 };
 
+/* Whose allowance, in the order in which they are asked. */
+enum allowance_of {
+	ALLOWANCE_NONE,
+	ALLOWANCE_OUT,		/* of the out rule, or the transit line */
+	ALLOWANCE_IN,
+	ALLOWANCE_HOST,
+	ALLOWANCE_SOURCE,
+	ALLOWANCE_COUNT,
+};
+
 /* The verdict on one frame; `explain_wall` writes it over the start of its test frame. */
 struct verdict {
 	__u32 action;		/* enum action */
@@ -82,6 +92,7 @@ struct verdict {
 	__u32 phase;		/* of its state, before the frame; PHASE_NONE: a miss */
 	__u32 flags;		/* enum verdict_flags */
 	__u32 detour;		/* enum detour_bits */
+	__u32 limit;		/* enum allowance_of: what REASON_RATE or REASON_LIMIT is about */
 };
 
 enum event_type {

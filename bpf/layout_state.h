@@ -50,6 +50,7 @@ enum state_bits {
 	STATE_TRANSIT = 0x800,		/* rule_out is a transit line */
 	STATE_DETOUR = 0x8000,		/* its packets go through netfilter; judged anew each */
 	STATE_FIN_HIGH = 0x1000,	/* the higher address sent the first FIN */
+	STATE_COLOUR = 0x2000,		/* established: in which count it is (holders.h) */
 	STATE_PICKED_UP = 0x4000,	/* nobody saw its handshake (pick_up.h) */
 	STATE_LOW_TCP = 16,		/* shift: enum tcp_bits of the lower address */
 	STATE_RELATED = 0x80000000,	/* accepted for the sake of another one: map `children` */

@@ -142,8 +142,13 @@ GENERATION_MAPS(matrix, struct matrix_inner);
 GENERATION_MAPS(alternatives, struct alternatives_inner);
 GENERATION_MAPS(rule_limits, struct rule_limits_inner);
 
-/* By rule slot: what its rate has left (allowance.h). */
+/* What rates have left (allowance.h): by rule slot, and by source address. */
 ARRAY_MAP(rule_allowances, 131072, __u64);
+HASH_MAP(source_allowances, BPF_MAP_TYPE_LRU_HASH, 0, 32768, struct address, __u64);
+
+/* Who holds how many established states (holders.h), and the colour of those that are counted now. */
+HASH_MAP(holders, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 131072, struct holder_key, struct holder);
+ARRAY_MAP(colour, 1, __u32);
 
 /* Dynamic groups. */
 struct members_inner {

@@ -19,6 +19,8 @@ static __always_inline int judge_opening(struct walk *w)
 		return judge_frame_flow(w, JUDGE_MAY_OPEN);
 	if (reason && !w->related)
 		return reason;
+	/* What passes for another's sake takes no allowance. */
+	limited = w->related ? 0 : limited;
 	if (limited) {
 		reason = allowances_take(w);
 		if (reason)
@@ -33,7 +35,7 @@ static __always_inline int judge_opening(struct walk *w)
 	if (!reason)
 		return 0;
 	if (limited)
-		allowances_give_back(w, ALLOWANCES);
+		allowances_give_back(w, ALLOWANCE_COUNT);
 	event_emit(w, EVENT_TABLE_FULL, reason);
 	return reason;
 }

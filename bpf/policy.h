@@ -129,6 +129,8 @@ __noinline int judge_flow(struct flow *flow, struct verdict *v, __u32 options)
 		return REASON_FRAGMENT;
 	if (!(options & JUDGE_MAY_OPEN))
 		return REASON_NO_STATE;
+	if (g->flags & GENERATION_SOURCES)
+		v->flags |= VERDICT_LIMITED;
 	return judge_matrix(map, flow, src, dst, service, v);
 }
 

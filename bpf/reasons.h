@@ -41,7 +41,8 @@
 	REASON(NO_OUT, "no-out", "the source is screened and no out rule allows this")             \
 	REASON(NO_IN, "no-in", "the destination is screened and no in rule allows this")           \
 	REASON(NOT_SCREENED, "not-screened", "neither end is screened and no transit line allows") \
-	REASON(RATE, "rate", "over the rate of its rule")                                          \
+	REASON(RATE, "rate", "over the rate of its rule, of its source or of its host")            \
+	REASON(LIMIT, "limit", "its source or its host holds as many connections as it may")       \
 	REASON(TABLE_FULL, "table-full", "no room for another connection")                         \
 	REASON(SAME_PORT, "same-port", "the destination is behind the port it came from")          \
 	REASON(CARRIER, "carrier", "the out port has no carrier")                                  \

@@ -175,9 +175,10 @@ int kill_states(struct bpf_iter__bpf_map_elem *ctx)
 	int ended;
 
 	if (pass && w && s) {
+		enter_generation(w);
 		pass->live++;
 		if (filter_matches(&pass->filter, w)) {
-			ended = is_pending(ctx) ? pending_end(w) : state_kill(s, w->now);
+			ended = is_pending(ctx) ? pending_end(w) : state_kill(w, s);
 			if (ended > 0)
 				pass->hit++;
 			else if (ended < 0)

@@ -14,6 +14,7 @@
 
 #include <linux/errno.h>
 #include "account.h"
+#include "holders.h"
 #include "protocols.h"
 #include "tcp_follow.h"
 
@@ -165,14 +166,39 @@ static __always_inline void sweep_after(struct walk *w, __u32 phase)
 	sweep_by(w->now + timeout_of(&w->key, phase));
 }
 
+/* Its word has moved away from this one, and whoever moved it is to call: it counts no more. */
+static __always_inline void state_uncount(struct state_key *key, struct state *s, __u32 word,
+					  __u32 slot)
+{
+	if (phase_counts(phase_of(word)))
+		count_state(key, word, s->rule_in, slot, COUNT_REMOVE);
+}
+
+/* The frame moved an established state. Where it closed it, that counts no more. */
+static __always_inline void state_moved(struct walk *w, struct state *s)
+{
+	if (w->moved & MOVED_OUT)
+		count_state(&w->key, s->word, s->rule_in, w->flow.slot, COUNT_REMOVE);
+}
+
+/* Another packet has promoted the state already: what this one moves is moved there. */
+static __always_inline void state_catch_up(struct walk *w, struct state *s)
+{
+	w->moved = 0;
+	sweep_after(w, tcp_follow(s, w->kind));
+	state_moved(w, s);
+}
+
 /* Ends a state in place, unless a packet has moved its word meanwhile. Returns whether it did. The
- * time goes first: the sweep counts from it. */
-static __always_inline int state_end(struct state *s, __u32 word, __u64 now)
+ * time goes first: the sweep counts from it. `slot` is the generation that judges. */
+static __always_inline int state_end(struct state_key *key, struct state *s, __u32 word, __u64 now,
+				     __u32 slot)
 {
 	s->seen = now;
 	if (__sync_val_compare_and_swap(&s->word, word, (word & ~STATE_PHASE) | PHASE_DYING) != word)
 		return 0;
 	sweep_by(now);
+	state_uncount(key, s, word, slot);
 	return 1;
 }
 
@@ -181,7 +207,7 @@ enum kill_tries {
 };
 
 /* Ends a state in place. 1: done, 0: it was over, -1: packets move it all the time. */
-static __always_inline int state_kill(struct state *s, __u64 now)
+static __always_inline int state_kill(struct walk *w, struct state *s)
 {
 	__u32 word, i;
 
@@ -189,7 +215,7 @@ static __always_inline int state_kill(struct state *s, __u64 now)
 		word = *(volatile __u32 *)&s->word;
 		if (phase_of(word) == PHASE_DYING || phase_of(word) == PHASE_NONE)
 			return 0;
-		if (state_end(s, word, now))
+		if (state_end(&w->key, s, word, w->now, w->flow.slot))
 			return 1;
 	}
 	return -1;
@@ -208,10 +234,13 @@ static __always_inline int state_claim(struct state *s, __u32 word, __u64 now)
  * there, which comes last. Whoever still holds the slot from before holds it by the same key: edges
  * and words that it swaps are no longer what it saw.
  */
-static __always_inline int state_refill(struct state *s, struct state *from, __u32 word, __u64 now)
+static __always_inline int state_refill(struct walk *w, struct state *s, __u32 word)
 {
-	if (phase_of(word) == PHASE_NONE || !state_claim(s, word, now))
+	struct state *from = &w->state;
+
+	if (phase_of(word) == PHASE_NONE || !state_claim(s, word, w->now))
 		return -1;
+	state_uncount(&w->key, s, word, w->flow.slot);
 	s->born = from->born;
 	s->rule_out = from->rule_out;
 	s->rule_in = from->rule_in;
@@ -229,27 +258,34 @@ static __always_inline void state_promoted(struct walk *w)
 		count_picked_up(&w->frame);
 }
 
+/* One more established state. Not one too many, unless it takes the place of another or nobody sweeps:
+ * then nothing is known of how many there are. Returns a reason. */
+static __always_inline int state_count(struct walk *w)
+{
+	struct state *s = &w->state;
+	__u32 act = w->succeeds || !w->believed ? COUNT_ADD : COUNT_ADD_WITHIN;
+
+	if (w->frame.flags & FRAME_DRY)
+		act = COUNT_LOOK;
+	s->word = (s->word & ~STATE_COLOUR) | colour_now();
+	return count_state(&w->key, s->word, s->rule_in, w->flow.slot, act);
+}
+
 /*
- * Moves w->state from pending to established. Another CPU may do the same at this moment: the loser
- * of NOEXIST finds a live state, and what its packet moved is moved there, too. A namesake that is
- * over gives its slot; should the sweep free it just then, the connection stays in pending until its
- * next packet.
+ * Puts w->state into established, where there is room for it. Another CPU may do the same at this
+ * moment: the loser of NOEXIST finds a live state, and what its packet moved is moved there, too. A
+ * namesake that is over gives its slot; should the sweep free it just then, the connection stays in
+ * pending until its next packet. Returns a reason; *added: it is there.
  */
-static __always_inline int state_promote(struct walk *w)
+static __always_inline int state_settle(struct walk *w, int *added)
 {
 	struct state *old;
 	__u32 word;
 	int err;	/* on 6.1 only that half of the result counts */
 
-	/* Whoever completes another handshake has no connection any more. */
-	if (w->succeeds) {
-		w->verdict.flags |= VERDICT_NEW;
-		old = bpf_map_lookup_elem(&established, &w->key);
-		if (old)
-			state_kill(old, w->now);
-	}
 	err = bpf_map_update_elem(&established, &w->key, &w->state, BPF_NOEXIST);
 	if (!err) {
+		*added = 1;
 		bpf_map_delete_elem(&pending, &w->key);
 		state_promoted(w);
 		return 0;
@@ -264,15 +300,48 @@ static __always_inline int state_promote(struct walk *w)
 	word = *(volatile __u32 *)&old->word;
 	if (!state_gone(old, &w->key, w->now)) {
 		if (w->frame.proto == IPPROTO_TCP)
-			tcp_follow(old, w->kind);
-	} else if (state_refill(old, &w->state, word, w->now)) {
+			state_catch_up(w, old);
+	} else if (state_refill(w, old, word)) {
 		bpf_map_update_elem(&pending, &w->key, &w->state, BPF_ANY);
 		return 0;
 	} else {
 		state_promoted(w);
+		*added = 1;
 	}
 	bpf_map_delete_elem(&pending, &w->key);
 	return 0;
+}
+
+/* Would it be one too many? Changes nothing. */
+static __always_inline int state_foresee(struct walk *w)
+{
+	if (w->succeeds || !w->believed || !generation_has(w->flow.slot, GENERATION_HOLDERS))
+		return 0;
+	return state_count(w);
+}
+
+/* Moves w->state from pending to established. Returns a reason. */
+static __always_inline int state_promote(struct walk *w)
+{
+	int counted = generation_has(w->flow.slot, GENERATION_HOLDERS), added = 0, reason;
+	struct state *old;
+
+	/* Whoever completes another handshake has no connection any more. */
+	if (w->succeeds) {
+		w->verdict.flags |= VERDICT_NEW;
+		old = bpf_map_lookup_elem(&established, &w->key);
+		if (old)
+			state_kill(w, old);
+	}
+	if (counted) {
+		reason = state_count(w);
+		if (reason)
+			return reason;
+	}
+	reason = state_settle(w, &added);
+	if (counted && !added)
+		state_uncount(&w->key, &w->state, w->state.word, w->flow.slot);
+	return reason;
 }
 
 /* Makes w->state one of the flow that was judged last, without windows. */
@@ -313,7 +382,7 @@ static __always_inline int state_open(struct walk *w)
 		struct state *old = bpf_map_lookup_elem(&established, &w->key);
 
 		if (old)
-			state_kill(old, w->now);
+			state_kill(w, old);
 	}
 	return bpf_map_update_elem(&pending, &w->key, s, BPF_ANY) ? REASON_TABLE_FULL : 0;
 }

@@ -80,6 +80,23 @@ static __always_inline void sweep_pending(struct state_key *key, __u64 end,
 		stats->deleted++;
 }
 
+/* The slot of the generation that judges; judge.h has it by the same words for a packet. */
+static __always_inline __u32 slot_now(__u64 now)
+{
+	__u32 zero = 0, slot;
+	__u64 *word = bpf_map_lookup_elem(&cell, &zero), value;
+	struct generation *g;
+
+	if (!word)
+		return 0;
+	value = *(volatile __u64 *)word;
+	slot = (__u16)value;
+	if (!((__u16)(value >> 16) & CELL_UNCONFIRMED))
+		return slot;
+	g = bpf_map_lookup_elem(&generations, &slot);
+	return g && now >= g->deadline ? g->fallback : slot;
+}
+
 /* What is over already, or expired. Whatever comes of it, another pass has to see to it. */
 static __always_inline void sweep_established(struct state_key *key, struct state *s, __u32 word,
 					      __u64 end, struct sweep_stats *stats)
@@ -89,7 +106,7 @@ static __always_inline void sweep_established(struct state_key *key, struct stat
 
 	next_pass(stats, now);
 	if (!phase_over(phase_of(word))) {
-		if (state_end(s, word, now)) {
+		if (state_end(key, s, word, now, slot_now(now))) {
 			stats->marked++;
 			met_late(stats, now - end);
 		}

@@ -27,7 +27,7 @@ static __always_inline __u32 tcp_begin(struct walk *w, struct tcp_look *l)
 		l->s->limit = l->seq + 1 + l->r->window;
 		l->r->limit = l->s->acked + l->offers;
 	}
-	w->moved = 1;
+	w->moved |= MOVED_EDGES;
 	l->word = (l->word & ~(0x7f << shift)) | bits << shift;
 	return l->word;
 }
@@ -191,7 +191,7 @@ static __always_inline __u32 tcp_on_data(struct walk *w, struct tcp_look *l)
 			return STEP_INVALID;
 		if (!dry && l->phase == PHASE_SYN_SENT && l->r->limit != l->ack) {
 			l->r->limit = l->ack;
-			w->moved = 1;
+			w->moved |= MOVED_EDGES;
 		}
 		return STEP_IGNORE;
 	}
@@ -214,8 +214,11 @@ static __always_inline __u32 tcp_on_data(struct walk *w, struct tcp_look *l)
 			return STEP_OUT;
 		completes = 1;
 	}
-	if (fit || dry)
-		return fit ? fit : l->phase;
+	if (fit)
+		return fit;
+	/* Explain moves nothing, but asks whether a completed handshake would be one too many. */
+	if (dry)
+		return completes ? PHASE_ESTABLISHED : l->phase;
 	tcp_move(w, l);
 	return tcp_next(l, completes);
 }
@@ -255,9 +258,13 @@ __noinline int tcp_follow(struct state *s, __u32 kind)
 			next = tcp_on_syn(w, &l);
 		if (next >= STEP_INVALID || w->frame.flags & FRAME_DRY)
 			return next;
-		if (tcp_word(&l, next) == word ||
-		    __sync_val_compare_and_swap(&s->word, word, tcp_word(&l, next)) == word)
+		if (tcp_word(&l, next) == word)
 			return next;
+		if (__sync_val_compare_and_swap(&s->word, word, tcp_word(&l, next)) != word)
+			continue;
+		if (phase_counts(l.phase) && !phase_counts(next))
+			w->moved |= MOVED_OUT;
+		return next;
 	}
 	return next;
 }

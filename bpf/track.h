@@ -141,7 +141,7 @@ static __always_inline int rejudge_established(struct walk *w, struct state *s)
 	if (reason && w->tentative)
 		return reason;
 	if (reason) {
-		state_kill(s, w->now);
+		state_kill(w, s);
 		event_emit(w, EVENT_STATE_CUT, reason);
 		return reason;
 	}
@@ -213,8 +213,10 @@ __noinline int hit_pending(struct state *found, __u32 kind)
 	}
 	verdict_from_state(w, s);
 	next = before == PHASE_MID_STREAM ? mid_stream_follow(kind) : follow(w, s);
+	if (w->frame.flags & FRAME_DRY && next < STEP_INVALID)
+		return phase_settled(next) ? state_foresee(w) : 0;
 	if (w->frame.flags & FRAME_DRY)
-		return next < STEP_INVALID ? 0 : step_result(w, next);
+		return step_result(w, next);
 	if (next < STEP_INVALID && (next != before || refreshes(w, s, before))) {
 		s->seen = w->now;
 		changed = 1;
@@ -231,7 +233,7 @@ __noinline int hit_pending(struct state *found, __u32 kind)
 	other = late && !w->succeeds ? find(w, &established) : NULL;
 	if (other) {
 		bpf_map_delete_elem(&pending, &w->key);
-		sweep_after(w, tcp_follow(other, kind));
+		state_catch_up(w, other);
 	}
 	reason = next < STEP_INVALID ? 0 : step_result(w, next);
 	w->reopens = 0;
@@ -316,6 +318,7 @@ __noinline int hit_established(struct state *s, __u32 kind)
 	if (next != w->verdict.phase) {
 		s->seen = w->now;
 		sweep_after(w, next);
+		state_moved(w, s);
 	} else if (stale(s, w->now)) {
 		s->seen = w->now;
 	}

@@ -124,7 +124,7 @@ static __always_inline void edge_raise(struct walk *w, __u32 *field, __u32 to)
 		old = edge(field);
 		if (!seq_after(to, old))
 			return;
-		w->moved = 1;
+		w->moved |= MOVED_EDGES;
 		if (__sync_val_compare_and_swap(field, old, to) == old)
 			return;
 	}
@@ -133,7 +133,7 @@ static __always_inline void edge_raise(struct walk *w, __u32 *field, __u32 to)
 /* A first value, unless another CPU has put one there meanwhile; then the further of the two. */
 static __always_inline void edge_begin(struct walk *w, __u32 *field, __u32 old, __u32 to)
 {
-	w->moved = 1;
+	w->moved |= MOVED_EDGES;
 	if (__sync_val_compare_and_swap(field, old, to) != old)
 		edge_raise(w, field, to);
 }

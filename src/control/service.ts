@@ -55,9 +55,18 @@ export interface PacketChange {
   to: string[];
 }
 
+/** Limits are texts: `1000 states, 50/s`; '' for none. */
+export interface LimitChange {
+  /** `every source`, `host www`. */
+  what: string;
+  before: string;
+  after: string;
+}
+
 export interface PlanResult {
   differs: boolean;
   changes: RuleChange[];
+  limits: LimitChange[];
   /** By `plan` and a dry run, not by `apply`. */
   packets: PacketChange[];
   /** Packet classes beyond those in `packets`. */
@@ -124,6 +133,7 @@ export interface PolicyDifference {
   /** Rules, digest or text differ. */
   differs: boolean;
   changes: RuleChange[];
+  limits: LimitChange[];
 }
 
 /** Addresses or host names as typed; resolved by the node against the installed policy. */
@@ -144,6 +154,8 @@ export interface ExplainResult {
   verdict: 'accept' | 'drop';
   reason: string;
   explanation: string;
+  /** What a drop for `rate` or `limit` went over: `host www: 1000 states, 50/s`; else ''. */
+  limit: string;
   port: string;
   rules: { out: RuleRef | null; in: RuleRef | null; transit: RuleRef | null; deny: RuleRef | null };
   state: { phase: string } | null;

@@ -12,10 +12,11 @@ export function formatExplain(
   explained: ExplainResult,
   paint: Paint,
 ): string[] {
-  const { verdict, reason, explanation, rules, state } = explained;
+  const { verdict, reason, explanation, limit, rules, state } = explained;
   const word = paint('strong', paint(verdict === 'accept' ? 'good' : 'bad', verdict));
   const lines = [visible(`${word}  ${packet(query)}, entering by ${explained.port}`)];
   if (verdict === 'drop') lines.push(visible(`reason: ${reason}: ${explanation}`));
+  if (limit !== '') lines.push(visible(`limit: ${limit}`));
   const rows = RULES.flatMap((part) => {
     const rule = rules[part];
     return rule === null ? [] : [[part, ruleText(rule), rulePlace(rule), rule.id]];

@@ -1,5 +1,11 @@
 /** What a policy changes, for people. */
-import type { ApplyResult, PlanResult, RuleChange, RuleRef } from '../../control/service.js';
+import type {
+  ApplyResult,
+  LimitChange,
+  PlanResult,
+  RuleChange,
+  RuleRef,
+} from '../../control/service.js';
 import type { Paint } from './paint.js';
 import { visible } from './table.js';
 import { count, duration, rulePlace, ruleText } from './words.js';
@@ -11,6 +17,7 @@ const COLOURS = { added: 'good', removed: 'bad', changed: 'warn' } as const;
 export function formatPlan(plan: PlanResult, paint: Paint): string[] {
   return [
     ...plan.changes.flatMap((change) => changeLines(change, paint)),
+    ...limitLines(plan.limits, paint),
     ...packetLines(plan, paint),
     ...warningLines(plan, paint),
     ...(plan.differs ? [changeSummary(plan.changes), ...cutLines(plan, 'would end', paint)] : []),
@@ -53,7 +60,7 @@ export function formatApply(applied: ApplyResult, paint: Paint): string[] {
   const lines = changes.slice(0, CHANGES_SHOWN).flatMap((change) => changeLines(change, paint));
   const hidden = changes.length - CHANGES_SHOWN;
   if (hidden > 0) lines.push(`  and ${count(hidden, 'change')} more`);
-  lines.push(...warningLines(applied, paint));
+  lines.push(...limitLines(applied.limits, paint), ...warningLines(applied, paint));
   if (!installed) return [...lines, `generation ${generation} stays: this policy is installed`];
   const size = `${count(applied.rules, 'rule')}, ${count(applied.hosts, 'host')}`;
   const what = paint('strong', `generation ${generation} installed`);
@@ -84,6 +91,14 @@ export function changeLines({ kind, before, after }: RuleChange, paint: Paint): 
   }
   const rule = after ?? before;
   return rule === null ? [] : [show(SIGNS[kind], rule)];
+}
+
+/** `~ limits of host www: 1000 states -> 2000 states, 50/s`. */
+export function limitLines(limits: readonly LimitChange[], paint: Paint): string[] {
+  const text = (limit: string): string => (limit === '' ? 'none' : limit);
+  return limits.map(({ what, before, after }) =>
+    visible(paint('warn', `~ limits of ${what}: ${text(before)} -> ${text(after)}`)),
+  );
 }
 
 function warningLines({ warnings }: PlanResult, paint: Paint): string[] {

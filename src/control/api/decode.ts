@@ -11,6 +11,7 @@ import type { DiffResponse__Output } from '../../generated/proto/bridgewall/v1/D
 import type { Event__Output } from '../../generated/proto/bridgewall/v1/Event.js';
 import type { ExplainResponse__Output } from '../../generated/proto/bridgewall/v1/ExplainResponse.js';
 import type { HistoryEntry__Output } from '../../generated/proto/bridgewall/v1/HistoryEntry.js';
+import type { LimitChange__Output } from '../../generated/proto/bridgewall/v1/LimitChange.js';
 import type { LogRecord__Output } from '../../generated/proto/bridgewall/v1/LogRecord.js';
 import type { MatrixResponse__Output } from '../../generated/proto/bridgewall/v1/MatrixResponse.js';
 import type { PacketChange__Output } from '../../generated/proto/bridgewall/v1/PacketChange.js';
@@ -37,6 +38,7 @@ import type {
   CounterTotals,
   ExplainResult,
   HistoryEntry,
+  LimitChange,
   LogRecord,
   MatrixResult,
   PacketChange,
@@ -83,6 +85,7 @@ export function decodePlan(plan: PlanResponse__Output): PlanResult {
   return {
     differs: plan.differs,
     changes: plan.changes.map(decodeChange),
+    limits: plan.limits.map(decodeLimit),
     packets: plan.packets.map(decodePacketChange),
     packetsMore: plan.packetsMore,
     warnings: plan.warnings.map(({ message, position }) => ({
@@ -109,6 +112,10 @@ function decodeChange({ kind, before, after }: RuleChange__Output): RuleChange {
     before: decodeOptionalRule(before),
     after: decodeOptionalRule(after),
   };
+}
+
+function decodeLimit({ what, before, after }: LimitChange__Output): LimitChange {
+  return { what, before, after };
 }
 
 /** Who asks; `name` stands for clients that give no more than that. */
@@ -139,8 +146,9 @@ export function decodeText(reply: PolicyResponse__Output | null): PolicyText {
 
 /** What differs between two generations. */
 export function decodeDifference(reply: DiffResponse__Output): PolicyDifference {
-  const { from, to, differs, changes } = reply;
+  const { from, to, differs, changes, limits } = reply;
   return {
+    limits: limits.map(decodeLimit),
     from: decodeText(from),
     to: decodeText(to),
     differs,
@@ -161,7 +169,7 @@ export function decodeEvent({ ts, event, fields }: Event__Output): NodeEvent {
 export function decodeApply(applied: ApplyResponse__Output): ApplyResult {
   const { generation, digest, installed, plan, confirm } = applied;
   const empty = {
-    ...{ differs: false, changes: [], packets: [], packetsMore: 0, warnings: [] },
+    ...{ differs: false, changes: [], limits: [], packets: [], packetsMore: 0, warnings: [] },
     ...{ rules: 0, hosts: 0, statesCut: 0 },
   };
   return {
@@ -183,11 +191,12 @@ function decodeSide(side: Side__Output): 'uplink' | 'inside' {
 
 /** A verdict with its rules. */
 export function decodeExplain(explained: ExplainResponse__Output): ExplainResult {
-  const { reason, explanation, port, rules, state } = explained;
+  const { reason, explanation, limit, port, rules, state } = explained;
   return {
     verdict: decodeVerdict(explained.verdict),
     reason,
     explanation,
+    limit,
     port,
     rules: {
       out: decodeOptionalRule(rules?.out),

@@ -60,6 +60,7 @@ export function encodePlan(plan: PlanResult): PlanResponse {
   return {
     differs,
     changes,
+    limits: [...plan.limits],
     packets,
     packetsMore,
     warnings: [...warnings],
@@ -101,8 +102,10 @@ export function encodeText({ generation, text, file, digest }: PolicyText): Poli
 }
 
 /** What differs between two generations. */
-export function encodeDifference({ from, to, differs, changes }: PolicyDifference): DiffResponse {
+export function encodeDifference(difference: PolicyDifference): DiffResponse {
+  const { from, to, differs, changes, limits } = difference;
   return {
+    limits: [...limits],
     from: encodeText(from),
     to: encodeText(to),
     differs,

@@ -1,5 +1,5 @@
 /** The generations of the store, as operators ask for them. */
-import { differences, PolicyError } from '../policy/index.js';
+import { differences, diffLimits, PolicyError } from '../policy/index.js';
 import {
   type HistoryEntry,
   type PolicyDifference,
@@ -55,6 +55,7 @@ export class History {
       to: textOf(after),
       differs: changes.length > 0 || before.digest !== after.digest || before.text !== after.text,
       changes,
+      limits: diffLimits(old, now),
     };
   }
 

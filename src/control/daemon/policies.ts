@@ -4,7 +4,7 @@
  */
 import type { Installer, Numbering, Sets } from '../dataplane/index.js';
 import { Serial } from '../dataplane/index.js';
-import { differences, type Plan, PolicyError, packetClasses } from '../policy/index.js';
+import { differences, diffLimits, type Plan, PolicyError, packetClasses } from '../policy/index.js';
 import {
   type ApplyOptions,
   type ApplyResult,
@@ -253,6 +253,7 @@ export class Policies {
     return {
       differs: judgesAnew || changes.length > 0,
       changes,
+      limits: diffLimits(before, plan),
       ...packetChanges(packets && judgesAnew ? await inSlices(packetClasses(before, plan)) : []),
       warnings: [...plan.warnings],
       rules: plan.rules.length,

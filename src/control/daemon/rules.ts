@@ -50,6 +50,10 @@ export class RuleIndex {
     return highest;
   }
 
+  rule(slot: number): Rule | undefined {
+    return this.#bySlot.get(slot);
+  }
+
   /** The rule counted in a slot; null for slot 0 and for slots of rules that are gone. */
   ref(slot: number): RuleRef | null {
     const rule = this.#bySlot.get(slot);

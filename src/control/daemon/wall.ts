@@ -44,6 +44,7 @@ import {
   type StateFilter,
   type StatusResult,
 } from '../service.js';
+import { limitOf } from './limit-of.js';
 import { matrixCells } from './matrix-view.js';
 import type { WallParts } from './parts.js';
 import { frameOf, portOf } from './query.js';
@@ -113,6 +114,7 @@ export class Wall implements NodeService {
       verdict: verdict.action === Action.DROP ? 'drop' : 'accept',
       reason: reason.name,
       explanation: reason.text,
+      limit: limitOf(verdict, policies.active?.plan ?? null, index),
       port: port.name,
       rules: {
         out: index.ref(verdict.ruleOut),

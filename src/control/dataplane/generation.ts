@@ -1,10 +1,10 @@
 /** A plan in the shapes that the packet path reads: pure, so that it can be checked without a kernel. */
 import * as layouts from '../../generated/layouts.js';
 import { isV4 } from '../policy/address.js';
-import type { AddressClass, Alternative, MatrixEntry, Plan, Rule } from '../policy/plan.js';
-import { type Rate, rateOf } from '../policy/rates.js';
+import type { AddressClass, Alternative, MatrixEntry, Plan } from '../policy/plan.js';
 import type { Sliced } from '../slices.js';
 import { DataplaneError } from './errors.js';
+import { type LimitedRules, limitedRules, limitFlags, limitValue } from './limits.js';
 import type { Numbering } from './numbering.js';
 
 const { Direction, GenerationFlags, Limits, MatrixFlags } = layouts;
@@ -83,6 +83,7 @@ export function* packMatrix(
   const values = Buffer.alloc(count * layouts.matrixEntry.size);
   const lists = new AlternativeLists();
   const slots = plan.rules.map((rule) => numbering.ruleSlots.get(rule.id)!);
+  const limited = limitedRules(plan);
   for (const [i, entry] of plan.matrix.entries()) {
     if (i % SLICE === 0) yield;
     const key = {
@@ -94,8 +95,8 @@ export function* packMatrix(
     };
     const value = {
       rule: entry.rule === null ? 0 : slots[entry.rule]!,
-      flags: flagsOf(plan, entry),
-      ...lists.add(heard(plan, entry.alternatives, numbering)),
+      flags: flagsOf(plan, limited, entry),
+      ...lists.add(heard(plan, entry.alternatives, numbering, limited)),
     };
     layouts.matrixKey.encode(key, keys, i * layouts.matrixKey.size);
     layouts.matrixEntry.encode(value, values, i * layouts.matrixEntry.size);
@@ -108,43 +109,27 @@ function heard(
   plan: Plan,
   alternatives: readonly Alternative[],
   numbering: Numbering,
+  limited: LimitedRules,
 ): layouts.Alternative[] {
   return alternatives.flatMap((one) => {
     const from = bitMask(plan, one.from, numbering);
     const to = bitMask(plan, one.to, numbering);
     if ((one.from !== 0 && from === 0) || (one.to !== 0 && to === 0)) return [];
-    return [{ from, to, rule: slotOf(plan, one.rule, numbering), flags: flagsOf(plan, one) }];
+    return [
+      { from, to, rule: slotOf(plan, one.rule, numbering), flags: flagsOf(plan, limited, one) },
+    ];
   });
 }
 
-function flagsOf(plan: Plan, { rule, log }: Pick<MatrixEntry, 'rule' | 'log'>): number {
+function flagsOf(
+  plan: Plan,
+  limited: LimitedRules,
+  { rule, log }: Pick<MatrixEntry, 'rule' | 'log'>,
+): number {
+  const { LOG, LIMITED, DETOUR_AT } = MatrixFlags;
   const detour = rule === null ? 0 : plan.rules[rule]!.detour;
-  const limited = rule !== null && isLimited(plan.rules[rule]!);
-  return (
-    (log ? MatrixFlags.LOG : 0) |
-    (limited ? MatrixFlags.LIMITED : 0) |
-    (detour << MatrixFlags.DETOUR_AT)
-  );
-}
-
-function isLimited({ rate }: Rule): boolean {
-  return rate !== '';
-}
-
-const UNLIMITED: Rate = { count: 0, seconds: 0 };
-
-/** What the rules that do not let every connection through let through. */
-export function* packRuleLimits(plan: Plan, numbering: Numbering): Sliced<Packed> {
-  const limited = plan.rules.filter(isLimited);
-  const keys = Buffer.alloc(limited.length * 4);
-  const values = Buffer.alloc(limited.length * layouts.ruleLimit.size);
-  for (const [i, rule] of limited.entries()) {
-    if (i % SLICE === 0) yield;
-    keys.writeUInt32LE(numbering.ruleSlots.get(rule.id)!, i * 4);
-    const value = { rate: rateOf(rule.rate) ?? UNLIMITED };
-    layouts.ruleLimit.encode(value, values, i * layouts.ruleLimit.size);
-  }
-  return { keys, values, count: limited.length };
+  const measured = rule !== null && limited.has(rule);
+  return (log ? LOG : 0) | (measured ? LIMITED : 0) | (detour << DETOUR_AT);
 }
 
 function bitMask(plan: Plan, groups: number, numbering: Numbering): number {
@@ -212,7 +197,8 @@ export function generationValue(
   for (let bit = 0; bit < Limits.MAX_DYNAMIC_GROUPS; bit++) {
     if ((dynamicFrom[bit]! | dynamicTo[bit]!) !== 0n) denyDynamic |= 1 << bit;
   }
-  const flags = GenerationFlags.POLICY | (plan.logDrops ? GenerationFlags.LOG_DROPS : 0);
+  const logged = plan.logDrops ? GenerationFlags.LOG_DROPS : 0;
+  const flags = GenerationFlags.POLICY | logged | limitFlags(plan);
   const lengths = prefixLengths(plan);
   return {
     number,
@@ -222,6 +208,8 @@ export function generationValue(
     denyDynamic: denyDynamic >>> 0,
     ruleDynamic: bitMask(plan, ruleGroups(plan), numbering),
     pickup: plan.pickup,
+    source: limitValue(plan.sourceLimit),
+    pad: 0,
     v4: classValue(plan.defaultV4),
     v6: classValue(plan.defaultV6),
     denyAllServices,

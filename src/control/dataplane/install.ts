@@ -15,8 +15,8 @@ import {
   type Packed,
   packAddresses,
   packMatrix,
-  packRuleLimits,
 } from './generation.js';
+import { packRuleLimits } from './limits.js';
 import type { Numbering } from './numbering.js';
 import { type Dataplane, index } from './object.js';
 import { assignSlots } from './slots.js';

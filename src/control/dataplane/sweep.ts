@@ -6,6 +6,7 @@
 import * as layouts from '../../generated/layouts.js';
 import { slices } from './iterate.js';
 import { type Dataplane, index, type MapName, type ProgramName } from './object.js';
+import { Recount } from './recount.js';
 
 const TICK_MS = 100;
 /** Between the beginnings of two passes: with the ticks, what expires is met within a second. */
@@ -63,6 +64,7 @@ export async function sweepPass(
 /** Sweeps until it is stopped, and knows how much was alive. */
 export class Sweeper {
   readonly #dataplane: Swept;
+  readonly #recount: Recount;
   readonly #onError: (error: unknown) => void;
   readonly #also: () => Promise<void>;
   readonly #onPass: (table: Table, stats: PassStats) => void;
@@ -91,6 +93,7 @@ export class Sweeper {
   ) {
     this.#onPass = onPass;
     this.#dataplane = dataplane;
+    this.#recount = new Recount(dataplane);
     this.#onError = onError;
     this.#also = also;
   }
@@ -136,6 +139,7 @@ export class Sweeper {
     if (this.#past('fdb', FDB_MS)) await this.#sweep('fdb');
     if (performance.now() - this.#alsoAt < PASS_MS) return;
     this.#alsoAt = performance.now();
+    await this.#recount.turn();
     await this.#also();
   }
 

@@ -7,13 +7,8 @@ import * as layouts from '../../generated/layouts.js';
 import type { Plan } from '../policy/plan.js';
 import type { Sliced } from '../slices.js';
 import { index } from './array-key.js';
-import {
-  generationValue,
-  type Packed,
-  packAddresses,
-  packMatrix,
-  packRuleLimits,
-} from './generation.js';
+import { generationValue, type Packed, packAddresses, packMatrix } from './generation.js';
+import { packRuleLimits } from './limits.js';
 import type { Numbering } from './numbering.js';
 import type { Dataplane } from './object.js';
 

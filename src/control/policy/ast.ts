@@ -1,5 +1,6 @@
 import type { Prefix } from './address.js';
 import type { CodeRange } from './codes.js';
+import type { Limit } from './limits.js';
 import type { PolicyWarning, Position } from './plan.js';
 
 /** One peer as written: a part of a list, or the whole of it. */
@@ -51,6 +52,8 @@ export interface HostAddress {
 export interface PolicyHost {
   readonly name: string;
   readonly addresses: readonly HostAddress[];
+  /** Of connections to it. */
+  readonly limit: Limit;
   readonly note: string | null;
   readonly position: Position;
 }
@@ -111,6 +114,8 @@ export interface Policy {
   readonly logDrops: boolean;
   /** Seconds after a start from nothing in which TCP is picked up mid-stream. */
   readonly pickup: number;
+  /** Of every address that opens connections and is no screened host. */
+  readonly sourceLimit: Limit;
   /** What must be resolved before it can be compiled. */
   readonly names: readonly NameUse[];
   readonly warnings: readonly PolicyWarning[];

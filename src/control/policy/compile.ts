@@ -72,8 +72,9 @@ export function compile(policy: Policy, options: CompileOptions = {}): Plan {
   const matrix = buildMatrix(rules.all, services, peers, dynamic, hosts.length, classes, limits);
   const ruleIndex = new Map(rules.all.map(({ rule }, i) => [rule.id, i]));
   const plan = {
-    hosts: hosts.map(({ name, addresses, position }) => ({
+    hosts: hosts.map(({ name, addresses, limit, position }) => ({
       name,
+      limit,
       addresses: addresses.map(({ text }) => text),
       position,
     })),
@@ -88,6 +89,7 @@ export function compile(policy: Policy, options: CompileOptions = {}): Plan {
     dynamicGroups: [...dynamic.values()].map(({ group }) => group),
     logDrops: policy.logDrops,
     pickup: policy.pickup,
+    sourceLimit: policy.sourceLimit,
     warnings: [...policy.warnings, ...rules.warnings],
   };
   return { ...plan, digest: planDigest(plan) };

@@ -1,4 +1,5 @@
 import { atOnce, type Sliced } from '../slices.js';
+import { limitText, NO_LIMIT } from './limits.js';
 import type { Plan, Rule } from './plan.js';
 import { contentKey } from './rule-id.js';
 
@@ -6,6 +7,27 @@ export interface RuleDifference {
   readonly kind: 'added' | 'removed' | 'changed';
   readonly before: Rule | null;
   readonly after: Rule | null;
+}
+
+/** What may hold so many connections, and how many: texts, '' for without a limit. */
+export interface LimitDifference {
+  /** `every source`, `host www`. */
+  readonly what: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** What a new plan does to the limits of another one. Hosts that only one of them has are no difference. */
+export function diffLimits(before: Plan | null, after: Plan): LimitDifference[] {
+  const old = new Map((before?.hosts ?? []).map(({ name, limit }) => [name, limit]));
+  const pairs = after.hosts.flatMap(({ name, limit }) => {
+    const was = before === null ? NO_LIMIT : old.get(name);
+    return was === undefined ? [] : [[`host ${name}`, was, limit] as const];
+  });
+  const source = ['every source', before?.sourceLimit ?? NO_LIMIT, after.sourceLimit] as const;
+  return [source, ...pairs]
+    .map(([what, was, is]) => ({ what, before: limitText(was), after: limitText(is) }))
+    .filter((one) => one.before !== one.after);
 }
 
 /** Rules looked at between two yields. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { addressKey } from './address.js';
+import { isLimit, limitText } from './limits.js';
 import type { AddressClass, Plan } from './plan.js';
 
 /** How many lines go into the hash at once. */
@@ -58,6 +59,12 @@ export function planDigest(plan: Omit<Plan, 'digest'>): string {
     put(direction, host, peer, serviceClass, rule, log, ...alternatives);
   }
   for (const { id, rate } of plan.rules) if (rate !== '') put('rate', id, rate);
+  const { hosts, sourceLimit } = plan;
+  if (isLimit(sourceLimit)) put('sources', limitText(sourceLimit));
+  for (const { name, limit, addresses } of hosts) {
+    // What a host holds is counted under its first address.
+    if (isLimit(limit)) put('host', name, limitText(limit), addresses[0]!);
+  }
   flush();
   hash.update(servicesBytes(plan.services));
   return hash.digest('hex');

@@ -2,17 +2,19 @@ import { isSeq, type Node } from 'yaml';
 import { addressKey, formatAddress, readAddress, readPrefix } from './address.js';
 import type { HostAddress, HostLine, PolicyHost } from './ast.js';
 import { quote } from './errors.js';
+import { type Limit, readLimit } from './limits.js';
 import { type LineContext, readHostLines } from './lines.js';
 import type { Entry, Reader } from './reader.js';
 import { neverSource } from './sources.js';
 
-const HOST_KEYS = ['addresses', 'note', 'in', 'out'];
+const HOST_KEYS = ['addresses', 'note', 'limits', 'in', 'out'];
 const LATER_KEYS = ['use', 'port', 'vlan', 'mac'];
 
-/** Reads the entries of `hosts`: who is screened, and the lines of each. */
+/** Reads the entries of `hosts`: who is screened, and the lines of each; `limit` is that of each. */
 export function readHosts(
   context: LineContext,
   entries: readonly Entry[],
+  limit: Limit,
 ): { hosts: Map<string, PolicyHost>; lines: HostLine[] } {
   const reader: Reader = context.reader;
   const hosts = new Map<string, PolicyHost>();
@@ -32,7 +34,8 @@ export function readHosts(
     for (const address of addresses) claim(reader, owners, name, address);
     const note = fields.get('note');
     const text = note && reader.text(note.value, note.keyNode, '`note`', 'write any text');
-    hosts.set(name, { name, addresses, note: text ?? null, position });
+    const own = readLimit(reader, fields.get('limits'), limit);
+    hosts.set(name, { name, addresses, limit: own, note: text ?? null, position });
     for (const direction of ['in', 'out'] as const) {
       const section = fields.get(direction);
       if (section !== undefined) {

@@ -23,9 +23,16 @@ export type {
 export { serviceCode } from './codes.js';
 export { type CompileOptions, compile, DEFAULT_LIMITS, type Limits } from './compile.js';
 export { detourText, HELPERS } from './detour.js';
-export { differences, diffRules, type RuleDifference } from './diff.js';
+export {
+  differences,
+  diffLimits,
+  diffRules,
+  type LimitDifference,
+  type RuleDifference,
+} from './diff.js';
 export { formatPosition, PolicyError, type PolicyErrorCode } from './errors.js';
 export { judgePlan, PlanEvaluator } from './evaluate.js';
+export { isLimit, type Limit, limitText } from './limits.js';
 export { type Judgement, type Members, NO_MEMBERS, type Opening } from './opening.js';
 export { parsePolicy } from './parse.js';
 export type * from './plan.js';

@@ -2,6 +2,7 @@ import type { Policy } from './ast.js';
 import { quote } from './errors.js';
 import { groupKind, readGroups } from './groups.js';
 import { readHosts } from './hosts.js';
+import { type DefaultLimits, NO_LIMITS, readDefaultLimits } from './limits.js';
 import { readDenyLines, readPairLines } from './lines.js';
 import { type PeerKind, PeerReader } from './peers.js';
 import type { PolicyWarning } from './plan.js';
@@ -33,7 +34,8 @@ export function parsePolicy(text: string, file: string): Policy {
   const services = new ServiceReader(reader, serviceEntries);
   const groups = readGroups(reader, peers, groupEntries, warnings);
   const context = { reader, peers, services };
-  const { hosts, lines } = readHosts(context, hostEntries);
+  const { logDrops, pickup, limits } = readDefaults(reader, top.entries.get('defaults'));
+  const { hosts, lines } = readHosts(context, hostEntries, limits.perHost);
   const matrix = top.entries.get('matrix');
   const transit = top.entries.get('transit');
   const deny = top.entries.get('deny');
@@ -46,7 +48,9 @@ export function parsePolicy(text: string, file: string): Policy {
     matrix: matrix ? readPairLines(context, 'matrix', matrix) : [],
     transit: transit ? readPairLines(context, 'transit', transit) : [],
     deny: deny ? readDenyLines(context, deny) : [],
-    ...readDefaults(reader, top.entries.get('defaults')),
+    logDrops,
+    pickup,
+    sourceLimit: limits.perSource,
     names: peers.names,
     warnings,
   };
@@ -113,19 +117,26 @@ function checkName(reader: Reader, entry: Entry, what: string): void {
   }
 }
 
-function readDefaults(
-  reader: Reader,
-  entry: Entry | undefined,
-): Pick<Policy, 'logDrops' | 'pickup'> {
-  if (entry === undefined) return { logDrops: true, pickup: 0 };
-  const keys = ['mode', 'reject', 'log', 'pickup'];
+interface Defaults {
+  readonly logDrops: boolean;
+  readonly pickup: number;
+  readonly limits: DefaultLimits;
+}
+
+function readDefaults(reader: Reader, entry: Entry | undefined): Defaults {
+  if (entry === undefined) return { logDrops: true, pickup: 0, limits: NO_LIMITS };
+  const keys = ['mode', 'reject', 'log', 'pickup', 'limits'];
   const fields = reader.fields(entry.value, entry.keyNode, '`defaults`', keys).entries;
   only(reader, fields.get('mode'), 'enforce', ['audit', 'bypass']);
   only(reader, fields.get('reject'), 'none', ['inside']);
-  const pickup = readPickup(reader, fields.get('pickup'));
-  return { logDrops: readLogDrops(reader, fields.get('log')), pickup };
+  return {
+    logDrops: readLogDrops(reader, fields.get('log')),
+    pickup: readPickup(reader, fields.get('pickup')),
+    limits: readDefaultLimits(reader, fields.get('limits')),
+  };
 }
 
+/** Returns whether drops are logged. */
 function readLogDrops(reader: Reader, log: Entry | undefined): boolean {
   if (log === undefined) return true;
   const drops = reader.fields(log.value, log.keyNode, '`log`', ['drops']).entries.get('drops');

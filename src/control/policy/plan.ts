@@ -3,6 +3,7 @@
  * the installer; the two share nothing else. All addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d, and
  * prefix lengths count those 128 bits (`10.0.0.0/8` has length 104).
  */
+import type { Limit } from './limits.js';
 
 /** Where an item of the policy stands, for people: `file:line:column`. Lines and columns from 1. */
 export interface Position {
@@ -85,6 +86,8 @@ export interface DenyLine {
 }
 
 export interface PlanHost {
+  /** Of connections to it. */
+  readonly limit: Limit;
   readonly name: string;
   /** Canonical text of each address. */
   readonly addresses: readonly string[];
@@ -120,6 +123,8 @@ export interface Plan {
   readonly logDrops: boolean;
   /** Seconds after a start from nothing in which TCP is picked up mid-stream. */
   readonly pickup: number;
+  /** Of every address that opens connections and is no screened host. */
+  readonly sourceLimit: Limit;
   readonly warnings: readonly PolicyWarning[];
   /** sha256 of everything that decides a verdict, hex. */
   readonly digest: string;

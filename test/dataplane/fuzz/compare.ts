@@ -17,8 +17,9 @@ import {
   TcHook,
   XdpHook,
 } from '../harness/hooks.js';
+import { countAnew, isLimited } from '../harness/limits.js';
 import { planOf } from '../harness/plans.js';
-import { liveStates, pass, phaseName, sweep } from '../harness/states.js';
+import { held, liveStates, pass, phaseName, recount, sweep } from '../harness/states.js';
 import type { TestWall } from '../harness/wall.js';
 import { type Episode, type Event, SWEEP_JIFFIES } from './episode.js';
 
@@ -172,10 +173,12 @@ class Run {
         this.#setClock(event.jiffies);
         return [];
       case 'sweep':
-        sweep(this.#wall);
+        this.#sweep();
         this.#setClock(this.#now + SWEEP_JIFFIES);
-        sweep(this.#wall);
+        this.#sweep();
         return [];
+      case 'recount':
+        return this.#recount();
       case 'cut':
         return this.#cut();
       case 'port':
@@ -196,6 +199,19 @@ class Run {
         this.#member(event);
         return [];
     }
+  }
+
+  #sweep(): void {
+    sweep(this.#wall);
+    this.#model.sweep(this.#jiffies(this.#now));
+  }
+
+  /** What is held is what was counted all along. */
+  #recount(): string[] {
+    const before = held(this.#wall);
+    recount(this.#wall);
+    const after = held(this.#wall);
+    return difference('held', holdings(before), holdings(after));
   }
 
   /** What the kernel counts as refused, and then ends, is what the model refuses. */
@@ -224,6 +240,17 @@ class Run {
       plan.rules.map(({ id }) => [id, before.get(id) ?? { packets: 0, connections: 0 }]),
     );
     this.#groups = new Set(plan.dynamicGroups.map(({ name }) => name));
+    if (isLimited(plan)) {
+      const now = this.#jiffies(this.#now);
+      countAnew(this.#wall);
+      this.#model.sweep(now);
+      this.#model.end(this.#model.refused(now, this.#policy));
+      this.#model.rejudge();
+    } else {
+      // What was held under limits that are gone is forgotten.
+      recount(this.#wall);
+      recount(this.#wall);
+    }
     return words;
   }
 
@@ -276,6 +303,10 @@ class Run {
   }
 }
 
+function holdings(counts: Record<string, number>): string[] {
+  return Object.entries(counts).map(([name, count]) => `${name} ${count}`);
+}
+
 function connectionLine(connection: Connection): string {
   const { opening, protocol, icmp, phase, seen } = connection;
   const name = icmp
@@ -312,6 +343,7 @@ export function describeEvent(event: Event, hz: number): string {
     case 'policy':
       return `policy\n${event.text.replaceAll(/^/gm, '    ')}`;
     case 'sweep':
+    case 'recount':
     case 'cut':
       return event.kind;
     case 'expected': {

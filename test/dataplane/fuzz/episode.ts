@@ -24,6 +24,8 @@ export type Event =
   | { readonly kind: 'clock'; readonly jiffies: number }
   | { readonly kind: 'policy'; readonly text: string }
   | { readonly kind: 'sweep' }
+  /** What is held is counted anew, which changes nothing. */
+  | { readonly kind: 'recount' }
   /** Live states that the policy of now refuses end. */
   | { readonly kind: 'cut' }
   | ({ readonly kind: 'port'; readonly port: PortName } & PortFacts)
@@ -108,6 +110,7 @@ export function randomEpisode(seed: number, frames: number, hz: number): Episode
         if (random.oneIn(2)) talks[random.below(talks.length)] = child.talk;
       }
     }
+    if (random.oneIn(80)) events.push({ kind: 'recount' });
     if (sent > (frames * switches) / 3 && switches < 3) {
       events.push({ kind: 'policy', text: policies[switches % 2]! });
       switches++;

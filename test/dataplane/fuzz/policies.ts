@@ -33,7 +33,7 @@ export function randomPolicy(random: Random): string {
     ...pairLines(random, names, 'matrix', 0, hosts.length > 0 ? 3 : 0),
     ...pairLines(random, names, 'transit', 0, 3),
     ...denyLines(random, names),
-    `defaults: {log: {drops: none}, pickup: ${random.pick(PICKUPS)}}`,
+    `defaults: {log: {drops: none}, pickup: ${random.pick(PICKUPS)}${defaultLimits(random)}}`,
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -70,6 +70,7 @@ function hostLines(random: Random, names: Names): string[] {
     return [
       `  ${name}:`,
       `    addresses: [${addresses.map((address) => `"${address}"`).join(', ')}]`,
+      ...(random.oneIn(8) ? [`    limits: ${limit(random)}`] : []),
       ...sideLines(random, names, 'in'),
       ...sideLines(random, names, 'out'),
     ];
@@ -171,6 +172,19 @@ function peers(random: Random, { hosts, groups, dynamic }: Names): string {
     [2, () => random.pick(PREFIXES)],
     [1, () => `[${[...random.some(named, 0, 2), random.pick(PREFIXES)].join(', ')}]`],
   ])();
+}
+
+/** Small enough that some connections are too many. */
+function limit(random: Random): string {
+  const states = () => `states: ${random.pick([1, 1, 2, 'none'])}`;
+  const rate = () => `rate: ${random.pick(['2/s', '5/m', '9/h', 'none'])}`;
+  return random.pick(['none', `{${states()}}`, `{${rate()}}`, `{${states()}, ${rate()}}`]);
+}
+
+function defaultLimits(random: Random): string {
+  if (!random.oneIn(2)) return '';
+  const keys = random.some(['perSource', 'perHost'], 1, 2);
+  return `, limits: {${keys.map((key) => `${key}: ${limit(random)}`).join(', ')}}`;
 }
 
 /** Rates small enough that some connections are over them. */

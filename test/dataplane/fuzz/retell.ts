@@ -5,7 +5,7 @@ import type { Episode } from './episode.js';
 import type { Arrival } from './frames.js';
 
 /**
- * The episode without its sweeps, its expectations taken from the reference model.
+ * The episode, its expectations taken from the reference model.
  *
  * @param carries says which frames can be sent at all
  */
@@ -36,6 +36,8 @@ export function episodeFixture(
       if (!groups.includes(` ${group}: {dynamic`)) continue;
       const ttl = expires === 0 ? {} : { ttl: expires / hz - now };
       steps.push({ kind: 'member', group, address, remove, ...ttl });
+    } else if (event.kind === 'sweep') {
+      steps.push({ kind: 'sweep' });
     } else if (event.kind === 'frame' && carries(event)) {
       const { port, frame } = event;
       steps.push({ kind: 'frame', port, frame, expect: { action: 'drop', reason: 'none' } });

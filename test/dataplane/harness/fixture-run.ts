@@ -3,7 +3,9 @@ import { describeFrame } from '../../packet/index.js';
 import type { Fixture, FrameStep, Step } from '../fixtures/types.js';
 import { differences, everything } from './afterwards.js';
 import { writeExpectation } from './expected.js';
+import { countAnew, isLimited } from './limits.js';
 import { planOf } from './plans.js';
+import { sweep } from './states.js';
 import type { TestWall } from './wall.js';
 
 /** A way for frames to reach a wall. */
@@ -46,11 +48,18 @@ export function runFixture(sender: Sender, fixture: Fixture): FixtureRun {
   return { problems: [...problems, ...sender.rest()], after };
 }
 
+function install(wall: TestWall, text: string): void {
+  const plan = planOf(text);
+  wall.install(plan);
+  if (isLimited(plan)) countAnew(wall);
+}
+
 function change(wall: TestWall, step: Exclude<Step, FrameStep>, now: number): void {
   if (step.kind === 'at') wall.setClock(step.seconds);
+  else if (step.kind === 'sweep') sweep(wall);
   else if (step.kind === 'port') wall.setPort(step.port, step);
   else if (step.kind === 'lease') wall.believeUntil(step.until);
-  else if (step.kind === 'policy') wall.install(planOf(step.text));
+  else if (step.kind === 'policy') install(wall, step.text);
   else if (step.kind === 'expected') writeExpectation(wall, step, wall.jiffies(step.until));
   else if (step.remove) wall.setMember(step.group, step.address, 'remove');
   else {

@@ -12,6 +12,8 @@ import {
   type PortName,
 } from '../fixtures/types.js';
 import { expectedOf } from './expected.js';
+import { isLimited } from './limits.js';
+import { planOf } from './plans.js';
 
 export interface ModelRun {
   /** One for every frame, repetitions included. */
@@ -47,6 +49,15 @@ function modelOf({ node = {}, policy, maxStates }: Fixture): Model {
   return model;
 }
 
+function install(model: Model, text: string, now: number): void {
+  const policy = parsePolicy(text, 'test.yaml');
+  model.install(policy, new Map(), now);
+  if (!isLimited(planOf(text))) return;
+  model.sweep(now);
+  model.end(model.refused(now, policy));
+  model.rejudge();
+}
+
 /** Runs a fixture's steps on a new model. */
 export function modelRun(fixture: Fixture): ModelRun {
   const model = modelOf(fixture);
@@ -54,10 +65,10 @@ export function modelRun(fixture: Fixture): ModelRun {
   let now = 0;
   for (const step of fixture.steps) {
     if (step.kind === 'at') now = step.seconds;
+    else if (step.kind === 'sweep') model.sweep(jiffies(now));
     else if (step.kind === 'port') model.setPort(portNumber(step.port), step);
     else if (step.kind === 'lease') model.believeUntil(jiffies(step.until));
-    else if (step.kind === 'policy')
-      model.install(parsePolicy(step.text, 'test.yaml'), new Map(), jiffies(now));
+    else if (step.kind === 'policy') install(model, step.text, jiffies(now));
     else if (step.kind === 'expected') model.expect(expectedOf(step, jiffies(step.until)));
     else if (step.kind === 'member') {
       const address = wideBytes(step.address);

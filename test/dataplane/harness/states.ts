@@ -79,9 +79,9 @@ function seenState(wall: TestWall, record: layouts.StateRecord): SeenState {
   };
 }
 
-/** One pass of the sweep over all tables. */
-export function sweep(wall: TestWall): void {
-  for (const table of ['established', 'pending', 'fdb'] as const) {
+/** One pass of the sweep, over all tables unless some are named. */
+export function sweep(wall: TestWall, tables = ['established', 'pending', 'fdb']): void {
+  for (const table of tables) {
     const program = wall.object.program(table === 'fdb' ? 'sweep_fdb' : 'sweep_states');
     const link = program.attachIter(wall.map(table));
     const iterator = link.iterate();
@@ -89,6 +89,37 @@ export function sweep(wall: TestWall): void {
     iterator.close();
     link.close();
   }
+}
+
+/** Counts anew who holds how many states. */
+export function recount(wall: TestWall): void {
+  const colour = wall.map('colour');
+  colour.update(index(0), index(1 - colour.lookup(index(0))!.readUInt32LE(0)));
+  for (const [name, map] of [
+    ['recount_states', 'established'],
+    ['recount_holders', 'holders'],
+  ] as const) {
+    const link = wall.object.program(name).attachIter(wall.map(map));
+    const iterator = link.iterate();
+    while (iterator.read(65536).length > 0);
+    iterator.close();
+    link.close();
+  }
+}
+
+/** What is held, by kind and address; nothing of who holds nothing. */
+export function held(wall: TestWall): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { keys, values, count } of wall.map('holders').entries()) {
+    for (let i = 0; i < count; i++) {
+      const { address, kind } = layouts.holderKey.decode(keys, i * layouts.holderKey.size);
+      const { states } = layouts.holder.decode(values, i * layouts.holder.size);
+      const name = kind === layouts.HolderKind.HOST ? 'host' : 'source';
+      const sum = states[0]! + states[1]!;
+      if (sum !== 0) counts[`${name} ${ipv6Text(Buffer.from(address.byte))}`] = sum;
+    }
+  }
+  return counts;
 }
 
 /** One pass over the live states; returns how many it counted by the installed policy, or cut. */

@@ -287,6 +287,8 @@ export class TestWall implements Disposable {
     empty(this.#members.map);
     this.map('member_counts').update(index(0), Buffer.alloc(layouts.memberCounts.size));
     for (const name of ['fragments', 'expectations', 'children']) empty(this.object.map(name));
+    for (const name of ['holders', 'source_allowances'] as const) empty(this.map(name));
+    this.map('colour').update(index(0), index(0));
     for (let number = 0; number < this.ports.length; number++) {
       this.map('fdb_counts').update(index(number), index(0));
       for (const outcome of this.#outcomes())

@@ -218,7 +218,14 @@ export class FakeNode implements NodeService {
     const position = { file: source.file, line: 7, column: 3 };
     const warnings = [{ message: 'group lonely is empty', position }];
     return {
-      ...{ differs, changes, warnings, packets: differs ? PACKETS : [], packetsMore: 0 },
+      ...{
+        differs,
+        changes,
+        limits: [],
+        warnings,
+        packets: differs ? PACKETS : [],
+        packetsMore: 0,
+      },
       ...{ rules: 42, hosts: 6, statesCut: differs ? 1234 : 0 },
     };
   }
@@ -231,12 +238,16 @@ export class FakeNode implements NodeService {
     }
     if (query.destinationPort !== 25) {
       const explanation = 'the destination is screened and no in rule allows this';
-      return { verdict: 'drop', reason: 'no-in', explanation, port: 'up0', rules, state: null };
+      return {
+        ...{ verdict: 'drop', reason: 'no-in', explanation, limit: '' },
+        ...{ port: 'up0', rules, state: null },
+      };
     }
     return {
       verdict: 'accept',
       reason: 'none',
       explanation: 'the frame was not dropped',
+      limit: '',
       port: query.port === '' ? 'up0' : query.port,
       rules: { ...rules, in: RULE },
       state: null,

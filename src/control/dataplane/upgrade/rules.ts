@@ -78,6 +78,7 @@ const RULES: Readonly<Record<string, MapRule>> = {
   matrix: { ...POLICY, structs: ['matrix_key', 'matrix_entry'] },
   alternatives: { ...POLICY, structs: ['alternative'] },
   rule_limits: { ...POLICY, structs: ['rule_limit'] },
+  holders: { how: 'copy', enums: ['holder_kind'] },
   members: {
     how: 'copy',
     group: 'members',

@@ -22,16 +22,18 @@ export class Allowances {
     this.#hz = hz;
   }
 
-  /** Takes one from each, or from none of them when one is empty. */
-  take(from: readonly Allowance[], now: number): boolean {
+  /** Takes one from each if `may` then says so, or from none of them, as when one is empty. */
+  take<Refusal>(from: readonly Allowance[], now: number, may: () => Refusal | null) {
     const after = new Map<string, bigint>();
     for (const { name, rate } of from) {
       const fullAt = this.#after(name, rate, now);
-      if (fullAt === null) return false;
+      if (fullAt === null) return 'rate';
       after.set(name, fullAt);
     }
+    const refusal = may();
+    if (refusal !== null) return refusal;
     for (const [name, fullAt] of after) this.#fullAt.set(name, fullAt);
-    return true;
+    return null;
   }
 
   /** Forgets the buckets of names that are gone. */

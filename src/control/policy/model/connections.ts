@@ -17,7 +17,7 @@ export class Connections {
   /** All of them, successors included. */
   all(now: number): Connection[] {
     const all = [...this.#standing.values(), ...this.#successors.values()];
-    return all.filter((connection) => !this.#isOver(connection, now));
+    return all.filter((connection) => !this.isOver(connection, now));
   }
 
   /** A successor stands once what it stood beside is gone. */
@@ -52,10 +52,11 @@ export class Connections {
   }
 
   #live(connection: Connection | undefined, now: number): Connection | null {
-    return connection === undefined || this.#isOver(connection, now) ? null : connection;
+    return connection === undefined || this.isOver(connection, now) ? null : connection;
   }
 
-  #isOver(connection: Connection, now: number): boolean {
+  /** Has it been silent for too long? */
+  isOver(connection: Connection, now: number): boolean {
     return now - connection.seen > timeoutOf(connection, this.#timeouts) * this.#hz;
   }
 }

@@ -42,6 +42,7 @@ export type Reason =
   | 'out-of-window'
   | 'no-state'
   | 'rate'
+  | 'limit'
   | 'fragment'
   | 'fragment-overlap'
   | 'table-full'

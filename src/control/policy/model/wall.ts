@@ -6,8 +6,6 @@
 import { addressKey } from '../address.js';
 import type { Policy, ResolvedNames } from '../ast.js';
 import type { Judgement, Opening } from '../opening.js';
-import { rateOf } from '../rates.js';
-import { Allowances } from './allowances.js';
 import {
   type Connection,
   DEFAULT_TIMEOUTS,
@@ -25,8 +23,9 @@ import { DynamicMembers } from './dynamic-members.js';
 import { Expectations, type Expected, judgeByMaster, judgeConnection } from './expected.js';
 import { type FirstPart, Fragments } from './fragments.js';
 import { type Frame, macText, parseFrame, TAG_SERVICE } from './frame.js';
-import { type Allowing, judgeDeny, judgeLines, screenedHost, type World } from './judge.js';
+import { judgeDeny, judgeLines, screenedHost, type World } from './judge.js';
 import { LearnedMacs } from './learned.js';
+import { Limits } from './limits.js';
 import { judgeLink, reservedAction } from './link.js';
 import { isGroupMac, isMartian } from './martian.js';
 import { MidStream } from './mid-stream.js';
@@ -40,6 +39,7 @@ import {
   NO_RULES,
   type Outcome,
   PASSED,
+  type Reason,
   STATELESS,
   type WallNode,
 } from './outcome.js';
@@ -58,8 +58,8 @@ export class Wall {
   readonly #ports = new MirroredPorts();
   readonly #fragments: Fragments;
   readonly #members = new DynamicMembers();
-  readonly #allowances: Allowances;
   readonly #expectations = new Expectations();
+  readonly #limits: Limits;
   #policy: Policy | null = null;
   #names: ResolvedNames = new Map();
   #epoch = 0;
@@ -67,6 +67,8 @@ export class Wall {
   /** When the first policy came; null: there was none yet. */
   #judgingSince: number | null = null;
   #pickedUp = 0;
+  /** Is what is mirrored of the ports believed, for the frame under judgement? */
+  #believed = false;
 
   constructor(node: WallNode) {
     this.#node = node;
@@ -74,7 +76,7 @@ export class Wall {
     this.#connections = new Connections(timeouts, node.hz);
     this.#macs = new Set(node.macs.map(macText));
     this.#fragments = new Fragments(node.hz);
-    this.#allowances = new Allowances(node.hz);
+    this.#limits = new Limits(node.hz);
     const quota = node.fdbQuota ?? Number.POSITIVE_INFINITY;
     this.#learned = new LearnedMacs(timeouts.fdb * node.hz, node.hz, quota);
   }
@@ -90,8 +92,7 @@ export class Wall {
     this.#policy = policy;
     this.#names = names;
     this.#epoch++;
-    const ids = ruleIds(policy, names);
-    this.#allowances.keep((name) => ids.has(name));
+    this.#limits.keep(ruleIds(policy, names));
   }
 
   /** Adds a member to a dynamic group; `expires` in jiffies, 0: never. */
@@ -126,7 +127,17 @@ export class Wall {
 
   /** Ends connections at once, also those that send nothing. */
   end(connections: readonly Connection[]): void {
-    for (const one of connections) this.#connections.end(one);
+    for (const one of connections) this.#end(one);
+  }
+
+  /** Frees what has expired. */
+  sweep(now: number): void {
+    this.#limits.holdings.sweep((connection) => this.#connections.isOver(connection, now));
+  }
+
+  #end(connection: Connection): void {
+    this.#connections.end(connection);
+    this.#limits.holdings.ended(connection);
   }
 
   /** Tells what the kernel's bridge makes of a port. */
@@ -151,6 +162,7 @@ export class Wall {
     if (typeof frame === 'string') return this.#dropped(drop(frame));
     if (isMartian(frame)) return this.#dropped(drop('martian'));
     const believed = this.#ports.believes(port, now);
+    this.#believed = believed;
     const shut = believed && !this.#ports.isForwarding(port);
     const reserved = reservedAction(frame, this.#node.reserved);
     if (reserved === 'drop') return this.#dropped(drop('reserved'));
@@ -255,7 +267,7 @@ export class Wall {
     if (connection.epoch !== this.#epoch || connection.detour !== 0) {
       const judgement = judgeConnection(world, connection);
       if (judgement.verdict === 'drop') {
-        this.#connections.end(connection);
+        this.#end(connection);
         return { ...judgement, opened: false };
       }
       connection.rules = judgement.rules;
@@ -263,13 +275,18 @@ export class Wall {
       connection.epoch = this.#epoch;
     }
     const reply = addressKey(packet.source) !== connection.originator;
-    return this.#follow(connection, packet, reply);
+    return this.#follow(connection, packet, reply, world);
   }
 
   /** The packet moves its connection on, if it is one of it. */
-  #follow(connection: Connection, packet: Packet, reply: boolean): Decision | null {
+  #follow(
+    connection: Connection,
+    packet: Packet,
+    reply: boolean,
+    world: World | null,
+  ): Decision | null {
     const { transport } = packet;
-    if (connection.midStream !== null) return this.#settle(connection, packet, reply);
+    if (connection.midStream !== null) return this.#settle(connection, packet, reply, world);
     const tcp = connection.tcp?.clone() ?? null;
     const phase = reply ? 'both-ways' : connection.phase;
     const next = tcp !== null && transport?.kind === 'tcp' ? tcp.take(transport, reply) : phase;
@@ -280,15 +297,21 @@ export class Wall {
     }
     if (next === 'ignore') {
       this.#keepSuccessor(connection, packet);
-    } else if (!this.#move(connection, next)) {
-      return { ...drop('table-full'), rules: connection.rules };
+    } else {
+      const refusal = this.#move(connection, next, world);
+      if (refusal !== null) return { ...drop(refusal), rules: connection.rules };
     }
     connection.tcp = tcp;
     return accept(connection.rules, connection.detour);
   }
 
   /** A segment of a connection whose ends have not agreed yet. */
-  #settle(connection: Connection, packet: Packet, reply: boolean): Decision | null {
+  #settle(
+    connection: Connection,
+    packet: Packet,
+    reply: boolean,
+    world: World | null,
+  ): Decision | null {
     const { transport } = packet;
     if (transport?.kind !== 'tcp') return null;
     const next = connection.midStream!.take(transport, reply);
@@ -301,7 +324,8 @@ export class Wall {
       connection.midStream = next;
       return accept(rules, detour);
     }
-    if (!this.#move(connection, next.phase)) return { ...drop('table-full'), rules };
+    const refusal = this.#move(connection, next.phase, world);
+    if (refusal !== null) return { ...drop(refusal), rules };
     connection.midStream = null;
     connection.tcp = next;
     this.#pickedUp++;
@@ -342,22 +366,31 @@ export class Wall {
     successor.epoch = connection.epoch;
     const step = successor.tcp!.clone().take(transport, reply);
     const opened = step === 'established' || step === 'fin-wait';
-    if (opened) this.#connections.stand(successor);
-    const decision = this.#follow(successor, packet, reply);
+    if (opened) {
+      this.#limits.holdings.ended(connection);
+      this.#connections.stand(successor);
+    }
+    const decision = this.#follow(successor, packet, reply, null);
     return decision === null ? null : { ...decision, opened };
   }
 
-  /** Moves a connection to its next phase; false, and nothing moves, when there is no room. */
-  #move(connection: Connection, phase: Phase): boolean {
+  /**
+   * Moves a connection to its next phase. Returns why it cannot, and then nothing moves. Without a world
+   * to ask for limits it takes the place of another.
+   */
+  #move(connection: Connection, phase: Phase, world: World | null): Reason | null {
     if (isSettled(phase) && !connection.established) {
-      if (this.#isFull()) return false;
+      const limited = world !== null && this.#believed;
+      if (limited && this.#limits.holdings.isFull(world, connection.opening)) return 'limit';
+      if (this.#isFull()) return 'table-full';
       connection.established = true;
     }
     // Last-seen moves with the phase, otherwise at most once a second.
     const stale = this.#now - connection.seen >= this.#node.hz;
     if (phase !== connection.phase || stale) connection.seen = this.#now;
     connection.phase = phase;
-    return true;
+    this.#limits.holdings.moved(connection);
+    return null;
   }
 
   #isFull(): boolean {
@@ -383,7 +416,10 @@ export class Wall {
     const expected = own.verdict === 'drop' ? this.#expected(world, own, frame, packet) : null;
     const judgement = expected?.judgement ?? own;
     if (judgement.verdict === 'drop') return { ...judgement, opened: false };
-    if (!this.#allowed(allowing)) return { ...drop('rate'), rules: judgement.rules };
+    const circumstances = { now: this.#now, believed: this.#believed };
+    const excess =
+      expected === null ? this.#limits.excess(world, opening, allowing, circumstances) : null;
+    if (excess !== null) return { ...drop(excess), rules: judgement.rules };
     const { transport } = packet;
     return this.#open(relation.key, packet, opening, judgement, {
       phase: firstPhase(packet.protocol),
@@ -426,15 +462,6 @@ export class Wall {
       ...begun,
     });
     return { ...judgement, opened: true };
-  }
-
-  /** One more new connection, as far as the rates of its rules go. */
-  #allowed(allowing: readonly Allowing[]): boolean {
-    const limited = allowing.flatMap(({ rule, rate: text }) => {
-      const rate = rateOf(text);
-      return rate === null ? [] : [{ name: rule, rate }];
-    });
-    return this.#allowances.take(limited, this.#now);
   }
 
   /** A packet that no rule allows may be what a helper expects; null: it is not. */

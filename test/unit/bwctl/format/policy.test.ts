@@ -19,7 +19,7 @@ const GENERATION = { generation: 4, digest: 'd', installed: true, confirm: null 
 function planOf(...changes: RuleChange[]): PlanResult {
   const differs = changes.length > 0;
   return {
-    ...{ differs, changes, packets: [], packetsMore: 0, warnings: [] },
+    ...{ differs, changes, limits: [], packets: [], packetsMore: 0, warnings: [] },
     ...{ rules: 2, hosts: 1, statesCut: 0 },
   };
 }
@@ -96,5 +96,17 @@ test('a policy on trial says when it ends, a dry run that nothing was installed'
   expect(formatDryRun({ ...planOf(), ...GENERATION, installed: false }, plain)).toEqual([
     'no differences',
     'generation 4 stays: a dry run',
+  ]);
+});
+
+test('limits that change are told with the rules', () => {
+  const limits = [
+    { what: 'every source', before: '', after: '1000 states, 50/s' },
+    { what: 'host www', before: '5/s', after: '' },
+  ];
+  expect(formatPlan({ ...planOf(), differs: true, limits }, plain)).toEqual([
+    '~ limits of every source: none -> 1000 states, 50/s',
+    '~ limits of host www: 5/s -> none',
+    'no rule changed',
   ]);
 });

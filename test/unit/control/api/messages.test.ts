@@ -112,6 +112,7 @@ test('apply', () => {
     installed: fc.boolean(),
     differs: fc.boolean(),
     changes: fc.array(change),
+    limits: fc.array(fc.record({ what: text, before: text, after: text })),
     packets: fc.array(packet),
     packetsMore: u32,
     warnings: fc.array(
@@ -133,6 +134,7 @@ test('explain', () => {
     verdict,
     reason: text,
     explanation: text,
+    limit: text,
     port: text,
     rules: fc.record({
       out: maybe(rule),
@@ -190,6 +192,7 @@ test('the difference of two generations', () => {
     to: policy,
     differs: fc.boolean(),
     changes: fc.array(change),
+    limits: fc.array(fc.record({ what: text, before: text, after: text })),
   });
   roundTrip(shapes, v1.DiffResponse, encodeDifference, decodeDifference);
 });

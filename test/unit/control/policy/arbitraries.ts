@@ -135,6 +135,8 @@ function section(name: string, lines: Record<string, unknown>[]): string {
   return lines.length === 0 ? '' : `${name}:\n${text.join('')}`;
 }
 
+const limit = fc.constantFrom('none', '{states: 5}', '{rate: 5/s}', '{states: none, rate: 7/m}');
+
 /** Text of a policy. */
 export const policyText: fc.Arbitrary<string> = fc
   .record({
@@ -144,6 +146,7 @@ export const policyText: fc.Arbitrary<string> = fc
     transit: fc.array(pair, { maxLength: 3 }),
     deny: fc.array(denyLine, { maxLength: 3 }),
     matrixFirst: fc.boolean(),
+    limits: fc.record({ perSource: limit, perHost: limit, own: fc.option(limit) }),
   })
   .map((parts) => {
     let ids = 0;
@@ -151,7 +154,9 @@ export const policyText: fc.Arbitrary<string> = fc
     const addresses = ['[10.0.0.1, "2001:db8::1"]', '[10.0.0.2]', '["2001:db8::2", 10.0.1.1]'];
     const hosts = HOSTS.map((name, i) => {
       const [into, out] = parts.hosts[i]!;
-      return `  ${name}:\n    addresses: ${addresses[i]}\n${into(id)}${out(id)}`;
+      const { own } = parts.limits;
+      const limits = i === 0 && own !== null ? `    limits: ${own}\n` : '';
+      return `  ${name}:\n    addresses: ${addresses[i]}\n${limits}${into(id)}${out(id)}`;
     });
     const hostSection = `hosts:\n${hosts.join('')}`;
     const matrix = section('matrix', parts.matrix);
@@ -162,6 +167,7 @@ export const policyText: fc.Arbitrary<string> = fc
       ...(parts.matrixFirst ? [matrix, hostSection] : [hostSection, matrix]),
       section('transit', parts.transit),
       section('deny', parts.deny),
+      `defaults: {limits: {perSource: ${parts.limits.perSource}, perHost: ${parts.limits.perHost}}}\n`,
     ].join('');
   });
 

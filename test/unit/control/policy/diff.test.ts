@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../../../src/control/policy/compile.js';
-import { diffRules } from '../../../../src/control/policy/diff.js';
+import { diffLimits, diffRules } from '../../../../src/control/policy/diff.js';
 import { parsePolicy } from '../../../../src/control/policy/parse.js';
 import type { Plan } from '../../../../src/control/policy/plan.js';
 
@@ -54,5 +54,51 @@ describe('diffRules', () => {
         '1/tcp: [{from: 10.0.0.4}, {from: 10.0.0.3}, {from: 10.0.0.5}]',
       ),
     ).toEqual(['changed 1/tcp 10.0.0.2 > 1/tcp 10.0.0.4', 'added - > 1/tcp 10.0.0.5']);
+  });
+});
+
+describe('diffLimits', () => {
+  const limited = (limits: string, own: string) =>
+    compile(
+      parsePolicy(
+        [
+          'apiVersion: bridgewall/v1',
+          'hosts:',
+          `  h: {addresses: [10.0.0.1], in: {all: any}, limits: ${own}}`,
+          '  i: {addresses: [10.0.0.2], in: {all: any}}',
+          `defaults: {limits: {${limits}}}`,
+        ].join('\n'),
+        'p.yaml',
+      ),
+    );
+  const some = limited('perSource: {states: 5}, perHost: {states: 9, rate: 2/m}', '{states: none}');
+
+  it('has what a host leaves out from all hosts', () => {
+    expect(some.hosts.map(({ limit }) => limit)).toEqual([
+      { states: 0, rate: '2/m' },
+      { states: 9, rate: '2/m' },
+    ]);
+    expect(limited('perHost: {states: 9}', 'none').hosts[0]!.limit).toEqual({
+      states: 0,
+      rate: '',
+    });
+  });
+
+  it('tells what changes for sources and hosts', () => {
+    expect(diffLimits(null, some)).toEqual([
+      { what: 'every source', before: '', after: '5 states' },
+      { what: 'host h', before: '', after: '2/m' },
+      { what: 'host i', before: '', after: '9 states, 2/m' },
+    ]);
+    expect(diffLimits(some, some)).toEqual([]);
+    expect(diffLimits(some, limited('perHost: {states: 9, rate: 2/m}', '{rate: none}'))).toEqual([
+      { what: 'every source', before: '5 states', after: '' },
+      { what: 'host h', before: '2/m', after: '9 states' },
+    ]);
+  });
+
+  it('makes another digest', () => {
+    expect(limited('', 'none').digest).not.toBe(limited('', '{states: 1}').digest);
+    expect(limited('', 'none').digest).not.toBe(limited('perSource: {rate: 1/s}', 'none').digest);
   });
 });

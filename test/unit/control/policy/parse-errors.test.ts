@@ -421,6 +421,30 @@ const CASES: [name: string, text: string, code: string, message: string | RegExp
     '5:35: `rate` must be text, but is a map; hint: write it as 100/s, 30/m or 500/h, with 1000000 at most',
   ],
   [
+    'a limit of states that is none',
+    inHost('limits: {states: 0}'),
+    'wrong-type',
+    '5:22: `states` cannot be 0; hint: write a whole number from 1 to 16777216',
+  ],
+  [
+    'a limit that is a number',
+    inHost('limits: 100'),
+    'wrong-type',
+    '5:13: `limits` must be a map, but is "100"; hint: its keys are states, rate',
+  ],
+  [
+    'an unknown key of a limit',
+    after('defaults: {limits: {perHost: {state: 5}}}\n'),
+    'unknown-key',
+    '2:31: unknown key "state" in `perHost`; hint: did you mean states?',
+  ],
+  [
+    'limits for nobody',
+    after('defaults: {limits: {perClient: {states: 5}}}\n'),
+    'unknown-key',
+    '2:21: unknown key "perClient" in `limits`; hint: its keys are perSource, perHost',
+  ],
+  [
     'a rate of a deny line',
     after('deny:\n  - {services: 1/tcp, rate: 5/s}\n'),
     'unknown-key',

@@ -2,6 +2,7 @@
 import { formatPrefix } from '../../../../src/control/policy/address.js';
 import type { HostLine, PeerItem, Peers, Policy } from '../../../../src/control/policy/ast.js';
 import type { CodeRange } from '../../../../src/control/policy/codes.js';
+import type { Limit } from '../../../../src/control/policy/limits.js';
 import { servicesText } from '../../../../src/control/policy/service-reader.js';
 
 function writeItem(item: PeerItem): string {
@@ -30,6 +31,10 @@ function writeCodes({ low, high }: CodeRange): string {
   if (high >= 0x30000) return `icmp/${low - 0x30000}`;
   const protocol = ['tcp', 'udp', 'sctp'][low >> 16];
   return `${low & 0xffff}-${high & 0xffff}/${protocol}`;
+}
+
+function writeLimit({ states, rate }: Limit): string {
+  return `{states: ${states === 0 ? 'none' : states}, rate: ${rate === '' ? 'none' : rate}}`;
 }
 
 function writeOptions({ log, rate }: { log: boolean; rate: string }): string[] {
@@ -77,7 +82,7 @@ export function writePolicy(policy: Policy): string {
     const into = writeHostLines(own('in'), 'from');
     const out = writeHostLines(own('out'), 'to');
     return [
-      `  ${host.name}:\n    addresses: [${addresses}]\n`,
+      `  ${host.name}:\n    addresses: [${addresses}]\n    limits: ${writeLimit(host.limit)}\n`,
       into && `    in:\n${into}`,
       out && `    out:\n${out}`,
     ].join('');
@@ -90,6 +95,7 @@ export function writePolicy(policy: Policy): string {
     writeSection('matrix', policy.matrix as never),
     writeSection('transit', policy.transit as never),
     writeSection('deny', policy.deny as never),
+    `defaults: {limits: {perSource: ${writeLimit(policy.sourceLimit)}}}\n`,
   ].join('');
 }
 

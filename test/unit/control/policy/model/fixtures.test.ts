@@ -39,8 +39,13 @@ function makeWall(fixture: Fixture): Wall {
   return wall;
 }
 
+/** Every connection is judged by a new policy within a second; limits need to know what is left. */
 function install(wall: Wall, text: string, now: number): void {
-  wall.install(parsePolicy(text, 'policy.yaml'), new Map(), now);
+  const policy = parsePolicy(text, 'policy.yaml');
+  wall.install(policy, new Map(), now);
+  if (!text.includes('limits:')) return;
+  wall.sweep(now);
+  wall.end(wall.refused(now, policy));
 }
 
 function address(text: string): Uint8Array {
@@ -72,6 +77,7 @@ function run(fixture: Fixture): void {
     if (step.kind === 'at') now = START + step.seconds * HZ;
     else if (step.kind === 'port') wall.setPort(portNumber(step.port), step);
     else if (step.kind === 'lease') wall.believeUntil(START + step.until * HZ);
+    else if (step.kind === 'sweep') wall.sweep(now);
     else if (step.kind === 'policy') install(wall, step.text, now);
     else if (step.kind === 'expected') {
       wall.expect(expectedOf(step, START + step.until * HZ));

@@ -1,0 +1,74 @@
+/** Rates and limits of a plan in the shapes that the packet path reads. */
+import * as layouts from '../../generated/layouts.js';
+import { readAddress } from '../policy/address.js';
+import { isLimit, type Limit, NO_LIMIT } from '../policy/limits.js';
+import type { Plan } from '../policy/plan.js';
+import { rateOf } from '../policy/rates.js';
+import type { Sliced } from '../slices.js';
+import type { Packed } from './generation.js';
+import type { Numbering } from './numbering.js';
+
+const { GenerationFlags } = layouts;
+
+/** Rules by their index that do not let every connection through, and what holds for all of their host. */
+export type LimitedRules = ReadonlyMap<
+  number,
+  { readonly limit: Limit; readonly name: Uint8Array }
+>;
+
+const NOBODY = new Uint8Array(16);
+/** Entries encoded between two yields. */
+const SLICE = 1024;
+
+export function limitedRules({ hosts, rules }: Plan): LimitedRules {
+  const limits = new Map(
+    hosts
+      .filter(({ limit }) => isLimit(limit))
+      .map(({ name, limit, addresses }) => [name, { limit, name: bytesOf(addresses[0]!) }]),
+  );
+  const limited = new Map<number, { limit: Limit; name: Uint8Array }>();
+  for (const [i, { direction, host, rate }] of rules.entries()) {
+    const own = direction === 'in' ? limits.get(host) : undefined;
+    if (own !== undefined || rate !== '') limited.set(i, own ?? { limit: NO_LIMIT, name: NOBODY });
+  }
+  return limited;
+}
+
+function bytesOf(text: string): Uint8Array {
+  const address = readAddress(text);
+  if (!(address instanceof Uint8Array)) throw new TypeError(`${text}: ${address.problem}`);
+  return address;
+}
+
+/** Entries of `rule_limits`. */
+export function* packRuleLimits(plan: Plan, numbering: Numbering): Sliced<Packed> {
+  const limited = limitedRules(plan);
+  const keys = Buffer.alloc(limited.size * 4);
+  const values = Buffer.alloc(limited.size * layouts.ruleLimit.size);
+  let at = 0;
+  for (const [index, { limit, name }] of limited) {
+    if (at % SLICE === 0) yield;
+    const { id, rate } = plan.rules[index]!;
+    keys.writeUInt32LE(numbering.ruleSlots.get(id)!, at * 4);
+    const value = { rate: rateValue(rate), host: limitValue(limit), name: { byte: name } };
+    layouts.ruleLimit.encode(value, values, at * layouts.ruleLimit.size);
+    at++;
+  }
+  return { keys, values, count: limited.size };
+}
+
+export function limitValue({ states, rate }: Limit): layouts.Limit {
+  return { rate: rateValue(rate), states };
+}
+
+function rateValue(text: string): layouts.Rate {
+  return rateOf(text) ?? { count: 0, seconds: 0 };
+}
+
+/** Flags of the generation: what has to be looked at although no rule says so. */
+export function limitFlags({ hosts, sourceLimit }: Plan): number {
+  const holders = sourceLimit.states !== 0 || hosts.some(({ limit }) => isLimit(limit));
+  return (
+    (isLimit(sourceLimit) ? GenerationFlags.SOURCES : 0) | (holders ? GenerationFlags.HOLDERS : 0)
+  );
+}
