@@ -64,7 +64,9 @@ static __always_inline __u32 tcp_on_syn(struct walk *w, struct tcp_look *l)
 /* The SYN-ACK of a connection of which the SYN was seen: it acknowledges that very SYN. */
 static __always_inline int tcp_acks_syn(struct tcp_look *l)
 {
-	return !seq_before(l->ack, l->s->acked) && !seq_after(l->ack, l->r->end);
+	__u32 from = l->s->acked, to = l->r->end;
+
+	return l->ack - from <= to - from && !seq_after(l->sack, to);
 }
 
 static __always_inline __u32 tcp_on_syn_ack(struct walk *w, struct tcp_look *l)
@@ -96,7 +98,9 @@ static __always_inline __u32 tcp_on_syn_ack(struct walk *w, struct tcp_look *l)
 			return STEP_OUT;
 		return PHASE_SYN_RECV;
 	}
-	/* Late: its opener's last acknowledgement was lost. */
+	/* Late: its opener's last acknowledgement was lost. The opener's own tells nobody anything. */
+	if (!l->reply)
+		return STEP_INVALID;
 	if (!both_known(l))
 		return l->phase == PHASE_CLOSE ? STEP_OUT : STEP_IGNORE;
 	return tcp_fit(l) == STEP_OUT ? STEP_OUT : STEP_IGNORE;
@@ -112,15 +116,20 @@ static __always_inline __u32 tcp_on_syn_ack(struct walk *w, struct tcp_look *l)
 static __always_inline __u32 tcp_on_rst(struct tcp_look *l)
 {
 	__u32 s_known = side_known(l->word, l->high), r_known = side_known(l->word, !l->high);
-	__u32 s_end = edge(&l->s->end), expected = edge(&l->r->acked);
+	__u32 s_end = edge(&l->s->end), r_end = edge(&l->r->end), expected = edge(&l->r->acked);
 	int refused = l->phase == PHASE_CLOSE && !s_known;
 
+	/* Nobody listens: number zero (RFC 9293 3.10.7.1). Before its opener has had an answer, whose
+	 * number it is does not matter. */
 	if ((phase_opening(l->phase) || refused) && l->reply && l->flags & TCP_ACK && r_known &&
-	    tcp_acks_syn(l))
+	    (!s_known || !l->seq) && tcp_acks_syn(l))
 		return PHASE_CLOSE;
 	if (refused || (l->phase == PHASE_SYN_SENT && l->reply))
 		return r_known ? STEP_OUT : STEP_IGNORE;
 	if (l->phase == PHASE_SYN_SENT && s_known) {
+		/* Its opener has nothing to acknowledge. */
+		if (l->flags & TCP_ACK && l->ack)
+			return STEP_OUT;
 		if (l->seq == s_end || l->seq == expected)
 			return PHASE_CLOSE;
 		/* Answers the acknowledgement of a connection that only the other end knows
@@ -128,7 +137,8 @@ static __always_inline __u32 tcp_on_rst(struct tcp_look *l)
 		return l->seq == l->s->limit ? STEP_IGNORE : STEP_OUT;
 	}
 	/* Some stacks set the flag and leave the number zero. */
-	if (r_known && l->flags & TCP_ACK && l->ack && seq_after(l->ack, edge(&l->r->end)))
+	if (r_known && l->flags & TCP_ACK && l->ack &&
+	    (seq_after(l->ack, r_end) || seq_after(l->sack, r_end)))
 		return STEP_OUT;
 	if (s_known && l->seq == s_end)
 		return PHASE_CLOSE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * TCP options that window tracking needs: window scale (RFC 7323 2.2) and SACK-permitted of a SYN,
- * SACK blocks (RFC 2018) of the others. A list that is cut short or lies about a length is read up
+ * SACK blocks (RFC 2018) of all. A list that is cut short or lies about a length is read up
  * to there, as stacks do. What is merely a timestamp never gets here (parse_transport.h).
  *
  * The options are copied into the scratch of the walk first, so that they need not be linear and the
@@ -32,17 +32,19 @@ static __always_inline __u8 option_byte(struct walk *w, __u32 at)
 	return w->options[at & 63];
 }
 
-/* The right edge of every block, if it is beyond what the segment acknowledges anyway. */
+/* The right edge of every block, if it is beyond what the segment acknowledges anyway: how far is
+ * counted from there, so that no chain of blocks leads around the circle. */
 static __always_inline void read_sack(struct walk *w, __u32 at, __u32 size)
 {
-	__u32 i, edge;
+	__u32 i, edge, ack = w->frame.tcp.ack;
 
 	for (i = 0; i < MAX_SACK_BLOCKS; i++) {
 		if (size < 10 + 8 * i)
 			return;
 		__builtin_memcpy(&edge, &w->options[(at + 6 + 8 * i) & 63], sizeof(edge));
 		edge = bpf_ntohl(edge);
-		if ((__s32)(edge - *(volatile __u32 *)&w->frame.tcp.sack) > 0)
+		if ((__s32)(edge - ack) > 0 &&
+		    edge - ack > *(volatile __u32 *)&w->frame.tcp.sack - ack)
 			*(volatile __u32 *)&w->frame.tcp.sack = edge;
 	}
 }
@@ -52,9 +54,10 @@ static __always_inline void read_option(struct walk *w, __u32 at, __u8 kind, __u
 	struct segment *tcp = &w->frame.tcp;
 	__u32 shift;
 
-	if (!(w->frame.tcp_flags & TCP_SYN)) {
-		if (kind == OPTION_SACK && (size & 7) == 2)
-			read_sack(w, at, size);
+	if (kind == OPTION_SACK && (size & 7) == 2) {
+		read_sack(w, at, size);
+	} else if (!(w->frame.tcp_flags & TCP_SYN)) {
+		return;
 	} else if (kind == OPTION_SCALE && size == 3) {
 		shift = option_byte(w, at + 2);
 		shift = shift > MAX_SCALE ? MAX_SCALE : shift;

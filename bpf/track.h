@@ -264,13 +264,26 @@ static __always_inline void keep_successor(struct walk *w, struct state *s)
 	bpf_map_update_elem(&pending, &w->key, to, BPF_ANY);
 }
 
+/* Of a connection that both ends have closed no SYN-ACK is late: servers choose their next number not far
+ * above the last (RFC 9293 3.6.1), so one within its window answers the SYN that is kept. */
+static __always_inline int answers_anew(struct walk *w, __u32 next)
+{
+	__u32 phase = w->verdict.phase;
+
+	return next == STEP_IGNORE && phase >= PHASE_LAST_ACK && phase <= PHASE_CLOSE &&
+	       (w->frame.tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK);
+}
+
 /* May a segment that is out of window be of a successor? Of one that only its opener knows, the
  * answer to its SYN. */
-static __always_inline int has_successor(struct walk *w)
+static __always_inline int has_successor(struct walk *w, __u32 next)
 {
 	__u8 flags = w->frame.tcp_flags;
-	struct state *p = find(w, &pending);
+	struct state *p;
 
+	if (next != STEP_OUT && !answers_anew(w, next))
+		return 0;
+	p = find(w, &pending);
 	if (!p)
 		return 0;
 	if (phase_of(p->word) == PHASE_SYN_SENT)
@@ -302,7 +315,7 @@ __noinline int hit_established(struct state *s, __u32 kind)
 	verdict_from_state(w, rules);
 	next = follow(w, s);
 	if (next >= STEP_INVALID) {
-		if (next == STEP_OUT && has_successor(w)) {
+		if (has_successor(w, next)) {
 			w->succeeds = 1;
 			return TRACK_SUCCESSOR;
 		}

@@ -83,9 +83,10 @@ static __always_inline __u32 scale_of(__u32 word, __u32 high)
 	return (14 - (word >> side_shift(high) & TCP_SCALE)) & 15;
 }
 
-static __always_inline int both_sack(__u32 word)
+/* SACK blocks are for whoever permitted them (RFC 2018 2); to others they are noise. */
+static __always_inline __u32 may_sack(__u32 word, __u32 to_high)
 {
-	return (word >> STATE_LOW_TCP & word >> STATE_HIGH_TCP & TCP_SACK) != 0;
+	return word >> side_shift(to_high) & TCP_SACK;
 }
 
 static __always_inline void look(struct tcp_look *l, struct walk *w, struct state *s, __u32 word)
@@ -104,7 +105,7 @@ static __always_inline void look(struct tcp_look *l, struct walk *w, struct stat
 	l->data_end = l->seq + tcp->payload + !!(l->flags & TCP_SYN);
 	l->end = l->data_end + (l->flags & TCP_FIN);
 	l->ack = tcp->ack;
-	l->sack = both_sack(word) ? tcp->sack : tcp->ack;
+	l->sack = may_sack(word, !l->high) ? tcp->sack : tcp->ack;
 	/* The window of a SYN is never scaled (RFC 7323 2.2). */
 	if (!(l->flags & TCP_SYN))
 		window <<= scale_of(word, l->high);
@@ -155,8 +156,7 @@ static __always_inline __u32 tcp_fit(struct tcp_look *l)
 	if (seq_after(l->data_end, seq_max(edge(&l->s->limit), s_end)))
 		return STEP_OUT;
 	/* Both: a block half a circle further on than what was sent would count as behind it. */
-	if (seq_after(l->ack, r_end) || seq_after(l->sack, r_end) ||
-	    seq_before(l->ack, r_end - ack_window(s_window)))
+	if (seq_after(l->sack, r_end) || r_end - l->ack > ack_window(s_window))
 		return STEP_OUT;
 	if (seq_before(l->end, s_end - ack_window(r_window)))
 		return STEP_OUT;

@@ -39,9 +39,10 @@ export class TcpNumbers {
     const end = (seq + length + (/[SF]/.test(flags) ? 1 : 0)) >>> 0;
     if (honest && ((end - from.next) | 0) > 0) from.next = end;
     from.edge = (ack + window * (flags.includes('S') ? 1 : 2 ** from.shift)) >>> 0;
-    const options = flags.includes('S')
-      ? synOptions(random, from)
-      : dataOptions(random, () => this.#odd(random, to, from));
+    const options =
+      flags.includes('S') && !random.oneIn(12)
+        ? synOptions(random, from)
+        : dataOptions(random, () => this.#odd(random, to, from));
     return { seq, ack, window, ...(options.length === 0 ? {} : { options }) };
   }
 

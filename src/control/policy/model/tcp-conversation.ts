@@ -192,6 +192,7 @@ export class TcpConversation {
     const [sender, receiver] = this.#ends(reply);
     const expects = sender?.expects ?? this.#firstOfOpener;
     if (!between(expects, segment.acknowledgement, receiver!.sent)) return 'out';
+    if (this.#acknowledgesUnsent(segment, reply)) return 'out';
     const again = sender !== null && receiver!.expects === plus(segment.sequence, 1);
     if (again) this.#advance(segment, reply);
     else if (reply) this.#beginServer(segment);
@@ -200,24 +201,26 @@ export class TcpConversation {
   }
 
   /** RFC 9293 3.10.7.3, RFC 5961 3.2. */
-  #reset({ sequence, acknowledgement, flags }: Segment, reply: boolean): TcpPhase | TcpStep {
+  #reset(segment: Segment, reply: boolean): TcpPhase | TcpStep {
+    const { sequence, acknowledgement, flags } = segment;
     const acknowledges = (flags & ACK) !== 0;
     const [sender, receiver] = this.#ends(reply);
     const opening = ['syn-sent', 'syn-sent2', 'syn-recv'].includes(this.phase);
-    if (reply && acknowledges && (opening || sender === null)) {
+    if (reply && acknowledges && (sender === null || (opening && sequence === 0))) {
       const expects = sender?.expects ?? this.#firstOfOpener;
-      if (between(expects, acknowledgement, receiver!.sent)) return 'close';
+      const answers = between(expects, acknowledgement, receiver!.sent);
+      if (answers && !this.#acknowledgesUnsent(segment, reply)) return 'close';
     }
     if (sender === null) return 'out';
     if (receiver === null) {
       const mine = sequence === sender.sent;
       if (this.phase === 'close') return mine ? 'close' : 'out';
+      if (acknowledges && acknowledgement !== 0) return 'out';
       if (mine || sequence === this.#firstOfOpener) return 'close';
       return sequence === this.#challenge ? 'ignore' : 'out';
     }
-    if (acknowledges && acknowledgement !== 0 && ahead(acknowledgement, receiver.sent) > 0) {
-      return 'out';
-    }
+    const numbered = acknowledges && acknowledgement !== 0;
+    if (numbered && this.#acknowledgesUnsent(segment, reply)) return 'out';
     if (sequence === sender.sent || sequence === receiver.expects) return 'close';
     const edge = furthest(sender.allowed, sender.sent);
     return between(receiver.expects, sequence, edge) ? 'ignore' : 'out';
@@ -272,12 +275,7 @@ export class TcpConversation {
     const end = endNumber(segment);
     const data = segment.flags & FIN ? plus(end, -1) : end;
     if (ahead(data, furthest(sender.allowed, sender.sent)) > 0) return 'out';
-    if (ahead(segment.acknowledgement, receiver.sent) > 0) return 'out';
-    const acknowledged =
-      this.#usesSack() && !(segment.flags & SYN)
-        ? segment.sackEdges.reduce(furthest, segment.acknowledgement)
-        : segment.acknowledgement;
-    if (ahead(acknowledged, receiver.sent) > 0) return 'out';
+    if (this.#acknowledgesUnsent(segment, reply)) return 'out';
     // RFC 5961 5.2.
     const oldest = plus(receiver.sent, -Math.max(LATE, sender.offered));
     if (ahead(segment.acknowledgement, oldest) < 0) return 'out';
@@ -303,8 +301,13 @@ export class TcpConversation {
     return Math.max(1, window * 2 ** shift);
   }
 
-  #usesSack(): boolean {
-    return this.#opener.sack && this.#server?.sack === true;
+  /** Nobody has sent what it acknowledges, be it by a SACK block; if those were permitted. */
+  #acknowledgesUnsent({ acknowledgement, sackEdges }: Segment, reply: boolean): boolean {
+    const receiver = this.#ends(reply)[1]!;
+    if (ahead(receiver.sent, acknowledgement) < 0) return true;
+    if (!receiver.sack) return false;
+    const beyond = sackEdges.map((edge) => ahead(edge, acknowledgement));
+    return ahead(plus(acknowledgement, Math.max(0, ...beyond)), receiver.sent) > 0;
   }
 
   #ends(reply: boolean): [sender: End | null, receiver: End | null] {

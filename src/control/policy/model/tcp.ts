@@ -59,7 +59,7 @@ const TABLE: Readonly<Record<'original' | 'reply', Readonly<Record<TcpKind, stri
   //           SS SR ES FW CW LA TW CL S2
   original: {
     syn: '     go IG IG IG IG IG go NW go',
-    synack: '  IV go go go go go go go go',
+    synack: '  IV go IV IV IV IV IV IV go',
     fin: '     IV go go go go go go go IV',
     ack: '     IV go go go go go go go IV',
     rst: '     go go go go go go go go go',

@@ -47,7 +47,7 @@ import type { Packet } from './packet.js';
 import { isMidStream, pickUp } from './pick-up.js';
 import { isIcmpError, judgeError } from './related.js';
 import { ruleIds } from './rule-ids.js';
-import { hasBadFlags, opensConnection, RST } from './tcp.js';
+import { hasBadFlags, kindOf, opensConnection, RST } from './tcp.js';
 import { TcpConversation } from './tcp-conversation.js';
 
 export class Wall {
@@ -296,6 +296,8 @@ export class Wall {
       return this.#succeed(connection, packet, reply) ?? this.#outOfWindow(connection, packet);
     }
     if (next === 'ignore') {
+      const answer = this.#answersAnew(connection, packet, reply);
+      if (answer !== null) return answer;
       this.#keepSuccessor(connection, packet);
     } else {
       const refusal = this.#move(connection, next, world);
@@ -330,6 +332,14 @@ export class Wall {
     connection.tcp = next;
     this.#pickedUp++;
     return accept(rules, detour);
+  }
+
+  /** Of one that both ends have closed no SYN-ACK is late: it answers the SYN that is kept, or none. */
+  #answersAnew(connection: Connection, packet: Packet, reply: boolean): Decision | null {
+    const { transport } = packet;
+    if (!['last-ack', 'time-wait', 'close'].includes(connection.phase)) return null;
+    if (transport?.kind !== 'tcp' || kindOf(transport.flags) !== 'synack') return null;
+    return this.#succeed(connection, packet, reply);
   }
 
   #outOfWindow(connection: Connection, { transport }: Packet): Decision {

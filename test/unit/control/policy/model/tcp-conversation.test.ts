@@ -63,7 +63,7 @@ describe('somebody who guesses', () => {
       const flags = random.pick([ACK, RST, RST | ACK, SYN | ACK]);
       const numbers = { sequence: random.bits(), acknowledgement: 5_000_001 };
       const step = talk.clone().take({ ...NO_SEGMENT, ...numbers, flags, length: 1 }, false);
-      if (step !== 'out') passed++;
+      if (step !== 'out' && step !== 'invalid') passed++;
     }
     // A window ahead, and as much behind as a late duplicate may be.
     expect(passed).toBeLessThan((TRIES * 2 * (WINDOW + 66_000)) / 2 ** 32);
