@@ -123,6 +123,7 @@ export async function wall(
     bridgeMac: '02:00:00:00:bb:01',
     logRate: 100,
     liberal: false,
+    counters: false,
     reserved: { bpdu: 'forward', lldp: 'drop', lacp: 'drop', eapol: 'drop' },
   });
   writeTimeouts(dataplane);

@@ -7,7 +7,7 @@
 #ifndef BW_ACCOUNT_H
 #define BW_ACCOUNT_H
 
-#include "frame.h"
+#include "session.h"
 
 static __always_inline void count_outcome(struct frame *f, __u32 outcome)
 {
@@ -80,6 +80,8 @@ static __always_inline void account(struct walk *w, __u32 outcome)
 	count_rule(w, v->rule_out);
 	count_rule(w, v->rule_in);
 	count_rule(w, v->rule_transit);
+	if (v->flags & VERDICT_COUNTED)
+		count_session(w);
 }
 
 #endif

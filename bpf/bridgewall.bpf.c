@@ -14,6 +14,7 @@
 #include "expected.h"
 #include "sweep.h"
 #include "recount.h"
+#include "session_sweep.h"
 #include "rejudge.h"
 #include "member_change.h"
 #include "member_walk.h"
@@ -48,6 +49,9 @@ struct layouts_exported {
 	enum allowance_of allowance_of;
 	struct state_record state_record;
 	struct event event;
+	struct session_record session_record;
+	enum session_flags session_flags;
+	enum session_end session_end;
 	struct verdict verdict;
 	struct member_key member_key;
 	struct member member;

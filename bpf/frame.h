@@ -136,6 +136,10 @@ struct walk {
 	struct state_key key;
 	struct state state;
 	struct event event;
+	struct session_key session_key;
+	struct session session;
+	__u64 counted_born;	/* VERDICT_COUNTED: which session the frame is of */
+	__u32 counted_phase;
 	__u64 now;
 	__u32 epoch;
 	__u32 from_high;	/* the frame's source is the key's higher address */

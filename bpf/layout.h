@@ -92,7 +92,8 @@ struct node {
 	__u8 lacp;
 	__u8 eapol;
 	__u8 liberal;		/* TCP segments out of window pass, and are counted */
-	__u8 pad[3];
+	__u8 counters;		/* every connection is counted */
+	__u8 pad[2];
 };
 
 /* Map `self_macs`: the MACs of the bridge and of its ports; the value is 1. */

@@ -77,6 +77,7 @@ struct matrix_key {
 enum matrix_flags {
 	MATRIX_LOG = 1,		/* log the packet that opens a connection */
 	MATRIX_LIMITED = 2,	/* `rule_limits` says how many its rule may open */
+	MATRIX_SESSION = 4,	/* tell of its connections: when they begin and end, and their counts */
 	MATRIX_DETOUR_AT = 16,	/* shift: enum detour_bits, what the rule asks for */
 };
 

@@ -66,6 +66,8 @@ enum verdict_flags {
 	VERDICT_SOURCE_SCREENED = 4,
 	VERDICT_DESTINATION_SCREENED = 8,
 	VERDICT_LIMITED = 16,		/* it takes an allowance to open this */
+	VERDICT_SESSION = 32,		/* a rule of it says `log: session` */
+	VERDICT_COUNTED = 64,		/* of a connection that is counted */
 };
 
 /* Whose allowance, in the order in which they are asked. */

@@ -51,6 +51,7 @@ enum state_bits {
 	STATE_DETOUR = 0x8000,		/* its packets go through netfilter; judged anew each */
 	STATE_FIN_HIGH = 0x1000,	/* the higher address sent the first FIN */
 	STATE_COLOUR = 0x2000,		/* established: in which count it is (holders.h) */
+	STATE_COUNTED = 0x40000000,	/* its packets are counted in `sessions` */
 	STATE_PICKED_UP = 0x4000,	/* nobody saw its handshake (pick_up.h) */
 	STATE_LOW_TCP = 16,		/* shift: enum tcp_bits of the lower address */
 	STATE_RELATED = 0x80000000,	/* accepted for the sake of another one: map `children` */
@@ -91,12 +92,70 @@ struct state {
 	struct tcp_side tcp[2];	/* of the lower address, of the higher one */
 };
 
+/* What one end of a connection has sent; an aggregated frame counts as its segments. */
+struct session_counter {
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* Map `sessions`: of connections that are counted. Another one of the same ends is born later. */
+struct session_key {
+	struct state_key key;
+	__u32 pad;
+	__u64 born;
+};
+
+struct session {
+	struct session_counter sent[2];	/* by the lower address, by the higher one */
+	__u64 last;		/* last packet */
+	__u32 phase;		/* after that */
+	__u32 flags;		/* enum session_flags */
+	__u32 why;		/* enum session_end: who ended it said so */
+	__u32 word;		/* of the state, rules too: when it was opened, or last looked at */
+	__u32 rule_out;
+	__u32 rule_in;
+};
+
+enum session_flags {
+	SESSION_TELL = 1,	/* its rule says `log: session` */
+	SESSION_TOLD = 2,	/* its beginning was */
+	SESSION_ENDED = 4,	/* its end was */
+};
+
+enum session_end {
+	SESSION_LIVES,
+	SESSION_CLOSED,		/* both ends said FIN */
+	SESSION_RESET,
+	SESSION_EXPIRED,
+	SESSION_CUT,		/* the policy no longer allows it */
+	SESSION_KILLED,		/* by an operator */
+	SESSION_REPLACED,	/* by another connection of the same ends */
+	SESSION_EVICTED,	/* half-open, and others needed the room */
+};
+
+/* Records of the ring buffer `session_ring`. */
+struct session_record {
+	struct state_key key;
+	__u32 why;		/* enum session_end; SESSION_LIVES: it has begun */
+	__u64 born;
+	struct session session;
+};
+
+/* Map `session_stats`, one element. */
+struct session_stats {
+	__u64 opened;
+	__u64 ended;
+	__u64 held;		/* records that have to wait for room in the ring */
+	__u64 lost;		/* connections of which no count was kept, for want of room */
+};
+
 /* What the iterator `dump_states` writes, one after the other. */
 struct state_record {
 	struct state_key key;
 	__u32 established;	/* 1: from that table */
 	struct state state;
 	__u64 timeout;		/* jiffies until it expires */
+	struct session_counter sent[2];	/* STATE_COUNTED */
 };
 
 /* Map `timeouts`, by phase and protocol class: jiffies. */

@@ -181,6 +181,14 @@ ARRAY_MAP(member_counts, 1, struct member_counts);
 HASH_MAP(pending, BPF_MAP_TYPE_LRU_HASH, 0, 65536, struct state_key, struct state);
 HASH_MAP(established, BPF_MAP_TYPE_HASH, 0, 262144, struct state_key, struct state);
 
+HASH_MAP(sessions, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 262144 + 65536, struct session_key,
+	 struct session);
+ARRAY_MAP(session_stats, 1, struct session_stats);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 22);
+} session_ring SEC(".maps");
 /* Connections that helpers expect, and those that came of it. */
 ARRAY_MAP(detour, 1, struct detour);
 HASH_MAP(expectations, BPF_MAP_TYPE_LRU_HASH, 0, 4096, struct expectation_key, struct expectation);

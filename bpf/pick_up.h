@@ -72,6 +72,7 @@ __noinline int pick_up(__u32 kind)
 		return 0;
 	state_begin(w, PHASE_MID_STREAM | STATE_PICKED_UP, !w->from_high != !by_receiver);
 	mid_stream_begin(w);
+	session_begins(w->kind);
 	if (!bpf_map_update_elem(&pending, &w->key, &w->state, BPF_ANY))
 		return 0;
 	event_emit(w, EVENT_TABLE_FULL, REASON_TABLE_FULL);

@@ -74,6 +74,8 @@ static __always_inline int judge_matrix(void *map, struct flow *flow, struct add
 	/* Only what is allowed: a drop is logged for its own sake. */
 	if (flags & MATRIX_LOG)
 		v->flags |= VERDICT_LOG;
+	if (flags & MATRIX_SESSION)
+		v->flags |= VERDICT_SESSION;
 	if (flags & MATRIX_LIMITED)
 		v->flags |= VERDICT_LIMITED;
 	return 0;
@@ -114,7 +116,7 @@ __noinline int judge_flow(struct flow *flow, struct verdict *v, __u32 options)
 	v->rule_deny = 0;
 	v->detour = 0;
 	v->flags &= ~(VERDICT_LOG | VERDICT_SOURCE_SCREENED | VERDICT_DESTINATION_SCREENED |
-		      VERDICT_LIMITED);
+		      VERDICT_LIMITED | VERDICT_SESSION);
 	v->flags |= src->host ? VERDICT_SOURCE_SCREENED : 0;
 	v->flags |= dst->host ? VERDICT_DESTINATION_SCREENED : 0;
 	if (src->host && options & JUDGE_FROM_UPLINK)

@@ -74,6 +74,7 @@ static __always_inline void refuse_pending(struct walk *w, struct state_pass *pa
 	int reason = rejudge(w, &w->state);
 
 	if (reason && pending_end(w)) {
+		session_over(w, &w->state, SESSION_CUT);
 		event_emit(w, EVENT_STATE_CUT, reason);
 		pass->hit++;
 	}
@@ -179,10 +180,12 @@ int kill_states(struct bpf_iter__bpf_map_elem *ctx)
 		pass->live++;
 		if (filter_matches(&pass->filter, w)) {
 			ended = is_pending(ctx) ? pending_end(w) : state_kill(w, s);
-			if (ended > 0)
+			if (ended > 0) {
+				session_over(w, &w->state, SESSION_KILLED);
 				pass->hit++;
-			else if (ended < 0)
+			} else if (ended < 0) {
 				pass->missed++;
+			}
 		}
 	}
 	if (ctx->key)

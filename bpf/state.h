@@ -16,6 +16,7 @@
 #include "account.h"
 #include "holders.h"
 #include "protocols.h"
+#include "session.h"
 #include "tcp_follow.h"
 
 /* The request that a query message belongs to (nf_conntrack_proto_icmp.c, ..._icmpv6.c); *reply: it
@@ -367,6 +368,20 @@ static __always_inline void state_begin(struct walk *w, __u32 phase, __u32 opene
 	s->rule_in = v->rule_in;
 }
 
+/* Has w->state, which is new, counted and told of, if that is asked for. */
+__noinline int session_begins(__u32 kind)
+{
+	struct walk *w = walk_here(kind);
+
+	if (!w)
+		return 0;
+	w->verdict.flags &= ~VERDICT_COUNTED;
+	session_open(kind, w->verdict.flags & VERDICT_SESSION);
+	if (w->state.word & STATE_COUNTED)
+		session_note(w, w->state.born, phase_of(w->state.word));
+	return 0;
+}
+
 /* A new connection, after the matrix allowed it. Returns a reason, 0: there. */
 static __always_inline int state_open(struct walk *w)
 {
@@ -378,6 +393,7 @@ static __always_inline int state_open(struct walk *w)
 		tcp_open(w, s);
 	else
 		__builtin_memset(s->tcp, 0, sizeof(s->tcp));
+	session_begins(w->kind);
 	if (w->reopens) {
 		struct state *old = bpf_map_lookup_elem(&established, &w->key);
 

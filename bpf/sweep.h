@@ -201,6 +201,17 @@ int sweep_fdb(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
+static __always_inline void dump_counters(struct state_record *r)
+{
+	struct session_key key = {.born = r->state.born};
+	struct session *of;
+
+	__builtin_memcpy(&key.key, &r->key, sizeof(key.key));
+	of = bpf_map_lookup_elem(&sessions, &key);
+	if (of)
+		__builtin_memcpy(r->sent, of->sent, sizeof(r->sent));
+}
+
 /* Live states as struct state_record, one after the other. */
 SEC("iter/bpf_map_elem")
 int dump_states(struct bpf_iter__bpf_map_elem *ctx)
@@ -220,6 +231,8 @@ int dump_states(struct bpf_iter__bpf_map_elem *ctx)
 		return 0;
 	r.established = !is_pending(ctx);
 	r.timeout = timeout_of(&r.key, phase_of(r.state.word)) - (now - r.state.seen);
+	if (r.state.word & STATE_COUNTED)
+		dump_counters(&r);
 	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
 	return 0;
 }

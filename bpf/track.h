@@ -141,6 +141,7 @@ static __always_inline int rejudge_established(struct walk *w, struct state *s)
 	if (reason && w->tentative)
 		return reason;
 	if (reason) {
+		session_over(w, &w->state, SESSION_CUT);
 		state_kill(w, s);
 		event_emit(w, EVENT_STATE_CUT, reason);
 		return reason;
@@ -202,6 +203,7 @@ __noinline int hit_pending(struct state *found, __u32 kind)
 		reason = rejudge(w, s);
 		if (reason && reason != REASON_SPOOFED && !w->tentative &&
 		    !(w->frame.flags & FRAME_DRY)) {
+			session_over(w, s, SESSION_CUT);
 			bpf_map_delete_elem(&pending, &w->key);
 			event_emit(w, EVENT_STATE_CUT, reason);
 		}
@@ -213,6 +215,8 @@ __noinline int hit_pending(struct state *found, __u32 kind)
 	}
 	verdict_from_state(w, s);
 	next = before == PHASE_MID_STREAM ? mid_stream_follow(kind) : follow(w, s);
+	if (s->word & STATE_COUNTED)
+		session_note(w, s->born, next < STEP_INVALID ? next : before);
 	if (w->frame.flags & FRAME_DRY && next < STEP_INVALID)
 		return phase_settled(next) ? state_foresee(w) : 0;
 	if (w->frame.flags & FRAME_DRY)
@@ -261,6 +265,7 @@ static __always_inline void keep_successor(struct walk *w, struct state *s)
 	to->seen = w->now;
 	to->born = w->now;
 	tcp_open(w, to);
+	session_succeeds(w, s);
 	bpf_map_update_elem(&pending, &w->key, to, BPF_ANY);
 }
 
@@ -314,6 +319,8 @@ __noinline int hit_established(struct state *s, __u32 kind)
 	}
 	verdict_from_state(w, rules);
 	next = follow(w, s);
+	if (s->word & STATE_COUNTED)
+		session_note(w, s->born, next < STEP_INVALID ? next : w->verdict.phase);
 	if (next >= STEP_INVALID) {
 		if (has_successor(w, next)) {
 			w->succeeds = 1;

@@ -207,6 +207,10 @@ function describeQuestions(program: Command, start: Start): void {
     .command('events')
     .description('show what happens to the node')
     .action(() => start(async (s) => (await import('./commands/watch.js')).watchEvents(s)));
+  watch
+    .command('sessions')
+    .description('show connections of rules with `log: session` as they begin and end')
+    .action(() => start(async (s) => (await import('./commands/watch.js')).watchSessions(s)));
 }
 
 function describeSets(program: Command, start: Start): void {

@@ -32,6 +32,8 @@ export interface EventFields {
   'states-killed': { filter: string; count: number; user: string; uid?: number };
   /** Log records that netfilter made and that nobody got. */
   'log-lost': { count: number };
+  /** Sessions of which nothing was kept or told, for want of room. */
+  'sessions-lost': { count: number };
   /** Events of the packet path that never got here. */
   'events-lost': { count: number };
   /** Something of the wall that somebody had changed is as it must be again; `by`: a process, where known. */

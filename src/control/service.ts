@@ -196,6 +196,8 @@ export interface CounterTotals {
   outOfWindowPassed: number;
   /** TCP connections that were picked up mid-stream. */
   pickedUp: number;
+  /** Connections with `log: session` of which nothing was kept or told, for want of room. */
+  sessionsLost: number;
 }
 
 export interface RuleCounters {
@@ -215,6 +217,35 @@ export interface CountersResult {
   reasons: Record<string, string>;
 }
 
+/** Of one end of a connection; an aggregated frame counts as its segments. */
+export interface Traffic {
+  packets: number;
+  bytes: number;
+}
+
+/** The beginning or the end of a connection whose rule says `log: session`. */
+export interface SessionRecord {
+  /** ISO 8601: of the opening packet, or of the last one. */
+  ts: string;
+  event: 'session-start' | 'session-end';
+  proto: string;
+  /** The end that opened it. */
+  src: string;
+  sport: number;
+  dst: string;
+  dport: number;
+  vlan: number[];
+  start: string;
+  /** How long it lasted, of an end. */
+  seconds: number;
+  /** Of an end: closed, reset, expired, cut, killed, replaced, evicted; else ''. */
+  reason: string;
+  /** By the end that opened it. */
+  sent: Traffic;
+  received: Traffic;
+  rules: { out: RuleRef | null; in: RuleRef | null; transit: RuleRef | null };
+}
+
 export interface StateEntry {
   proto: string;
   src: string;
@@ -229,6 +260,9 @@ export interface StateEntry {
   age: number;
   timeout: number;
   rules: { out: string | null; in: string | null; transit: string | null };
+  /** By the end that opened it, and by the other one; null: nobody counts. */
+  sent: Traffic | null;
+  received: Traffic | null;
 }
 
 /** Fields that are set must match. */
@@ -375,4 +409,6 @@ export interface NodeService {
   watchDrops(onRecord: (record: LogRecord) => void, signal: AbortSignal): void;
   /** Calls back for each event until the signal aborts. */
   watchEvents(onEvent: (event: NodeEvent) => void, signal: AbortSignal): void;
+  /** Calls back for each beginning and end of a session until the signal aborts. */
+  watchSessions(onRecord: (record: SessionRecord) => void, signal: AbortSignal): void;
 }

@@ -1,6 +1,7 @@
-/** `watch drops` and `watch events`: until interrupted, or the daemon stops. */
+/** `watch drops`, `watch events` and `watch sessions`: until interrupted, or the daemon stops. */
 import { eventLine } from '../format/events.js';
 import { recordLine } from '../format/flows.js';
+import { sessionLine } from '../format/sessions.js';
 import { count } from '../format/words.js';
 import { DONE, type Session } from '../session.js';
 
@@ -27,6 +28,20 @@ export async function watchEvents({ node, out }: Session): Promise<number> {
       } else {
         await out.lines(events.map((event) => eventLine(event, out.paint)));
         if (lost > 0) await out.lines([out.paint('warn', `${ts} ${count(lost, 'event')} lost`)]);
+      }
+    }
+  });
+}
+
+/** Shows connections of rules with `log: session` as they begin and end. */
+export async function watchSessions({ node, out }: Session): Promise<number> {
+  return await untilInterrupted(async (signal) => {
+    for await (const { ts, sessions, lost } of node.watchSessions(signal)) {
+      if (out.json) {
+        await out.objects(lost > 0 ? [...sessions, { ts, lost }] : sessions);
+      } else {
+        await out.lines(sessions.map((record) => sessionLine(record, out.paint)));
+        if (lost > 0) await out.lines([out.paint('warn', `${ts} ${count(lost, 'record')} lost`)]);
       }
     }
   });

@@ -23,11 +23,16 @@ export function totalsRow(totals: CounterTotals): string[] {
   return [rx, forwarded, passed, answered, dropped, txFailed, logSuppressed, logLost].map(String);
 }
 
-/** What passed by way of exception; no line for what did not. */
-export function formatExceptions({ outOfWindowPassed, pickedUp }: CounterTotals): string[] {
+/** What passed by way of exception, and sessions that were lost; no line for what did not. */
+export function formatExceptions({
+  outOfWindowPassed,
+  pickedUp,
+  sessionsLost,
+}: CounterTotals): string[] {
   const lines: [string, number][] = [
     ['TCP segments out of window that passed (state.liberal)', outOfWindowPassed],
     ['TCP connections picked up mid-stream (defaults.pickup)', pickedUp],
+    ['sessions of which nothing was told', sessionsLost],
   ];
   return lines.filter(([, count]) => count > 0).map(([what, count]) => `${what}: ${count}`);
 }

@@ -13,12 +13,14 @@ export const STATE_COLUMNS: readonly Column[] = [
   { title: 'PHASE' },
   { title: 'AGE', align: 'right' },
   { title: 'EXPIRES', align: 'right' },
+  { title: 'PACKETS', align: 'right' },
+  { title: 'BYTES', align: 'right' },
   { title: 'RULES' },
 ];
 
 /** One row of `STATE_COLUMNS`. */
 export function stateRow(state: StateEntry): string[] {
-  const { proto, src, sport, dst, dport, rules } = state;
+  const { proto, src, sport, dst, dport, rules, sent, received } = state;
   const ported = hasPorts(proto);
   const by = [rules.out, rules.in, rules.transit].filter((id) => id !== null);
   return [
@@ -29,6 +31,8 @@ export function stateRow(state: StateEntry): string[] {
     state.pickedUp ? `${state.phase} (picked up)` : state.phase,
     duration(state.age),
     duration(state.timeout),
+    sent && received ? `${sent.packets}/${received.packets}` : '-',
+    sent && received ? `${sent.bytes}/${received.bytes}` : '-',
     by.length === 0 ? '-' : by.join(' '),
   ];
 }

@@ -24,6 +24,7 @@ import type {
   PolicySource,
   PolicyText,
   PortInfo,
+  SessionRecord,
   SetInfo,
   SetLoad,
   SetLoadResult,
@@ -45,6 +46,7 @@ import {
   decodePlan,
   decodePort,
   decodeRecord,
+  decodeSession,
   decodeState,
   decodeStatus,
   decodeText,
@@ -57,6 +59,15 @@ export interface DropBatch {
   /** ISO 8601. */
   ts: string;
   records: LogRecord[];
+  /** Records this client has lost since the batch before, because it read too slowly. */
+  lost: number;
+}
+
+/** Beginnings and ends of sessions that were told together. */
+export interface SessionBatch {
+  /** ISO 8601. */
+  ts: string;
+  sessions: SessionRecord[];
   /** Records this client has lost since the batch before, because it read too slowly. */
   lost: number;
 }
@@ -283,6 +294,14 @@ export class NodeClient implements Disposable {
     const watch = this.#node.messages(() => this.#node.grpc.watchEvents({}), signal, onReady);
     for await (const { ts, events, lost } of watch) {
       yield { ts, events: events.map(decodeEvent), lost };
+    }
+  }
+
+  /** Beginnings and ends of sessions, on the same terms. */
+  async *watchSessions(signal: AbortSignal, onReady?: () => void): AsyncGenerator<SessionBatch> {
+    const watch = this.#node.messages(() => this.#node.grpc.watchSessions({}), signal, onReady);
+    for await (const { ts, sessions, lost } of watch) {
+      yield { ts, sessions: sessions.map(decodeSession), lost };
     }
   }
 

@@ -22,6 +22,7 @@ import type { PortStatus__Output } from '../../generated/proto/bridgewall/v1/Por
 import type { Position__Output } from '../../generated/proto/bridgewall/v1/Position.js';
 import type { RuleChange__Output } from '../../generated/proto/bridgewall/v1/RuleChange.js';
 import type { RuleRef__Output } from '../../generated/proto/bridgewall/v1/RuleRef.js';
+import type { SessionRecord__Output } from '../../generated/proto/bridgewall/v1/SessionRecord.js';
 import type { SetMember__Output } from '../../generated/proto/bridgewall/v1/SetMember.js';
 import type { Side__Output } from '../../generated/proto/bridgewall/v1/Side.js';
 import type { StateEntry__Output } from '../../generated/proto/bridgewall/v1/StateEntry.js';
@@ -49,6 +50,7 @@ import type {
   PortStatus,
   RuleChange,
   RuleRef,
+  SessionRecord,
   SetMember,
   StateEntry,
   StateFilter,
@@ -221,6 +223,7 @@ export function decodeTotals(totals: CounterTotals__Output | null): CounterTotal
     logLost: totals?.logLost ?? 0,
     outOfWindowPassed: totals?.outOfWindowPassed ?? 0,
     pickedUp: totals?.pickedUp ?? 0,
+    sessionsLost: totals?.sessionsLost ?? 0,
   };
 }
 
@@ -280,6 +283,7 @@ export function decodeCounters(counters: CountersResponse__Output): CountersResu
 /** A state. */
 export function decodeState(state: StateEntry__Output): StateEntry {
   const { proto, src, sport, dst, dport, vlan, phase, pickedUp, age, timeout, rules } = state;
+  const { sent, received } = state;
   return {
     proto,
     src,
@@ -295,6 +299,26 @@ export function decodeState(state: StateEntry__Output): StateEntry {
       out: rules?.out ?? null,
       in: rules?.in ?? null,
       transit: rules?.transit ?? null,
+    },
+    sent: sent && { packets: sent.packets, bytes: sent.bytes },
+    received: received && { packets: received.packets, bytes: received.bytes },
+  };
+}
+
+/** The beginning or the end of a session. */
+export function decodeSession(message: SessionRecord__Output): SessionRecord {
+  const { ts, event, proto, src, sport, dst, dport, vlan, start, seconds, reason } = message;
+  const { sent, received, rules } = message;
+  return {
+    ts,
+    event: event === 'session-end' ? event : 'session-start',
+    ...{ proto, src, sport, dst, dport, vlan, start, seconds, reason },
+    sent: { packets: sent?.packets ?? 0, bytes: sent?.bytes ?? 0 },
+    received: { packets: received?.packets ?? 0, bytes: received?.bytes ?? 0 },
+    rules: {
+      out: decodeOptionalRule(rules?.out ?? null),
+      in: decodeOptionalRule(rules?.in ?? null),
+      transit: decodeOptionalRule(rules?.transit ?? null),
     },
   };
 }

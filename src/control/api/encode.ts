@@ -15,6 +15,7 @@ import type { PlanResponse } from '../../generated/proto/bridgewall/v1/PlanRespo
 import type { PolicyResponse } from '../../generated/proto/bridgewall/v1/PolicyResponse.js';
 import type { PortInfo as PortInfoMessage } from '../../generated/proto/bridgewall/v1/PortInfo.js';
 import type { RuleCounters as RuleCountersMessage } from '../../generated/proto/bridgewall/v1/RuleCounters.js';
+import type { SessionRecord as SessionMessage } from '../../generated/proto/bridgewall/v1/SessionRecord.js';
 import type { SetMember as SetMemberMessage } from '../../generated/proto/bridgewall/v1/SetMember.js';
 import type { StateEntry as StateEntryMessage } from '../../generated/proto/bridgewall/v1/StateEntry.js';
 import type { StateRules } from '../../generated/proto/bridgewall/v1/StateRules.js';
@@ -34,6 +35,7 @@ import type {
   PortInfo,
   RuleChange,
   RuleCounters,
+  SessionRecord,
   SetMember,
   StateEntry,
   StateFilter,
@@ -169,6 +171,11 @@ export function encodeState(state: StateEntry): StateEntryMessage {
   if (state.rules.in !== null) rules.in = state.rules.in;
   if (state.rules.transit !== null) rules.transit = state.rules.transit;
   return { ...state, rules };
+}
+
+/** The beginning or the end of a session; rules that are not there are not sent. */
+export function encodeSession(record: SessionRecord): SessionMessage {
+  return record;
 }
 
 /** A filter of states; what it leaves open is not sent. */

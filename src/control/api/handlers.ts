@@ -21,7 +21,7 @@ import {
 import { statusOf } from './errors.js';
 import { type Encoded, encodeLong, encodeLongPart } from './long.js';
 import { receiveLoad, streamDump } from './set-streams.js';
-import { failStream, streamDrops, streamEvents, streamStates } from './streams.js';
+import { failStream, streamDrops, streamEvents, streamSessions, streamStates } from './streams.js';
 
 /** What the handlers need besides the node. */
 export interface HandlerOptions {
@@ -132,6 +132,14 @@ export function nodeHandlers(service: NodeService, options: HandlerOptions): Nod
         report('WatchDrops', error);
         failStream(call, error);
       });
+    },
+    WatchSessions: (call) => {
+      streamSessions(call, service, options.watchQueue, options.stopping).catch(
+        (error: unknown) => {
+          report('WatchSessions', error);
+          failStream(call, error);
+        },
+      );
     },
     WatchEvents: (call) => {
       streamEvents(call, service, options.watchQueue, options.stopping).catch((error: unknown) => {

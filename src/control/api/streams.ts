@@ -3,15 +3,18 @@ import { once } from 'node:events';
 import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
 import type { Event as EventMessage } from '../../generated/proto/bridgewall/v1/Event.js';
 import type { LogRecord as LogRecordMessage } from '../../generated/proto/bridgewall/v1/LogRecord.js';
+import type { SessionRecord as SessionMessage } from '../../generated/proto/bridgewall/v1/SessionRecord.js';
 import type { StatesRequest__Output } from '../../generated/proto/bridgewall/v1/StatesRequest.js';
 import type { StatesResponse } from '../../generated/proto/bridgewall/v1/StatesResponse.js';
 import type { WatchDropsRequest__Output } from '../../generated/proto/bridgewall/v1/WatchDropsRequest.js';
 import type { WatchDropsResponse } from '../../generated/proto/bridgewall/v1/WatchDropsResponse.js';
 import type { WatchEventsRequest__Output } from '../../generated/proto/bridgewall/v1/WatchEventsRequest.js';
 import type { WatchEventsResponse } from '../../generated/proto/bridgewall/v1/WatchEventsResponse.js';
+import type { WatchSessionsRequest__Output } from '../../generated/proto/bridgewall/v1/WatchSessionsRequest.js';
+import type { WatchSessionsResponse } from '../../generated/proto/bridgewall/v1/WatchSessionsResponse.js';
 import type { NodeService, StateEntry } from '../service.js';
 import { decodeFilter } from './decode.js';
-import { encodeEvent, encodeRecord, encodeState } from './encode.js';
+import { encodeEvent, encodeRecord, encodeSession, encodeState } from './encode.js';
 import { ApiError, statusOf } from './errors.js';
 
 /** Entries of one message: some 100 KiB, far below the 4 MiB that gRPC clients take by default. */
@@ -22,6 +25,11 @@ const RECORDS_PER_MESSAGE = 256;
 export type WatchCall = ServerWritableStream<WatchDropsRequest__Output, WatchDropsResponse>;
 /** A call of `WatchEvents`. */
 export type EventsCall = ServerWritableStream<WatchEventsRequest__Output, WatchEventsResponse>;
+/** A call of `WatchSessions`. */
+export type SessionsCall = ServerWritableStream<
+  WatchSessionsRequest__Output,
+  WatchSessionsResponse
+>;
 /** A call of `States`. */
 export type StatesCall = ServerWritableStream<StatesRequest__Output, StatesResponse>;
 
@@ -85,6 +93,19 @@ export async function streamEvents(
         push(encodeEvent(event));
       }, done),
     message: (events, lost, ts) => ({ events, lost, ts }),
+  });
+}
+
+/** Sends beginnings and ends of sessions until the client goes or `stopping` aborts. */
+export async function streamSessions(
+  call: SessionsCall,
+  service: NodeService,
+  limit: number,
+  stopping: AbortSignal,
+): Promise<void> {
+  await streamWatch<SessionMessage, WatchSessionsResponse>(call, limit, stopping, {
+    watch: (push, done) => service.watchSessions((record) => push(encodeSession(record)), done),
+    message: (sessions, lost, ts) => ({ sessions, lost, ts }),
   });
 }
 

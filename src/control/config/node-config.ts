@@ -41,6 +41,8 @@ export interface NodeConfig {
     readonly max: number;
     /** Do TCP segments out of window pass? */
     readonly liberal: boolean;
+    /** Are packets and bytes of every connection counted? */
+    readonly counters: boolean;
     readonly timeouts: StateTimeouts;
   };
   /** NFLOG group, and records per second that may go there. */
@@ -79,7 +81,7 @@ export function parseNodeConfig(text: string, file: string): NodeConfig {
   const node = nodeName(root.require('node', 'node: fw1'));
   const bridge = readBridge(root.require('bridge', 'bridge: {name: br0, ports: [...]}'));
   const api = root.get('api')?.mapping(['socket'], ['listen', 'tls']);
-  const state = root.get('state')?.mapping(['max', 'liberal', 'timeouts']);
+  const state = root.get('state')?.mapping(['max', 'liberal', 'counters', 'timeouts']);
   const log = root.get('log')?.mapping(['group', 'rate']);
   const inspect = root.get('inspect')?.mapping(['queue']);
   const socket = api?.get('socket');
@@ -94,6 +96,7 @@ export function parseNodeConfig(text: string, file: string): NodeConfig {
     state: {
       max: state?.get('max')?.integer(1, MAX_STATES) ?? 262144,
       liberal: state?.get('liberal')?.boolean() ?? false,
+      counters: state?.get('counters')?.boolean() ?? false,
       timeouts: readTimeouts(state?.get('timeouts')),
     },
     // Group 0 is where the kernel sends what it logs on its own account.

@@ -37,7 +37,7 @@ export function relayEvents(
 /** Tells, when called, by how much a count of losses has grown since the call before. */
 export function relayLoss(
   sink: EventSink,
-  kind: 'log-lost' | 'events-lost',
+  kind: 'log-lost' | 'events-lost' | 'sessions-lost',
   count: () => number,
 ): () => void {
   let known = count();

@@ -13,6 +13,7 @@ import type {
 import type { EventBus } from './event-bus.js';
 import type { LogFeed } from './log-feed.js';
 import type { Policies } from './policies.js';
+import type { SessionFeed } from './session-feed.js';
 import type { StateCutter } from './state-cutter.js';
 
 export interface WallParts {
@@ -28,5 +29,6 @@ export interface WallParts {
   readonly passes: StatePasses;
   readonly cutter: StateCutter;
   readonly logFeed: LogFeed;
+  readonly sessions: SessionFeed;
   readonly events: EventBus;
 }

@@ -146,6 +146,7 @@ export function nodeSettings(config: NodeConfig, bridgeMac: string) {
     bridgeMac,
     logRate: log.rate,
     liberal: state.liberal,
+    counters: state.counters,
     reserved: bridge.reserved,
   };
 }

@@ -35,6 +35,7 @@ import { MemberExpiry } from './member-expiry.js';
 import { checkOwnership } from './ownership.js';
 import { Policies } from './policies.js';
 import { nodeSettings, type Raised, raise, vlanTagKeeper } from './raise.js';
+import { SessionFeed } from './session-feed.js';
 import { StateCutter } from './state-cutter.js';
 import { countCut } from './states-cut.js';
 import { upgradeFields } from './upgrade.js';
@@ -168,10 +169,17 @@ async function start(
     relay(slab, lost);
   });
   leases.add(() => events.close());
+  const sessions = new SessionFeed(
+    dataplane,
+    () => policies.index,
+    (error) => log.error({ error: String(error) }, 'sessions could not be told'),
+  );
+  leases.add(() => sessions.close());
   const tellLosses = [
     lossTeller(log, () => lostEvents(dataplane)),
     relayLoss(bus, 'events-lost', () => lostEvents(dataplane)),
     relayLoss(bus, 'log-lost', () => logFeed.lost),
+    relayLoss(bus, 'sessions-lost', () => sessions.lost),
   ];
   const sweeper = new Sweeper(
     dataplane,
@@ -194,7 +202,7 @@ async function start(
 
   const parts = {
     ...{ config, log, links, dataplane, mode, policies, sets, sweeper, logFeed, events: bus },
-    ...{ passes, cutter },
+    ...{ passes, cutter, sessions },
     get ports() {
       return portTable.all;
     },

@@ -36,6 +36,7 @@ import {
   type PortStatus,
   type RuleCounters,
   ServiceError,
+  type SessionRecord,
   type SetInfo,
   type SetLoad,
   type SetLoadResult,
@@ -260,6 +261,10 @@ export class Wall implements NodeService {
     this.#parts.events.watch(onEvent, signal);
   }
 
+  watchSessions(onRecord: (record: SessionRecord) => void, signal: AbortSignal): void {
+    this.#parts.sessions.watch(onRecord, signal);
+  }
+
   close(): void {
     this.#sets.close();
   }
@@ -299,6 +304,7 @@ export class Wall implements NodeService {
   #total(ports: Iterable<CounterTotals>): CounterTotals {
     const total = sumCounts(ports);
     total.logLost = this.#parts.logFeed.lost;
+    total.sessionsLost = this.#parts.sessions.lost;
     return total;
   }
 

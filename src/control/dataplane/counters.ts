@@ -28,6 +28,7 @@ export function noCounts(): CounterTotals {
     logLost: 0,
     outOfWindowPassed: 0,
     pickedUp: 0,
+    sessionsLost: 0,
   };
 }
 

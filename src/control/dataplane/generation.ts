@@ -121,15 +121,19 @@ function heard(
   });
 }
 
+const NO_RULE = { detour: 0, session: false } as const;
+
 function flagsOf(
   plan: Plan,
   limited: LimitedRules,
   { rule, log }: Pick<MatrixEntry, 'rule' | 'log'>,
 ): number {
-  const { LOG, LIMITED, DETOUR_AT } = MatrixFlags;
-  const detour = rule === null ? 0 : plan.rules[rule]!.detour;
+  const { LOG, LIMITED, SESSION, DETOUR_AT } = MatrixFlags;
+  const { detour, session } = rule === null ? NO_RULE : plan.rules[rule]!;
   const measured = rule !== null && limited.has(rule);
-  return (log ? LOG : 0) | (measured ? LIMITED : 0) | (detour << DETOUR_AT);
+  return (
+    (log ? LOG : 0) | (measured ? LIMITED : 0) | (session ? SESSION : 0) | (detour << DETOUR_AT)
+  );
 }
 
 function bitMask(plan: Plan, groups: number, numbering: Numbering): number {

@@ -54,6 +54,13 @@ export {
 export type { Reasons, ReasonText } from './reasons.js';
 export { checkKernel, checkPins, mountPins } from './requirements.js';
 export { Serial } from './serial.js';
+export {
+  describeSession,
+  readSessions,
+  type SessionStats,
+  sessionStats,
+  sweepSessions,
+} from './sessions.js';
 export { type Replacement, type Rules, Sets } from './sets.js';
 export { SlotsExhaustedError } from './slots.js';
 export { StatePasses, type StateSelection } from './state-passes.js';

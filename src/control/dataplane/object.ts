@@ -57,6 +57,9 @@ const MAP_NAMES = [
   'outcomes',
   'pending',
   'established',
+  'sessions',
+  'session_stats',
+  'session_ring',
   'detour',
   'expectations',
   'children',
@@ -84,6 +87,7 @@ const PROGRAM_NAMES = [
   'sweep_fdb',
   'recount_states',
   'recount_holders',
+  'sweep_sessions',
   'dump_states',
   'count_refused',
   'cut_refused',
@@ -309,6 +313,7 @@ function loadAndPin(
     for (const [map, entries] of [
       ['established', maxStates],
       ['pending', Math.max(PENDING_LEAST, Math.floor(maxStates / 4))],
+      ['sessions', maxStates + Math.max(PENDING_LEAST, Math.floor(maxStates / 4))],
     ] as const) {
       // What was in the old table must find room.
       const most = Math.max(entries, sharing?.entriesOf(map) ?? 0);

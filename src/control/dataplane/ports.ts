@@ -48,6 +48,7 @@ export interface NodeSettings {
   readonly logRate: number;
   /** TCP segments out of window pass, and are counted. */
   readonly liberal: boolean;
+  readonly counters: boolean;
   readonly reserved: ReservedConfig;
 }
 
@@ -203,7 +204,8 @@ export function writeNode(
     lacp: action('lacp'),
     eapol: action('eapol'),
     liberal: settings.liberal ? 1 : 0,
-    pad: new Uint8Array(3),
+    counters: settings.counters ? 1 : 0,
+    pad: new Uint8Array(2),
   });
   dataplane.map('node').update(index(0), value);
 }

@@ -1,7 +1,7 @@
 /** Live states, as people read them. */
 import * as layouts from '../../generated/layouts.js';
 import { formatAddress } from '../policy/address.js';
-import type { StateEntry } from '../service.js';
+import type { StateEntry, Traffic } from '../service.js';
 import type { Clock } from './clock.js';
 import { Protocol } from './frame.js';
 import { records, slices } from './iterate.js';
@@ -34,6 +34,38 @@ export function phaseName(phase: number): string {
   return PHASE_NAMES.get(phase) ?? String(phase);
 }
 
+/** Who speaks with whom in a connection: first the end that opened it. */
+export function endsOf(
+  key: layouts.StateKey,
+  word: number,
+): Pick<StateEntry, 'proto' | 'src' | 'sport' | 'dst' | 'dport' | 'vlan'> {
+  const icmp = key.proto === Protocol.ICMP || key.proto === Protocol.ICMP6;
+  const low = { address: formatAddress(key.low.byte), port: key.lowPort };
+  const high = { address: formatAddress(key.high.byte), port: key.highPort };
+  const [from, to] = (word & StateBits.ORIG_HIGH) !== 0 ? [high, low] : [low, high];
+  return {
+    proto: protocolName(key.proto),
+    src: from.address,
+    sport: icmp ? key.lowPort : from.port,
+    dst: to.address,
+    dport: icmp ? key.highPort & 0xff : to.port,
+    vlan: key.tag.filter((tag) => tag !== 0).map((tag) => tag & TagBits.VID),
+  };
+}
+
+/** What either end has sent, of the counters of the lower address and the higher one. */
+export function trafficOf(
+  counters: readonly layouts.SessionCounter[],
+  word: number,
+): { sent: Traffic; received: Traffic } {
+  const [low, high] = counters.map(({ packets, bytes }) => ({
+    packets: Number(packets),
+    bytes: Number(bytes),
+  })) as [Traffic, Traffic];
+  const fromHigh = (word & StateBits.ORIG_HIGH) !== 0;
+  return fromHigh ? { sent: high, received: low } : { sent: low, received: high };
+}
+
 /** One record of the dump, seen from the side that opened the connection. */
 export function describeState(
   record: layouts.StateRecord,
@@ -42,20 +74,11 @@ export function describeState(
   ruleId: RuleIdOf,
 ): StateEntry {
   const { key, state, timeout } = record;
-  const fromHigh = (state.word & StateBits.ORIG_HIGH) !== 0;
   const transit = (state.word & StateBits.TRANSIT) !== 0;
-  const icmp = key.proto === Protocol.ICMP || key.proto === Protocol.ICMP6;
-  const low = { address: formatAddress(key.low.byte), port: key.lowPort };
-  const high = { address: formatAddress(key.high.byte), port: key.highPort };
-  const [from, to] = fromHigh ? [high, low] : [low, high];
+  const counted = (state.word & StateBits.COUNTED) !== 0;
   const out = ruleId(state.ruleOut);
   return {
-    proto: protocolName(key.proto),
-    src: from.address,
-    sport: icmp ? key.lowPort : from.port,
-    dst: to.address,
-    dport: icmp ? key.highPort & 0xff : to.port,
-    vlan: key.tag.filter((tag) => tag !== 0).map((tag) => tag & TagBits.VID),
+    ...endsOf(key, state.word),
     phase: phaseName(state.word & StateBits.PHASE),
     pickedUp: (state.word & StateBits.PICKED_UP) !== 0,
     age: Math.floor(clock.seconds(state.born, now)),
@@ -65,6 +88,7 @@ export function describeState(
       in: ruleId(state.ruleIn),
       transit: transit ? out : null,
     },
+    ...(counted ? trafficOf(record.sent, state.word) : { sent: null, received: null }),
   };
 }
 

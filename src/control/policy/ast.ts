@@ -59,7 +59,10 @@ export interface PolicyHost {
 }
 
 interface LineOptions {
+  /** A record of the packet that opens a connection. */
   readonly log: boolean;
+  /** `log: session`: beginning, end and counts of each connection. */
+  readonly session: boolean;
   /** How many connections it may open: `100/s`; '' for any number. */
   readonly rate: string;
   /** The explicit `id:`, or null. */

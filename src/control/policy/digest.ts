@@ -65,6 +65,7 @@ export function planDigest(plan: Omit<Plan, 'digest'>): string {
     // What a host holds is counted under its first address.
     if (isLimit(limit)) put('host', name, limitText(limit), addresses[0]!);
   }
+  for (const { id, session } of plan.rules) if (session) put('session', id);
   flush();
   hash.update(servicesBytes(plan.services));
   return hash.digest('hex');

@@ -26,6 +26,7 @@ export interface LineContext {
 
 interface Options {
   readonly log: boolean;
+  readonly session: boolean;
   readonly rate: string;
   readonly id: string | null;
   /** `enum detour_bits` */
@@ -67,6 +68,7 @@ function readPeerLines(
     peers: peers.read(node, where, 'the peers', null),
     position: reader.at(where),
     log: false,
+    session: false,
     rate: '',
     id: null,
     detour: 0,
@@ -141,7 +143,11 @@ export function readDenyLines(context: LineContext, entry: Entry): DenyStatement
     const keys = ['from', 'to', 'services', ...OPTIONS];
     const what = 'a line of deny';
     const fields = reader.fields(node, node ?? entry.keyNode, what, keys, LATER_OPTIONS);
-    const { from, to, services: service, rate } = Object.fromEntries(fields.entries);
+    const { from, to, services: service, rate, log } = Object.fromEntries(fields.entries);
+    if (log !== undefined && reader.scalarText(log.value) === 'session') {
+      const problem = 'a line of deny has no sessions: it lets nothing through';
+      reader.fail('wrong-type', log.keyNode, problem, 'write log: true, or false');
+    }
     if (rate !== undefined) {
       const problem = 'a line of deny has no rate: it lets nothing through';
       reader.fail('unknown-key', rate.keyNode, problem, 'write it on a line that allows');
@@ -174,6 +180,13 @@ function need(reader: Reader, fields: Fields, key: string, what: string, hint: s
   return entry;
 }
 
+function readLog(reader: Reader, log: Entry | undefined): Pick<Options, 'log' | 'session'> {
+  if (log === undefined) return { log: false, session: false };
+  if (reader.scalarText(log.value) === 'session') return { log: false, session: true };
+  const expected = { what: 'true, false or session', hint: 'write true, false or session' };
+  return { log: reader.boolean(log.value, log.keyNode, '`log`', expected), session: false };
+}
+
 function readOptions(reader: Reader, fields: Fields): Omit<Options, 'detour'> {
   const log = fields.entries.get('log');
   const rate = fields.entries.get('rate');
@@ -181,7 +194,7 @@ function readOptions(reader: Reader, fields: Fields): Omit<Options, 'detour'> {
   const note = fields.entries.get('note');
   if (note !== undefined) reader.text(note.value, note.keyNode, '`note`', 'write any text');
   return {
-    log: log !== undefined && reader.boolean(log.value, log.keyNode, '`log`'),
+    ...readLog(reader, log),
     rate: rate === undefined ? '' : readRate(reader, rate),
     id: id === undefined ? null : readId(reader, id),
   };

@@ -26,6 +26,8 @@ export interface Rule {
   /** As written: `any`, `mgmt`, `local -> extranet` for transit. */
   readonly peers: string;
   readonly log: boolean;
+  /** Its connections are told of from beginning to end. */
+  readonly session: boolean;
   /** How many connections it may open: `100/s`; '' for any number. */
   readonly rate: string;
   /** `helper` and `inspect`: see detour.ts. */

@@ -129,9 +129,14 @@ export class Reader {
     return plain ?? String(node.value);
   }
 
-  boolean(node: Node | null, where: Node | Position, what: string): boolean {
+  boolean(
+    node: Node | null,
+    where: Node | Position,
+    what: string,
+    expected = { what: 'true or false', hint: 'write true or false' },
+  ): boolean {
     if (isScalar(node) && typeof node.value === 'boolean') return node.value;
-    this.#wrongType(node, where, what, 'true or false', 'write true or false');
+    this.#wrongType(node, where, what, expected.what, expected.hint);
   }
 
   /** A whole number from `low` to `high`. */

@@ -12,17 +12,21 @@ export interface RuleContent {
   readonly service: string;
   readonly peers: string;
   readonly log: boolean;
+  readonly session: boolean;
   readonly rate: string;
   readonly detour: number;
 }
 
+type RuleOptions = Pick<RuleContent, 'log' | 'session' | 'rate' | 'detour'>;
+
 /** Options of a rule, as people see them: `log, rate 100/s`; '' for none. */
-export function optionsText({
-  log,
-  rate,
-  detour,
-}: Pick<RuleContent, 'log' | 'rate' | 'detour'>): string {
-  return [log ? 'log' : '', rate === '' ? '' : `rate ${rate}`, detourText(detour)]
+export function optionsText({ log, session, rate, detour }: RuleOptions): string {
+  return [
+    log ? 'log' : '',
+    session ? 'log session' : '',
+    rate === '' ? '' : `rate ${rate}`,
+    detourText(detour),
+  ]
     .filter((text) => text !== '')
     .join(', ');
 }

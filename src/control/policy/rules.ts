@@ -90,9 +90,9 @@ function makeRule(content: RuleContent, id: string | null, position: Position): 
 }
 
 function hostRule(line: HostLine, hostId: number): HostRule {
-  const { host, direction, services, peers, log, rate, detour, position } = line;
+  const { host, direction, services, peers, log, session, rate, detour, position } = line;
   const service = servicesText(services);
-  const content = { host, direction, service, peers: peersText(peers), log, rate, detour };
+  const content = { host, direction, service, peers: peersText(peers), log, session, rate, detour };
   const rule = makeRule(content, line.id, position);
   return { kind: 'host', rule, hostId, services, peers, own: [] };
 }
@@ -115,7 +115,12 @@ function matrixRules(
     for (const hostId of hosts) {
       const host = names[hostId - 1]!;
       const service = servicesText(line.services);
-      const options = { log: line.log, rate: line.rate, detour: line.detour };
+      const options = {
+        log: line.log,
+        session: line.session,
+        rate: line.rate,
+        detour: line.detour,
+      };
       const content = { host, direction, service, peers: peersText(peers), ...options };
       const id = line.id === null ? null : matrixId(line.id, direction, host);
       const rule = makeRule(content, id, line.position);
@@ -140,10 +145,10 @@ function screenableGroups(peers: Peers, groups: Policy['groups']): string[] {
 }
 
 function transitRule(line: PairLine): TransitRule {
-  const { services, from, to, log, rate, detour, position } = line;
+  const { services, from, to, log, session, rate, detour, position } = line;
   const peers = pairText(from, to);
   const service = servicesText(services);
-  const options = { log, rate, detour };
+  const options = { log, session, rate, detour };
   const content: RuleContent = { host: '', direction: 'transit', service, peers, ...options };
   return { kind: 'transit', rule: makeRule(content, line.id, position), services, from, to };
 }
@@ -151,7 +156,7 @@ function transitRule(line: PairLine): TransitRule {
 function denyRule(line: DenyStatement): DenyRule {
   const peers = pairText(line.from, line.to);
   const service = denyServicesText(line.services);
-  const options = { log: line.log, rate: line.rate, detour: 0 };
+  const options = { log: line.log, session: line.session, rate: line.rate, detour: 0 };
   const content: RuleContent = { host: '', direction: 'deny', service, peers, ...options };
   return { kind: 'deny', rule: makeRule(content, line.id, line.position), line };
 }

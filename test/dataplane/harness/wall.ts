@@ -183,7 +183,8 @@ export class TestWall implements Disposable {
       lacp: action(options.lacp, 'drop'),
       eapol: action(options.eapol, 'drop'),
       liberal: options.liberal ? 1 : 0,
-      pad: new Uint8Array(3),
+      counters: options.counters ? 1 : 0,
+      pad: new Uint8Array(2),
     });
     this.map('node').update(index(0), value);
     // What is sent there ends there: it is nobody's.
@@ -280,7 +281,8 @@ export class TestWall implements Disposable {
    * installing takes most of a fixture's time.
    */
   reset(options: NodeOptions = {}, plan?: Plan): void {
-    for (const name of ['pending', 'established', 'fdb'] as const) empty(this.map(name));
+    for (const name of ['pending', 'established', 'sessions', 'fdb']) empty(this.map(name));
+    zero(this.map('session_stats'), 0);
     // Whoever works with members may have put a larger table there.
     this.#members.close();
     this.#members = MemberTable.open(this);

@@ -22,6 +22,7 @@ import type {
   PolicyText,
   PortInfo,
   RuleRef,
+  SessionRecord,
   SetInfo,
   SetLoad,
   SetLoadResult,
@@ -57,6 +58,7 @@ export const TOTALS: CounterTotals = {
   logLost: 0,
   outOfWindowPassed: 0,
   pickedUp: 0,
+  sessionsLost: 0,
 };
 
 export const STATE: StateEntry = {
@@ -70,6 +72,8 @@ export const STATE: StateEntry = {
   pickedUp: false,
   age: 12.5,
   timeout: 431987.5,
+  sent: { packets: 12, bytes: 3400 },
+  received: { packets: 9, bytes: 520 },
   rules: { out: null, in: RULE.id, transit: null },
 };
 
@@ -145,6 +149,7 @@ export class FakeNode implements NodeService {
   screened = '10.0.0.77';
   /** Callbacks of the watches that are on. */
   readonly watchers = new Set<(record: LogRecord) => void>();
+  readonly sessionWatchers = new Set<(record: SessionRecord) => void>();
   readonly eventWatchers = new Set<(event: NodeEvent) => void>();
   /** Seconds that the installed policy waits to be confirmed; null: it stays. */
   trial: number | null = null;
@@ -401,6 +406,11 @@ export class FakeNode implements NodeService {
   watchEvents(onEvent: (event: NodeEvent) => void, signal: AbortSignal): void {
     this.eventWatchers.add(onEvent);
     signal.addEventListener('abort', () => this.eventWatchers.delete(onEvent), { once: true });
+  }
+
+  watchSessions(onRecord: (record: SessionRecord) => void, signal: AbortSignal): void {
+    this.sessionWatchers.add(onRecord);
+    signal.addEventListener('abort', () => this.sessionWatchers.delete(onRecord), { once: true });
   }
 
   /** Makes an event, for everybody who watches. */

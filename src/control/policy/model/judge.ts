@@ -26,6 +26,7 @@ interface Candidate {
   readonly peers: Peers;
   readonly position: Position;
   readonly log: boolean;
+  readonly session: boolean;
   readonly rate: string;
   readonly detour: number;
   id(): string;
@@ -94,7 +95,7 @@ export function judgeDeny(world: World, opening: Opening): Judgement | null {
     if (asked && holds(line.from, opening.source) && holds(line.to, opening.destination)) {
       const service = denyServicesText(line.services);
       const peers = pairText(line.from, line.to);
-      const options = { log: line.log, rate: line.rate, detour: 0 };
+      const options = { log: line.log, session: line.session, rate: line.rate, detour: 0 };
       const content = { host: '', direction: 'deny', service, peers, ...options } as const;
       const rules = { ...NO_RULES, deny: line.id ?? hashedId(content) };
       const { log, detour } = options;
@@ -141,14 +142,14 @@ function judgeTransit(world: World, opening: Opening): Verdict {
   const lines = world.policy.transit
     .filter((line) => peersHold(world, line.from, opening.source))
     .map((line): Candidate => {
-      const { services, to, position, log, rate, detour } = line;
+      const { services, to, position, log, session, rate, detour } = line;
       const id = (): string => {
         const peers = pairText(line.from, to);
         const service = servicesText(services);
-        const options = { log, rate, detour };
+        const options = { log, session, rate, detour };
         return line.id ?? hashedId({ host: '', direction: 'transit', service, peers, ...options });
       };
-      return { services, peers: to, position, log, rate, detour, id };
+      return { services, peers: to, position, log, session, rate, detour, id };
     });
   const line = winner(world, lines, opening.destination, opening.code);
   if (line === null) return refused('not-screened');
@@ -170,14 +171,14 @@ function candidates(
     line: Omit<Candidate, 'id'> & { id: string | null },
     explicit: (id: string) => string,
   ): Candidate => {
-    const { services, peers, position, log, rate, detour } = line;
+    const { services, peers, position, log, session, rate, detour } = line;
     const id = (): string => {
-      const options = { log, rate, detour };
+      const options = { log, session, rate, detour };
       const content = { service: servicesText(services), peers: peersText(peers), ...options };
       if (line.id !== null) return explicit(line.id);
       return hashedId({ host: host.name, direction, ...content });
     };
-    return { services, peers, position, log, rate, detour, id };
+    return { services, peers, position, log, session, rate, detour, id };
   };
   const lines = policy.lines
     .filter((line) => line.host === host.name && line.direction === direction)

@@ -10,20 +10,20 @@ import { peersHold } from './judge.js';
 export function ruleIds(policy: Policy, names: ResolvedNames): Set<string> {
   const ids = new Set<string>();
   for (const line of policy.lines) {
-    const { host, direction, services, peers, log, rate, detour } = line;
-    const options = { log, rate, detour };
+    const { host, direction, services, peers, log, session, rate, detour } = line;
+    const options = { log, session, rate, detour };
     const content = { service: servicesText(services), peers: peersText(peers), ...options };
     ids.add(line.id ?? hashedId({ host, direction, ...content }));
   }
   for (const line of policy.transit) {
-    const { services, from, to, log, rate, detour } = line;
-    const options = { log, rate, detour };
+    const { services, from, to, log, session, rate, detour } = line;
+    const options = { log, session, rate, detour };
     const content = { service: servicesText(services), peers: pairText(from, to), ...options };
     ids.add(line.id ?? hashedId({ host: '', direction: 'transit', ...content }));
   }
-  for (const { from, to, services, log, rate, detour, id } of policy.matrix) {
+  for (const { from, to, services, log, session, rate, detour, id } of policy.matrix) {
     const half = (direction: 'in' | 'out', own: Peers, peers: Peers): void => {
-      const options = { log, rate, detour };
+      const options = { log, session, rate, detour };
       const content = { service: servicesText(services), peers: peersText(peers), ...options };
       for (const host of hostsOf(policy, names, own)) {
         ids.add(

@@ -11,6 +11,7 @@ import {
   decodeMember,
   decodePort,
   decodeRecord,
+  decodeSession,
   decodeState,
   decodeStatus,
 } from '../../../../src/control/api/decode.js';
@@ -26,6 +27,7 @@ import {
   encodeMember,
   encodePort,
   encodeRecord,
+  encodeSession,
   encodeState,
   encodeStatus,
 } from '../../../../src/control/api/encode.js';
@@ -85,6 +87,7 @@ const totals = fc.record({
   logLost: counter,
   outOfWindowPassed: counter,
   pickedUp: counter,
+  sessionsLost: counter,
 });
 const attach = fc.record({ port: text, side, mode: text, why: text });
 
@@ -226,6 +229,20 @@ test('counters', () => {
   roundTrip(shapes, v1.CountersResponse, encode, decodeCounters);
 });
 
+const traffic = fc.record({ packets: counter, bytes: counter });
+
+test('sessions', () => {
+  const shapes = fc.record({
+    ...{ ts: text, start: text, reason: text, proto: text, src: text, dst: text },
+    event: fc.constantFrom('session-start' as const, 'session-end' as const),
+    ...{ sport: fc.nat(65535), dport: fc.nat(65535), seconds },
+    vlan: fc.array(fc.nat(4095), { maxLength: 2 }),
+    ...{ sent: traffic, received: traffic },
+    rules: fc.record({ out: maybe(rule), in: maybe(rule), transit: maybe(rule) }),
+  });
+  roundTrip(shapes, v1.SessionRecord, encodeSession, decodeSession);
+});
+
 test('states and filters', () => {
   const shapes = fc.record({
     proto: text,
@@ -239,6 +256,8 @@ test('states and filters', () => {
     age: seconds,
     timeout: seconds,
     rules: fc.record({ out: maybe(text), in: maybe(text), transit: maybe(text) }),
+    sent: maybe(traffic),
+    received: maybe(traffic),
   });
   roundTrip(shapes, v1.StateEntry, encodeState, decodeState);
   const filters = fc.record(

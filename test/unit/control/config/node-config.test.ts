@@ -42,7 +42,7 @@ describe('a node file', () => {
       },
       attach: 'auto',
       api: { socket: '/run/bridgewall/fw1.sock' },
-      state: { max: 262144, liberal: false, timeouts: DEFAULT_TIMEOUTS },
+      state: { max: 262144, liberal: false, counters: false, timeouts: DEFAULT_TIMEOUTS },
       log: { group: 5, rate: 100 },
       inspect: { queue: 0 },
       store: '/var/lib/bridgewall/fw1',
@@ -60,7 +60,7 @@ bridge:
   reserved: {bpdu: drop, lldp: forward}
 attach: generic
 api: {socket: /tmp/x/../y.sock}
-state: {max: 1000, liberal: true, timeouts: {tcp-established: 1d12h, udp: 45s}}
+state: {max: 1000, liberal: true, counters: true, timeouts: {tcp-established: 1d12h, udp: 45s}}
 log: {group: 65535, rate: 600/m}
 store: /srv/store
 pins: /sys/fs/bpf
@@ -80,6 +80,7 @@ pins: /sys/fs/bpf
       state: {
         max: 1000,
         liberal: true,
+        counters: true,
         timeouts: { ...DEFAULT_TIMEOUTS, 'tcp-established': 129_600, udp: 45 },
       },
       log: { group: 65535, rate: 10 },

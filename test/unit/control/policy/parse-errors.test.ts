@@ -112,7 +112,7 @@ const CASES: [name: string, text: string, code: string, message: string | RegExp
     'wrong type of log',
     inHost('in: {25/tcp: {from: any, log: yes}}'),
     'wrong-type',
-    '5:35: `log` must be true or false, but is "yes"; hint: write true or false',
+    '5:35: `log` must be true, false or session, but is "yes"; hint: write true, false or session',
   ],
   [
     'deny is no list',
