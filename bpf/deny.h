@@ -16,7 +16,7 @@
 __noinline int dynamic_lines(struct flow *flow, __u32 destination, __u64 *lines)
 {
 	struct generation *g;
-	struct address address;
+	struct member_key key;
 	struct member *m;
 	__u32 slot, groups, i;
 	__u64 now;
@@ -28,12 +28,12 @@ __noinline int dynamic_lines(struct flow *flow, __u32 destination, __u64 *lines)
 	if (!g)
 		return -1;
 	groups = g->deny_dynamic;
-	m = member_at(flow, destination, &address, &groups);
+	m = member_at(flow, destination, &key, &groups);
 	if (!m)
 		return 0;
 	now = now_jiffies();
 	for (i = 0; i < MAX_DYNAMIC_GROUPS; i++) {
-		if (groups >> i & 1 && is_in(m, &address, i, now))
+		if (groups >> i & 1 && is_in(m, &key, i, now))
 			*lines |= destination ? g->dynamic_to[i] : g->dynamic_from[i];
 	}
 	return 0;

@@ -115,6 +115,7 @@ int copy_members(struct bpf_iter__bpf_map_elem *ctx)
 static __always_inline int describe_member(struct member_record *record, struct member_key *key,
 					   struct member *m, __u32 group)
 {
+	struct member_key asked;
 	__u64 time, now;
 
 	if (key->part != MEMBER_ITSELF || !(m->groups >> (group & 31) & 1))
@@ -122,7 +123,8 @@ static __always_inline int describe_member(struct member_record *record, struct 
 	record->left = 0;
 	if (is_limited(m, group)) {
 		now = now_jiffies();
-		time = limited_until(m, &key->address, group);
+		address_copy(&asked.address, &key->address);
+		time = limited_until(m, &asked, group);
 		if (time <= now)
 			return 0;
 		if (time != FOR_GOOD)

@@ -10,22 +10,20 @@ static __always_inline void *member_table(__u32 which)
 	return bpf_map_lookup_elem(&members, &which);
 }
 
-static __always_inline struct member *member_part(struct address *address, __u32 part)
+static __always_inline struct member *member_find(struct member_key *key)
 {
 	void *table = member_table(MEMBERS_NOW);
-	struct member_key key;
 
-	if (!table)
-		return NULL;
-	address_copy(&key.address, address);
-	key.part = part;
-	return bpf_map_lookup_elem(table, &key);
+	return table ? bpf_map_lookup_elem(table, key) : NULL;
 }
 
-/* What is known of an address; NULL: it is in no group. A stranger costs this one lookup. */
-static __always_inline struct member *member_of(struct address *address)
+static __always_inline struct member *member_part(struct address *address, __u32 part)
 {
-	return member_part(address, MEMBER_ITSELF);
+	struct member_key key;
+
+	address_copy(&key.address, address);
+	key.part = part;
+	return member_find(&key);
 }
 
 /* Groups that it is in, unless its time is over there. */
@@ -36,15 +34,17 @@ static __always_inline __u32 groups_of(struct member *m)
 
 /*
  * Who an end of flow is, if it is in any of the groups in *groups; those that it is in stay there.
- * Their time may be over. The address is copied: lookups want it on the stack.
+ * Their time may be over. A stranger costs one lookup. The address is copied into *key: lookups want it
+ * on the stack, and there is room for it once.
  */
 static __always_inline struct member *member_at(struct flow *flow, __u32 destination,
-						struct address *address, __u32 *groups)
+						struct member_key *key, __u32 *groups)
 {
 	struct member *m;
 
-	address_copy(address, destination ? &flow->dst : &flow->src);
-	m = member_of(address);
+	address_copy(&key->address, destination ? &flow->dst : &flow->src);
+	key->part = MEMBER_ITSELF;
+	m = member_find(key);
 	*groups &= m ? groups_of(m) : 0;
 	return *groups ? m : NULL;
 }
@@ -57,26 +57,27 @@ static __always_inline int tells_of(__u64 until, __u32 group)
 
 /*
  * Jiffies until which it is in a group; 0: it is not, or not for a limited time. Whoever writes sees
- * to it that the time stands before the group does, and goes after it.
+ * to it that the time stands before the group does, and goes after it. Moves `part` of its key.
  */
-static __always_inline __u64 limited_until(struct member *m, struct address *address, __u32 group)
+static __always_inline __u64 limited_until(struct member *m, struct member_key *key, __u32 group)
 {
 	__u64 until = *(volatile __u64 *)&m->until;
 
 	if (tells_of(until, group))
 		return until >> UNTIL_TIME_SHIFT;
-	m = member_part(address, group);
+	key->part = group;
+	m = member_find(key);
 	return m ? *(volatile __u64 *)&m->until >> UNTIL_TIME_SHIFT : 0;
 }
 
-/* Is it, which is known of this address, in that group now? */
-static __always_inline int is_in(struct member *m, struct address *address, __u32 group, __u64 now)
+/* Is it, which is known of the address in *key, in that group now? */
+static __always_inline int is_in(struct member *m, struct member_key *key, __u32 group, __u64 now)
 {
 	__u64 groups = *(volatile __u64 *)&m->groups;
 
 	if (!(groups >> (group & 31) & 1))
 		return 0;
-	return !(groups >> 32 >> (group & 31) & 1) || limited_until(m, address, group) > now;
+	return !(groups >> 32 >> (group & 31) & 1) || limited_until(m, key, group) > now;
 }
 
 #endif

@@ -20,7 +20,7 @@ struct speaker {
  */
 __noinline int keep_memberships(struct flow *flow, __u32 destination, __u32 *groups)
 {
-	struct address address;
+	struct member_key key;
 	struct member *m;
 	__u32 asked, i;
 	__u64 now;
@@ -29,12 +29,12 @@ __noinline int keep_memberships(struct flow *flow, __u32 destination, __u32 *gro
 		return -1;
 	asked = *groups;
 	*groups = 0;
-	m = member_at(flow, destination, &address, &asked);
+	m = member_at(flow, destination, &key, &asked);
 	if (!m)
 		return 0;
 	now = now_jiffies();
 	for (i = 0; i < MAX_DYNAMIC_GROUPS; i++) {
-		if (asked >> i & 1 && is_in(m, &address, i, now))
+		if (asked >> i & 1 && is_in(m, &key, i, now))
 			*groups |= 1U << i;
 	}
 	return 0;
@@ -48,7 +48,7 @@ static __always_inline int asks_for(__u32 wanted, __u32 groups)
 /* The first alternative of an entry that holds the ends of flow, into *out; none: *out stays. */
 __noinline int ask_alternatives(struct flow *flow, struct matrix_entry *e, struct speaker *out)
 {
-	__u32 slot, from, to, first, count, i;
+	__u32 slot, from, to, i;
 	struct alternative *a;
 	void *map;
 
@@ -58,8 +58,6 @@ __noinline int ask_alternatives(struct flow *flow, struct matrix_entry *e, struc
 	map = bpf_map_lookup_elem(&alternatives, &slot);
 	if (!map)
 		return -1;
-	first = e->first;
-	count = e->count;
 	from = e->from;
 	to = e->to;
 	if (from)
@@ -68,8 +66,9 @@ __noinline int ask_alternatives(struct flow *flow, struct matrix_entry *e, struc
 		keep_memberships(flow, 1, &to);
 	if (!from && !to)
 		return 0;
-	for (i = 0; i < MAX_ALTERNATIVES && i < count; i++) {
-		__u32 at = first + i;
+	/* Not kept here: the deepest stacks are full. */
+	for (i = 0; i < MAX_ALTERNATIVES && i < e->count; i++) {
+		__u32 at = e->first + i;
 
 		a = bpf_map_lookup_elem(map, &at);
 		if (!a)

@@ -129,12 +129,18 @@ static __always_inline __u32 ifindex_of(__u32 port)
 
 /*
  * Without room for a verdict the frame goes on unjudged and unaccounted: tc judges it. Only what it
- * opened is open by then, and counts here.
+ * opened is open by then, and counts here. Global: what it needs of the stack shall not lie below the
+ * whole walk.
  */
-static __always_inline int xdp_pass(struct xdp_md *ctx, struct walk *w, __u32 mark, __u32 outcome)
+__noinline int xdp_pass(struct xdp_md *ctx, __u32 mark, __u32 outcome)
 {
 	__u32 ifindex = 0, copy = MARK_ACCEPT, logged = 1;
+	struct walk *w = walk_here(WALK_PACKET);
 
+	if (!w)
+		return XDP_DROP;
+	if (!mark)
+		mark = w->verdict.action == ACTION_DETOUR ? detour_mark(w) : MARK_ACCEPT;
 	if ((mark & MARK_KIND) == MARK_ACCEPT || detour_flags(mark)) {
 		logged = 0;
 	} else if ((mark & MARK_KIND) == MARK_SENT_LOG && w->verdict.action == ACTION_DETOUR) {
@@ -170,7 +176,7 @@ int xdp_wall(struct xdp_md *ctx)
 	switch (v->action) {
 	case ACTION_FORWARD:
 		if (mark)
-			return xdp_pass(ctx, w, mark, OUTCOME_FORWARDED);
+			return xdp_pass(ctx, mark, OUTCOME_FORWARDED);
 		account(w, OUTCOME_FORWARDED);
 		return bpf_redirect_map(&tx_ports, v->out_port, 0);
 	case ACTION_EVERY_PORT:
@@ -180,12 +186,11 @@ int xdp_wall(struct xdp_md *ctx)
 		account(w, OUTCOME_FORWARDED);
 		return bpf_redirect_map(&tx_ports, 0, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS);
 	case ACTION_DETOUR:
-		return xdp_pass(ctx, w, mark ? mark : detour_mark(w), OUTCOME_PASSED);
 	case ACTION_FLOOD:
-		return xdp_pass(ctx, w, mark ? mark : MARK_ACCEPT, OUTCOME_PASSED);
+		return xdp_pass(ctx, mark, OUTCOME_PASSED);
 	default:
 		if (mark)
-			return xdp_pass(ctx, w, mark, OUTCOME_DROP + v->reason);
+			return xdp_pass(ctx, mark, OUTCOME_DROP + v->reason);
 		account(w, OUTCOME_DROP + v->reason);
 		return XDP_DROP;
 	}
