@@ -50,6 +50,7 @@ enum change_kind {
 enum change_flags {
 	CHANGE_SCREENED = 1,	/* screened hosts may be members */
 	CHANGE_FRESH = 2,	/* what is new is the load's, and goes if that fails */
+	CHANGE_KEEP = 4,	/* who is a member stays one as he is */
 };
 
 enum refusal {

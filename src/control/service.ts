@@ -343,6 +343,26 @@ export interface SetLoadResult {
   refused: { index: number; why: string } | null;
 }
 
+/** One change of many. */
+export interface SetChange {
+  readonly name: string;
+  readonly address: string;
+  readonly remove: boolean;
+  /** Seconds; null: for good. */
+  readonly ttl: number | null;
+  /** Who is a member stays as he is. */
+  readonly keep: boolean;
+}
+
+export interface SetUpdateResult {
+  /** Members that are new. */
+  added: number;
+  /** Members that are gone. */
+  removed: number;
+  /** Changes that were not made, by their index. */
+  refused: { index: number; why: string }[];
+}
+
 export interface LogRecord {
   /** ISO 8601. */
   ts: string;
@@ -403,6 +423,8 @@ export interface NodeService {
   setDelete(name: string, addresses: string[]): Promise<number>;
   /** Changes a dynamic group by a list of any length, as it comes in. */
   setLoad(load: SetLoad, addresses: AsyncIterable<PackedAddresses>): Promise<SetLoadResult>;
+  /** Carries out changes in order; one that is refused stops no other. */
+  setUpdate(changes: readonly SetChange[]): Promise<SetUpdateResult>;
   /** Live members of a dynamic group as they are in the kernel: runs of 20 bytes, see the API. */
   setDump(name: string): AsyncIterable<Uint8Array>;
   /** Calls back for each record until the signal aborts. */

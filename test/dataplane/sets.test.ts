@@ -106,6 +106,20 @@ describe('a batch', () => {
     });
   });
 
+  it('leaves who is a member as he is, if told to', async () => {
+    open();
+    await sets.change('add', v4(0, 1), rules(0));
+    await sets.change('add', v4(1, 1), rules(0, { ttlSeconds: 1000 }));
+    await sets.change('add', v4(2, 1), rules(0, { ttlSeconds: 5 }));
+    wall.setClock(6);
+    const keep = { keep: true, ttlSeconds: 60, max: 4 };
+    // The third is a member no more; a group that is full takes whoever is in it.
+    expect(await sets.change('add', v4(0, 5), rules(0, keep))).toMatchObject({
+      ...{ done: 4, changed: 1, refusal: Refusal.GROUP_FULL },
+    });
+    expect([...(await members(0)).values()].sort((a, b) => a - b)).toEqual([0, 60, 60, 994]);
+  });
+
   it('ends where the table is full', async () => {
     open();
     const { room } = sets;

@@ -53,6 +53,7 @@ import {
 } from './decode.js';
 import { encodeCaller, encodeFilter } from './encode.js';
 import { decodeMembers, sendLoad } from './set-client.js';
+import { SetUpdates } from './update-client.js';
 
 /** Log records that were made together. */
 export interface DropBatch {
@@ -260,6 +261,14 @@ export class NodeClient implements Disposable {
     pieces: AsyncIterable<PackedAddresses> | Iterable<PackedAddresses>,
   ): Promise<SetLoadResult> {
     return await this.#node.run(() => sendLoad(this.#node.grpc, load, pieces));
+  }
+
+  /** Opens a stream for changes of sets as they come. */
+  async setUpdates(): Promise<SetUpdates> {
+    return await this.#node.run(async () => {
+      const { grpc } = this.#node;
+      return new SetUpdates(grpc.setUpdate(), (error) => this.#node.errorOf(error));
+    });
   }
 
   /** Live members of a dynamic group, in batches, however many there are. */

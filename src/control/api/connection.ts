@@ -63,7 +63,7 @@ export class NodeConnection {
         });
       });
     } catch (error) {
-      throw await this.#errorOf(error);
+      throw await this.errorOf(error);
     }
   }
 
@@ -73,7 +73,7 @@ export class NodeConnection {
     try {
       return await work();
     } catch (error) {
-      throw await this.#errorOf(error);
+      throw await this.errorOf(error);
     }
   }
 
@@ -96,7 +96,7 @@ export class NodeConnection {
     try {
       yield* call;
     } catch (error) {
-      if (!signal?.aborted) throw await this.#errorOf(error);
+      if (!signal?.aborted) throw await this.errorOf(error);
     } finally {
       signal?.removeEventListener('abort', cancel);
       call.cancel();
@@ -118,7 +118,8 @@ export class NodeConnection {
     if (late !== undefined) throw mute(this.#socket);
   }
 
-  async #errorOf(error: unknown): Promise<unknown> {
+  /** What a broken call means, in the words of the API. */
+  async errorOf(error: unknown): Promise<unknown> {
     if (!isStatus(error)) return error;
     const unreachable =
       error.code === status.UNAVAILABLE ? await whyUnreachable(this.#socket) : null;

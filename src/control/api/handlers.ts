@@ -21,6 +21,7 @@ import {
 import { statusOf } from './errors.js';
 import { type Encoded, encodeLong, encodeLongPart } from './long.js';
 import { receiveLoad, streamDump } from './set-streams.js';
+import { receiveUpdates } from './set-updates.js';
 import { failStream, streamDrops, streamEvents, streamSessions, streamStates } from './streams.js';
 
 /** What the handlers need besides the node. */
@@ -114,6 +115,12 @@ export function nodeHandlers(service: NodeService, options: HandlerOptions): Nod
           reply(statusOf(error));
         },
       );
+    },
+    SetUpdate: (call) => {
+      receiveUpdates(call, service, options.stopping).catch((error: unknown) => {
+        report('SetUpdate', error);
+        failStream(call, error);
+      });
     },
     SetDump: (call) => {
       streamDump(call, service, options.stopping).catch((error: unknown) => {

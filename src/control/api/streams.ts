@@ -187,8 +187,7 @@ export async function sendAll<Message>(
 }
 
 /** What all these calls have in common. */
-type AnyCall = Pick<ServerWritableStream<unknown, unknown>, 'cancelled' | 'emit' | 'on'> &
-  NodeJS.EventEmitter;
+type AnyCall = { readonly cancelled: boolean } & NodeJS.EventEmitter;
 
 /** Ends a stream with the status that tells about `error`. */
 export function failStream(call: AnyCall, error: unknown): void {
@@ -196,7 +195,7 @@ export function failStream(call: AnyCall, error: unknown): void {
 }
 
 /** Aborts when the client has cancelled or its connection is gone. */
-function untilGone(call: AnyCall): AbortSignal {
+export function untilGone(call: AnyCall): AbortSignal {
   const controller = new AbortController();
   const abort = () => controller.abort();
   if (call.cancelled) abort();
@@ -206,7 +205,7 @@ function untilGone(call: AnyCall): AbortSignal {
 }
 
 /** Resolves once the call takes more, or `done` aborts. */
-async function drained(call: AnyCall, done: AbortSignal): Promise<void> {
+export async function drained(call: AnyCall, done: AbortSignal): Promise<void> {
   try {
     await once(call, 'drain', { signal: done });
   } catch (error) {
@@ -215,7 +214,7 @@ async function drained(call: AnyCall, done: AbortSignal): Promise<void> {
 }
 
 /** One who sleeps until woken; a wake that finds nobody asleep is kept. */
-class Waiter {
+export class Waiter {
   readonly #done: AbortSignal;
   #woken = false;
   #resolve: (() => void) | undefined;

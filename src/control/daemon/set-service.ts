@@ -3,6 +3,7 @@
 import { memberRecord, Refusal } from '../../generated/layouts.js';
 import {
   addressAt,
+  BATCH,
   type BatchResult,
   batches,
   type Change,
@@ -15,10 +16,12 @@ import {
 import { type DynamicGroup, formatAddress, neverSource, readAddress } from '../policy/index.js';
 import {
   ServiceError,
+  type SetChange,
   type SetInfo,
   type SetLoad,
   type SetLoadResult,
   type SetMember,
+  type SetUpdateResult,
 } from '../service.js';
 import { Coalesced } from './coalesced.js';
 import type { Policies } from './policies.js';
@@ -30,6 +33,8 @@ const REJUDGE_MS = 500;
 const LONGEST_TTL_SECONDS = 100 * 365 * 86_400;
 
 const MOST_IN_ONE_ANSWER = 65_536;
+/** How much of a group may be filled on nobody's order. */
+const UNORDERED_SHARE = 3 / 4;
 
 /** What sets need of the dataplane. */
 export interface SetDeps {
@@ -97,6 +102,62 @@ export class SetService {
     return await this.#changeAll(name, 'remove', packed(texts.map(parseMember)), null);
   }
 
+  /**
+   * Puts sources into a group on nobody's order; who is in it stays there as he is. The last quarter of the
+   * group's room is left to those that give orders. Tells of each source whether it is in the group,
+   * and why one is not. @throws ServiceError `not-found`
+   */
+  async ban(
+    name: string,
+    sources: readonly Uint8Array[],
+    ttlSeconds: number,
+  ): Promise<{ banned: boolean[]; why: string }> {
+    const { max } = this.#group(name);
+    const share = Math.ceil(max * UNORDERED_SHARE);
+    const run = {
+      name,
+      kind: 'add',
+      ttl: ttlSeconds,
+      options: { keep: true, max: share },
+    } as const;
+    const { refused } = await this.#changeEach(run, sources);
+    const [first] = refused.values();
+    const full = `${share} of the ${max} members that ${name} may have are in it; the rest is for orders`;
+    const why = first?.refusal === Refusal.GROUP_FULL ? full : (first?.message ?? '');
+    return { banned: sources.map((_, i) => !refused.has(i)), why };
+  }
+
+  /** Carries out changes in order, each run of like ones in batches; what is refused stops no other. */
+  async update(changes: readonly SetChange[]): Promise<SetUpdateResult> {
+    const result: SetUpdateResult = { added: 0, removed: 0, refused: [] };
+    for (const { first, count } of runsOf(changes)) {
+      const run = changes.slice(first, first + count);
+      const { name, remove, ttl, keep } = run[0]!;
+      const read = run.map(({ address }) => readAddress(address));
+      const good = read.flatMap((address, i) => (address instanceof Uint8Array ? [i] : []));
+      const addresses = good.map((i) => read[i] as Uint8Array);
+      for (const [i, address] of read.entries()) {
+        if (address instanceof Uint8Array) continue;
+        result.refused.push({ index: first + i, why: `${address.problem}; ${address.hint}` });
+      }
+      try {
+        checkTimeToLive(ttl);
+        const how = { name, kind: remove ? 'remove' : 'add', ttl, options: { keep } } as const;
+        const { changed, refused } = await this.#changeEach(how, addresses);
+        result[remove ? 'removed' : 'added'] += changed;
+        for (const [at, { message }] of refused) {
+          result.refused.push({ index: first + good[at]!, why: message });
+        }
+      } catch (error) {
+        if (!(error instanceof ServiceError)) throw error;
+        const { message: why } = error;
+        for (const i of good) result.refused.push({ index: first + i, why });
+      }
+    }
+    result.refused.sort((a, b) => a.index - b.index);
+    return result;
+  }
+
   /** @throws ServiceError */
   async load(load: SetLoad, addresses: AsyncIterable<PackedAddresses>): Promise<SetLoadResult> {
     const { name, ttl } = load;
@@ -123,6 +184,29 @@ export class SetService {
     this.#rejudge.close();
   }
 
+  /** Changes of one kind. Those that are refused are told by their index. @throws ServiceError */
+  async #changeEach(
+    { name, kind, ttl, options }: ChangeRun,
+    addresses: readonly Uint8Array[],
+  ): Promise<{ changed: number; refused: Map<number, Refused> }> {
+    const refused = new Map<number, Refused>();
+    let changed = 0;
+    for (let at = 0; at < addresses.length; ) {
+      const batch = packed(addresses.slice(at, at + BATCH));
+      const result = await this.#change(name, kind, batch, ttl, null, options);
+      changed += result.changed;
+      at += result.done;
+      const why = this.#refusal(name, result, addressAt(batch, result.done));
+      if (why === null) continue;
+      const { refusal } = result;
+      const alone = refusal === Refusal.NEVER || refusal === Refusal.SCREENED;
+      // Where there is no room for one, there is none for the others.
+      const end = alone ? at + 1 : addresses.length;
+      for (; at < end; at++) refused.set(at, { refusal, message: why.message });
+    }
+    return { changed, refused };
+  }
+
   async #changeAll(
     name: string,
     kind: Change,
@@ -147,11 +231,12 @@ export class SetService {
     batch: PackedAddresses,
     ttlSeconds: number | null,
     own: Replacement | null,
+    options: Pick<Partial<Rules>, 'keep' | 'max'> = {},
   ): Promise<BatchResult> {
     const { max, allowScreened } = this.#group(name);
     const bit = this.#bit(name);
     const { slot } = this.#deps.installer.judging();
-    const rules: Rules = { bit, max, allowScreened, slot, ttlSeconds };
+    const rules: Rules = { bit, max, allowScreened, slot, ttlSeconds, ...options };
     const { sets } = this.#deps;
     if (kind === 'check') return await sets.change(kind, batch, rules);
     const change = own === null ? sets.change(kind, batch, rules) : sets.name(own, batch, rules);
@@ -218,6 +303,33 @@ export class SetService {
 
   #changed(bit: number): void {
     this.changed(1 << bit);
+  }
+}
+
+interface Refused {
+  readonly refusal: number;
+  readonly message: string;
+}
+
+interface ChangeRun {
+  readonly name: string;
+  readonly kind: 'add' | 'remove';
+  readonly ttl: number | null;
+  readonly options: Pick<Partial<Rules>, 'keep' | 'max'>;
+}
+
+/** Changes one after the other that differ in nothing but their address. */
+function* runsOf(changes: readonly SetChange[]): Generator<{ first: number; count: number }> {
+  for (let first = 0; first < changes.length; ) {
+    const { name, remove, ttl, keep } = changes[first]!;
+    let end = first + 1;
+    for (; end < changes.length; end++) {
+      const next = changes[end]!;
+      if (next.name !== name || next.remove !== remove) break;
+      if (next.ttl !== ttl || next.keep !== keep) break;
+    }
+    yield { first, count: end - first };
+    first = end;
   }
 }
 

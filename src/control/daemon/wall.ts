@@ -37,10 +37,12 @@ import {
   type RuleCounters,
   ServiceError,
   type SessionRecord,
+  type SetChange,
   type SetInfo,
   type SetLoad,
   type SetLoadResult,
   type SetMember,
+  type SetUpdateResult,
   type StateEntry,
   type StateFilter,
   type StatusResult,
@@ -244,8 +246,17 @@ export class Wall implements NodeService {
     return this.#sets.load(load, addresses);
   }
 
+  setUpdate(changes: readonly SetChange[]): Promise<SetUpdateResult> {
+    return this.#sets.update(changes);
+  }
+
   setDump(name: string): AsyncIterable<Uint8Array> {
     return this.#sets.dump(name);
+  }
+
+  /** Puts sources into a group of their own accord, see {@link SetService.ban}. */
+  ban(group: string, sources: readonly Uint8Array[], ttlSeconds: number) {
+    return this.#sets.ban(group, sources, ttlSeconds);
   }
 
   /** Members of some group are gone by themselves. */

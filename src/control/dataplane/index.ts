@@ -28,6 +28,7 @@ export { type FrameSpec, Protocol } from './frame.js';
 export { type Current, Installer, type Prepared, type Trial } from './install.js';
 export {
   addressAt,
+  BATCH,
   type BatchResult,
   batches,
   type Change,

@@ -26,6 +26,8 @@ export interface ChangeRules {
   readonly max: number;
   /** Screened hosts may be members. */
   readonly allowScreened: boolean;
+  /** Who is a member stays one as he is. */
+  readonly keep?: boolean;
   /** Slot of the generation whose screened hosts count. */
   readonly slot: number;
   /** Jiffies; 0: for good. */
@@ -70,13 +72,13 @@ export function changeBatch(
   dataplane: Pick<Dataplane, 'map' | 'program'>,
   kind: Change,
   addresses: PackedAddresses,
-  { bit, max, allowScreened, slot, until, mark }: ChangeRules,
+  { bit, max, allowScreened, keep = false, slot, until, mark }: ChangeRules,
 ): BatchResult {
   dataplane.map('member_batch').mmap().set(addresses.bytes);
   const own = mark?.own === true ? ChangeFlags.FRESH : 0;
   const ctx = layouts.memberChange.encode({
     kind: KINDS[kind],
-    flags: (allowScreened ? ChangeFlags.SCREENED : 0) | own,
+    flags: (allowScreened ? ChangeFlags.SCREENED : 0) | (keep ? ChangeFlags.KEEP : 0) | own,
     group: bit,
     slot,
     width: addresses.width,

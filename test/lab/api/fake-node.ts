@@ -23,10 +23,12 @@ import type {
   PortInfo,
   RuleRef,
   SessionRecord,
+  SetChange,
   SetInfo,
   SetLoad,
   SetLoadResult,
   SetMember,
+  SetUpdateResult,
   StateEntry,
   StateFilter,
   StatusResult,
@@ -145,6 +147,10 @@ export class FakeNode implements NodeService {
   members = new Map<string, number | null>();
   /** Lists that were loaded. */
   loads: SetLoad[] = [];
+  /** How many changes came together, each time. */
+  readonly updates: number[] = [];
+  /** While it is unresolved, nothing changes. */
+  pause: Promise<void> | null = null;
   /** What no set may hold. */
   screened = '10.0.0.77';
   /** Callbacks of the watches that are on. */
@@ -386,6 +392,23 @@ export class FakeNode implements NodeService {
     const added = [...this.members.keys()].filter((address) => !before.has(address)).length;
     const removed = [...before].filter((address) => !this.members.has(address)).length;
     return { ...counts, added, removed, members: this.members.size };
+  }
+
+  async setUpdate(changes: readonly SetChange[]): Promise<SetUpdateResult> {
+    this.updates.push(changes.length);
+    if (this.pause !== null) await this.pause;
+    const result: SetUpdateResult = { added: 0, removed: 0, refused: [] };
+    for (const [index, { name, address, remove, ttl }] of changes.entries()) {
+      if (name !== 'badguys' || address === this.screened) {
+        result.refused.push({ index, why: `${address} may not be in ${name}` });
+      } else if (remove) {
+        if (this.members.delete(address)) result.removed++;
+      } else {
+        if (!this.members.has(address)) result.added++;
+        this.members.set(address, ttl);
+      }
+    }
+    return result;
   }
 
   async *setDump(name: string): AsyncGenerator<Uint8Array> {

@@ -5,7 +5,7 @@ import {
   countOf,
   type PackedAddresses,
 } from '../../../../src/control/dataplane/index.js';
-import type { SetLoad } from '../../../../src/control/service.js';
+import type { SetChange, SetLoad } from '../../../../src/control/service.js';
 import { Refusal } from '../../../../src/generated/layouts.js';
 
 const group = { name: 'badguys', max: 10, allowScreened: false };
@@ -97,6 +97,77 @@ describe('members of dynamic groups', () => {
       await expect(sets.add('badguys', addresses(1), ttl)).rejects.toThrow('at most 100 years');
     }
     expect(await sets.add('badguys', addresses(1), 86_400)).toBe(1);
+    sets.close();
+  });
+});
+
+describe('changes as they come', () => {
+  const change = (address: string, more: Partial<SetChange> = {}): SetChange => ({
+    ...{ name: 'badguys', address, remove: false, ttl: null, keep: false },
+    ...more,
+  });
+
+  it('are made in order, those alike in one batch', async () => {
+    const { sets, calls } = service();
+    const some = addresses(3).map((one) => change(one));
+    const gone = addresses(2).map((one) => change(one, { remove: true }));
+    expect(await sets.update([...some, ...gone, change('198.51.9.9', { ttl: 5 })])).toEqual({
+      ...{ added: 4, removed: 2, refused: [] },
+    });
+    expect(calls).toEqual(['add 3', 'remove 2', 'add 1']);
+    sets.close();
+  });
+
+  it('that are refused are told by their index, and the rest is made', async () => {
+    let first = true;
+    const { sets, calls } = service(() => {
+      if (!first) return {};
+      first = false;
+      return { refusal: Refusal.SCREENED, done: 1, changed: 1 };
+    });
+    const result = await sets.update([
+      change('nonsense'),
+      change('198.51.0.1'),
+      change('198.51.0.0'),
+      change('198.51.0.2'),
+      change('198.51.0.3', { name: 'nosuch' }),
+      change('198.51.0.4', { ttl: -1 }),
+    ]);
+    expect(result).toMatchObject({ added: 2, removed: 0 });
+    expect(result.refused.map(({ index }) => index)).toEqual([0, 2, 4, 5]);
+    expect(result.refused[1]!.why).toContain('screened host mail');
+    expect(result.refused[2]!.why).toContain('no dynamic group nosuch');
+    expect(calls).toEqual(['add 3', 'add 1']);
+    sets.close();
+  });
+
+  it('find no room where there is none for the first of them', async () => {
+    const { sets, calls } = service(() => ({ refusal: Refusal.GROUP_FULL, done: 2, changed: 2 }));
+    const { refused } = await sets.update(addresses(5).map((one) => change(one)));
+    expect(refused.map(({ index }) => index)).toEqual([2, 3, 4]);
+    expect(calls).toEqual(['add 5']);
+    sets.close();
+  });
+});
+
+describe("sources that are banned on nobody's order", () => {
+  const sources = [1, 2, 3].map((last) =>
+    Uint8Array.of(...Array(10).fill(0), 255, 255, 198, 51, 0, last),
+  );
+
+  it('leave a quarter of the group to orders', async () => {
+    const { sets } = service(() => ({ refusal: Refusal.GROUP_FULL, done: 1, changed: 1 }));
+    expect(await sets.ban('badguys', sources, 60)).toEqual({
+      banned: [true, false, false],
+      why: '8 of the 10 members that badguys may have are in it; the rest is for orders',
+    });
+    sets.close();
+  });
+
+  it('are members together', async () => {
+    const { sets, calls } = service();
+    expect(await sets.ban('badguys', sources, 60)).toEqual({ banned: [true, true, true], why: '' });
+    expect(calls).toEqual(['add 3']);
     sets.close();
   });
 });
