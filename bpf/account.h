@@ -8,6 +8,7 @@
 #define BW_ACCOUNT_H
 
 #include "session.h"
+#include "watch.h"
 
 static __always_inline void count_outcome(struct frame *f, __u32 outcome)
 {
@@ -58,7 +59,11 @@ static __always_inline void account_opening(struct walk *w, int logged)
 {
 	struct verdict *v = &w->verdict;
 
-	if (v->action == ACTION_DROP || !(v->flags & VERDICT_NEW))
+	if (v->action == ACTION_DROP)
+		return;
+	if (v->flags & VERDICT_WATCHED)
+		watch_frame(w->kind);
+	if (!(v->flags & VERDICT_NEW))
 		return;
 	count_connection(v->rule_out);
 	count_connection(v->rule_in);
@@ -73,6 +78,8 @@ static __always_inline void account(struct walk *w, __u32 outcome)
 
 	count_outcome(&w->frame, OUTCOME_RX);
 	count_outcome(&w->frame, outcome);
+	if (v->flags & VERDICT_WATCHED)
+		watch_frame(w->kind);
 	if (v->action == ACTION_DROP) {
 		count_rule(w, v->rule_deny);
 		return;

@@ -82,6 +82,8 @@ struct layouts_exported {
 	enum change_flags change_flags;
 	enum refusal refusal;
 	enum sweep_kind sweep_kind;
+	enum watch_limits watch_limits;
+	enum watch_flags watch_flags;
 	enum phase phase;
 	enum state_bits state_bits;
 	enum tcp_bits tcp_bits;

@@ -5,12 +5,21 @@
 
 #include "frame.h"
 
+static __always_inline void event_lost(void)
+{
+	__u32 zero = 0;
+	__u64 *lost = bpf_map_lookup_elem(&event_losses, &zero);
+
+	/* A pass over the states may be interrupted by a packet right here. */
+	if (lost)
+		__sync_fetch_and_add(lost, 1);
+}
+
 static __always_inline void event_emit(struct walk *w, __u32 type, __u32 info)
 {
-	__u32 cpu = bpf_get_smp_processor_id(), zero = 0;
+	__u32 cpu = bpf_get_smp_processor_id();
 	void *ring = bpf_map_lookup_elem(&events, &cpu);
 	struct event *e = &w->event;
-	__u64 *lost;
 
 	e->time = w->now;
 	e->type = type;
@@ -25,12 +34,8 @@ static __always_inline void event_emit(struct walk *w, __u32 type, __u32 info)
 	} else {
 		e->key = w->key;
 	}
-	if (ring && !bpf_ringbuf_output(ring, e, sizeof(*e), 0))
-		return;
-	/* A pass over the states may be interrupted by a packet right here. */
-	lost = bpf_map_lookup_elem(&event_losses, &zero);
-	if (lost)
-		__sync_fetch_and_add(lost, 1);
+	if (!ring || bpf_ringbuf_output(ring, e, sizeof(*e), 0))
+		event_lost();
 }
 
 #endif

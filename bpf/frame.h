@@ -54,7 +54,7 @@ struct frame {
 	__u8 tcp_flags;
 	__u8 icmp_type;
 	__u16 flags;
-	__u8 hop_limit;		/* IPv6 */
+	__u8 hop_limit;		/* IPv4: time to live */
 	__u16 upper;		/* where the transport header begins, as on the wire */
 	__u16 upper_length;	/* bytes of it and its payload, as IP says */
 	__u16 fragment_offset;	/* bytes */

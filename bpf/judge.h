@@ -190,6 +190,8 @@ __noinline int judge(int parsed, __u32 kind)
 		refuse(v, reason);
 		if (generation & GENERATION_LOG_DROPS)
 			v->flags |= VERDICT_LOG;
+		if (generation & GENERATION_ON_DROP)
+			v->flags |= VERDICT_WATCHED;
 	}
 	return reason;
 }

@@ -104,6 +104,7 @@ struct mac_key {
 
 #include "layout_policy.h"
 #include "layout_members.h"
+#include "layout_watch.h"
 #include "layout_state.h"
 #include "layout_detour.h"
 #include "layout_report.h"

@@ -141,6 +141,7 @@ enum generation_flags {
 	GENERATION_LOG_DROPS = 2,
 	GENERATION_SOURCES = 4,		/* sources have limits: every opening is measured */
 	GENERATION_HOLDERS = 8,		/* somebody's states, or a host's rate, have a limit */
+	GENERATION_ON_DROP = 16,	/* has `watches` */
 };
 
 /* Map `generations`, by slot. Written whole while its slot is out of use. */

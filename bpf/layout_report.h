@@ -68,6 +68,7 @@ enum verdict_flags {
 	VERDICT_LIMITED = 16,		/* it takes an allowance to open this */
 	VERDICT_SESSION = 32,		/* a rule of it says `log: session` */
 	VERDICT_COUNTED = 64,		/* of a connection that is counted */
+	VERDICT_WATCHED = 128,		/* a drop that may count, or a handshake completed (watch.h) */
 };
 
 /* Whose allowance, in the order in which they are asked. */
@@ -101,6 +102,7 @@ enum event_type {
 	EVENT_MAC_MOVED = 1,	/* info: old port << 16 | new port; key.low: the MAC in bytes 0-5 */
 	EVENT_TABLE_FULL,
 	EVENT_STATE_CUT,	/* info: reason */
+	EVENT_DROPS,		/* the key's `low` had too many: watch.h */
 };
 
 /* Records of the ring buffers `events`, one buffer per CPU. */

@@ -47,6 +47,7 @@ static __always_inline int parse_ipv4(struct frame *f, struct cursor *c)
 
 	f->family = 4;
 	f->proto = ip->protocol;
+	f->hop_limit = ip->ttl;
 	address_from_v4(&f->src, ip->saddr);
 	address_from_v4(&f->dst, ip->daddr);
 	fragment = bpf_ntohs(ip->frag_off) & 0x3fff;

@@ -186,6 +186,26 @@ static __always_inline int refreshes(struct walk *w, struct state *s, __u32 phas
 	return phase != PHASE_MID_STREAM && stale(s, w->now);
 }
 
+/*
+ * Has the sender of a segment shown with it that it got what was sent to its address? Whoever answers a SYN
+ * by acknowledging its number, and whoever acknowledges that answer.
+ */
+static __always_inline int completes_handshake(__u32 before, __u32 next)
+{
+	if (before == PHASE_SYN_SENT)
+		return next == PHASE_SYN_RECV;
+	return before == PHASE_SYN_RECV && phase_settled(next);
+}
+
+static __always_inline void note_proof(struct walk *w)
+{
+	__u32 slot = w->flow.slot;
+	struct generation *g = bpf_map_lookup_elem(&generations, &slot);
+
+	if (g && g->flags & GENERATION_ON_DROP)
+		w->verdict.flags |= VERDICT_WATCHED;
+}
+
 __noinline int hit_pending(struct state *found, __u32 kind)
 {
 	struct walk *w = walk_here(kind);
@@ -225,6 +245,8 @@ __noinline int hit_pending(struct state *found, __u32 kind)
 		s->seen = w->now;
 		changed = 1;
 	}
+	if (next < STEP_INVALID && completes_handshake(before, next))
+		note_proof(w);
 	if (next < STEP_INVALID && phase_settled(next)) {
 		reason = state_promote(w);
 		sweep_after(w, next);

@@ -28,6 +28,24 @@ export interface EventFields {
   'mac-moved': { mac: string; fromPort: string; toPort: string; vlan: string };
   /** A live connection ended because the policy no longer allows it. */
   'state-cut': { proto: string; low: string; high: string; reason: string };
+  /**
+   * A source had `drops` frames dropped within `seconds`, the last of them for `reason` (`last`: what it
+   * was for), and is in `group` for `ttl` seconds. `file`, `line`: of the `onDrop`.
+   */
+  'auto-denied': {
+    address: string;
+    group: string;
+    ttl: number;
+    reason: string;
+    drops: number;
+    seconds: number;
+    port: string;
+    last: string;
+    file: string;
+    line: number;
+  };
+  /** So many sources found no room in their group, or may not be in it. */
+  'auto-deny-failed': { group: string; count: number; why: string };
   /** An operator ended live connections; `filter` as in `bwctl states`, or `all`. */
   'states-killed': { filter: string; count: number; user: string; uid?: number };
   /** Log records that netfilter made and that nobody got. */

@@ -4,7 +4,8 @@ import type { Outcome as Verdict } from '../../src/control/policy/model/index.js
 import { describeFrame } from '../packet/index.js';
 import { TOPICS } from './fixtures/index.js';
 import type { Expectation, Fixture, RuleIds } from './fixtures/types.js';
-import { expectationOf, modelRun } from './harness/model.js';
+import { expectationOf, expectedOffence, modelRun } from './harness/model.js';
+import { offenceLines } from './harness/states.js';
 
 /** What the model says otherwise than the fixture. */
 function disagreements(fixture: Fixture): string[] {
@@ -20,6 +21,11 @@ function disagreements(fixture: Fixture): string[] {
     const phases = model.connections(now).map(({ phase }) => phase);
     const wanted = fixture.states.map(({ phase }) => phase);
     if (phases.sort().join() !== wanted.sort().join()) problems.push(`phases: ${phases.join()}`);
+  }
+  if (fixture.offences !== undefined) {
+    const got = offenceLines(model.offences.map(expectedOffence));
+    const wanted = offenceLines(fixture.offences);
+    if (got.join() !== wanted.join()) problems.push(`offences ${got.join('; ')}`);
   }
   return problems;
 }

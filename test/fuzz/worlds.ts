@@ -18,7 +18,14 @@ export interface World {
 }
 
 /** Few enough to be read after every input, and more than one can fill. */
-const SIZES = { pending: 1024, established: 1024, fdb: 1024, fragments: 1024 };
+const SIZES = {
+  ...{ pending: 1024, established: 1024, fdb: 1024, fragments: 1024 },
+  ...{ offenders: 1024, proofs: 1024 },
+};
+/** Short of patience, for inputs are short. */
+const ON_DROP = `onDrop:
+    - {deny: badguys, after: 2/10s, ttl: 1m, except: admins}
+    - {deny: badguys, after: 3/5s, ttl: 1m, spoofable: true, reasons: [no-state, no-in, bad-phase]}`;
 /** Kinds of map, by the kernel's number (enum bpf_map_type). */
 const HASH = 1;
 const ARRAY = 2;
@@ -44,7 +51,7 @@ export function makeWorlds(ports: readonly TestPort[]): World[] {
 function campus(ports: readonly TestPort[]): World {
   const wall = new TestWall(ports, { sizes: SIZES });
   wall.setNode({ bpdu: 'kernel', logRate: 2 });
-  wall.install(planOf(CAMPUS));
+  wall.install(planOf(`${CAMPUS}  ${ON_DROP}\n`));
   wall.setMember('badguys', '203.0.113.66', {});
   wall.setMember('badguys', '2001:db8:ff::66', { expires: 5 });
   return world(wall, CAMPUS);

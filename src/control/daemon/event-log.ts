@@ -1,11 +1,13 @@
 /** What the packet path tells goes into the log: one line for a slab's events of a kind. */
 import type { Logger } from 'pino';
 import type { NumberedPort, WallEvent } from '../dataplane/index.js';
+import { formatAddress } from '../policy/index.js';
 
 const MESSAGES: Record<WallEvent['kind'], string> = {
   'mac-moved': 'a MAC address moved to another port',
   'table-full': 'the table of established states is full',
   'state-cut': 'a live connection was cut by a change of policy',
+  drops: 'a source had too many frames dropped',
   unknown: 'an event this version does not know',
 };
 
@@ -44,6 +46,10 @@ export function lossTeller(log: Logger, count: () => number): () => void {
 
 function named(event: WallEvent, names: ReadonlyMap<number, string>): Record<string, unknown> {
   const name = (port: number) => names.get(port) ?? String(port);
+  if (event.kind === 'drops') {
+    const { reason, source, proto } = event;
+    return { source: formatAddress(source), reason, proto, port: name(event.port) };
+  }
   if (event.kind === 'mac-moved') {
     return { ...event, fromPort: name(event.fromPort), toPort: name(event.toPort) };
   }

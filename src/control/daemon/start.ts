@@ -22,6 +22,7 @@ import {
 } from '../dataplane/index.js';
 import { standingWalls } from '../netfilter/index.js';
 import { type GenerationRecord, GenerationStore, generationRecord } from '../store/index.js';
+import { AutoDeny } from './auto-deny.js';
 import { Detour } from './detour.js';
 import { EventBus } from './event-bus.js';
 import { logEvents, lossTeller } from './event-log.js';
@@ -164,11 +165,6 @@ async function start(
   const numbers = new Map(ports.map((port) => [port.number, port.name]));
   const relay = relayEvents(bus, (number) => numbers.get(number) ?? String(number));
   const logged = logEvents(log, ports);
-  const events = readEvents(dataplane, (slab, lost) => {
-    logged(slab, lost);
-    relay(slab, lost);
-  });
-  leases.add(() => events.close());
   const sessions = new SessionFeed(
     dataplane,
     () => policies.index,
@@ -209,6 +205,21 @@ async function start(
   };
   const wall = new Wall(parts, installer);
   leases.add(() => wall.close());
+  const autoDeny = new AutoDeny({
+    active: () => policies.active,
+    ban: (...ban) => wall.ban(...ban),
+    secondsSince: (time) => dataplane.clock.seconds(time, dataplane.clock.now()),
+    portName: (number) => numbers.get(number) ?? String(number),
+    events: bus,
+    onError: (error) => log.error({ error: String(error) }, 'a source could not be banned'),
+  });
+  leases.add(() => autoDeny.close());
+  const events = readEvents(dataplane, (slab, lost) => {
+    logged(slab, lost);
+    relay(slab, lost);
+    autoDeny.take(slab);
+  });
+  leases.add(() => events.close());
   const expiry = new MemberExpiry(
     sets,
     () => wall.membersLeft(),

@@ -9,8 +9,28 @@ const { EventType, TagBits } = layouts;
 /** Of each record the reader tells offset, length and CPU. */
 const RECORD_WORDS = 3;
 
+/** A source had as many frames dropped as an `onDrop` allows, and is to go into its group. */
+export interface DropsEvent {
+  readonly kind: 'drops';
+  /** Jiffies. */
+  readonly time: bigint;
+  /** By whose count. */
+  readonly generation: number;
+  /** Index into Plan.onDrop. */
+  readonly number: number;
+  /** Why the last one was dropped. */
+  readonly reason: string;
+  readonly port: number;
+  /** 16 bytes each. */
+  readonly source: Uint8Array;
+  readonly destination: Uint8Array;
+  readonly proto: string;
+  readonly destinationPort: number;
+}
+
 /** What the packet path tells. */
 export type WallEvent =
+  | DropsEvent
   | {
       readonly kind: 'mac-moved';
       readonly mac: string;
@@ -54,6 +74,20 @@ export function describeEvent(
         low: `${formatAddress(key.low.byte)} port ${key.lowPort}`,
         high: `${formatAddress(key.high.byte)} port ${key.highPort}`,
         reason: reasonName(event.info),
+      };
+    case EventType.DROPS:
+      return {
+        kind: 'drops',
+        time: event.time,
+        generation: event.epoch,
+        number: event.info >>> 16,
+        reason: reasonName(event.info & 0xff),
+        port: event.port,
+        // Copies: the slab is used again.
+        source: Uint8Array.from(key.low.byte),
+        destination: Uint8Array.from(key.high.byte),
+        proto: protocolName(key.proto),
+        destinationPort: key.highPort,
       };
     default:
       return { kind: 'unknown', type: event.type };

@@ -7,7 +7,7 @@ import { DataplaneError } from './errors.js';
 import { type LimitedRules, limitedRules, limitFlags, limitValue } from './limits.js';
 import type { Numbering } from './numbering.js';
 
-const { Direction, GenerationFlags, Limits, MatrixFlags } = layouts;
+const { Direction, GenerationFlags, Limits, MatrixFlags, WatchLimits } = layouts;
 
 /** Keys and values of one hash map, packed. */
 export interface Packed {
@@ -40,7 +40,8 @@ export function checkSize(plan: Plan, ruleCounters: number): void {
   const lengths = prefixLengths(plan);
   const limits: [string, number, number][] = [
     ['rules', new Set(plan.rules.map((rule) => rule.id)).size, ruleCounters - 1],
-    ['deny lines', plan.deny.length, Limits.MAX_DENY_LINES],
+    ['deny lines and onDrop', plan.deny.length + plan.onDrop.length, Limits.MAX_DENY_LINES],
+    ['onDrop', plan.onDrop.length, WatchLimits.MAX_WATCHES],
     ['dynamic groups', plan.dynamicGroups.length, Limits.MAX_DYNAMIC_GROUPS],
     ['service classes', plan.serviceDeny.length, Limits.MAX_SERVICE_CLASSES],
     ['different IPv4 prefix lengths', lengths.v4.length, Limits.MAX_V4_LENGTHS],
@@ -201,8 +202,11 @@ export function generationValue(
   for (let bit = 0; bit < Limits.MAX_DYNAMIC_GROUPS; bit++) {
     if ((dynamicFrom[bit]! | dynamicTo[bit]!) !== 0n) denyDynamic |= 1 << bit;
   }
-  const logged = plan.logDrops ? GenerationFlags.LOG_DROPS : 0;
-  const flags = GenerationFlags.POLICY | logged | limitFlags(plan);
+  const flags =
+    GenerationFlags.POLICY |
+    limitFlags(plan) |
+    (plan.logDrops ? GenerationFlags.LOG_DROPS : 0) |
+    (plan.onDrop.length > 0 ? GenerationFlags.ON_DROP : 0);
   const lengths = prefixLengths(plan);
   return {
     number,

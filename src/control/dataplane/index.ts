@@ -22,7 +22,7 @@ export {
 } from './counters.js';
 export { type DetourPlace, openDetour } from './detour.js';
 export { DataplaneError, type DataplaneErrorCode } from './errors.js';
-export { readEvents, type WallEvent } from './events.js';
+export { type DropsEvent, readEvents, type WallEvent } from './events.js';
 export { explainFrame } from './explain.js';
 export { type FrameSpec, Protocol } from './frame.js';
 export { type Current, Installer, type Prepared, type Trial } from './install.js';

@@ -21,6 +21,7 @@ import type { Numbering } from './numbering.js';
 import { type Dataplane, index } from './object.js';
 import { assignSlots } from './slots.js';
 import { damagedTables } from './verify.js';
+import { watchesValue } from './watches.js';
 
 const { Limits, ServiceCode } = layouts;
 const MMAPABLE = 1 << 10;
@@ -227,6 +228,8 @@ export class Installer {
       yield* this.#clearCounters(prepared.freshRules);
       inner = yield* this.#stage(slot, prepared);
       const value = generationValue(prepared.plan, prepared, prepared.generation, ends());
+      const watches = watchesValue(prepared.plan, prepared, this.#dataplane.clock);
+      this.#dataplane.map('watches').update(index(slot), watches);
       this.#dataplane.map('generations').update(index(slot), layouts.generation.encode(value));
     } catch (error) {
       atOnce(this.#empty(slot));
@@ -350,6 +353,7 @@ export class Installer {
     const generations = this.#dataplane.map('generations');
     if (flags !== 0 || number !== 0) {
       generations.update(index(slot), Buffer.alloc(layouts.generation.size));
+      this.#dataplane.map('watches').update(index(slot), Buffer.alloc(layouts.watches.size));
     }
     for (const name of OUTER) {
       const outer = this.#dataplane.map(name);

@@ -39,6 +39,7 @@ const MAP_NAMES = [
   'cell',
   'generations',
   'judging_since',
+  'watches',
   'addresses',
   'services',
   'service_deny',

@@ -11,6 +11,7 @@ import { generationValue, type Packed, packAddresses, packMatrix } from './gener
 import { packRuleLimits } from './limits.js';
 import type { Numbering } from './numbering.js';
 import type { Dataplane } from './object.js';
+import { watchesValue } from './watches.js';
 
 const PAGES = layouts.ServiceCode.CODES / layouts.Limits.SERVICE_PAGE;
 const CLASSES = layouts.Limits.MAX_SERVICE_CLASSES;
@@ -25,7 +26,7 @@ export interface InstalledPolicy extends Numbering {
 
 /** Names of the tables of a slot that are not as they must be. */
 export function* damagedTables(
-  dataplane: Pick<Dataplane, 'map'>,
+  dataplane: Pick<Dataplane, 'map' | 'clock'>,
   slot: number,
   installed: InstalledPolicy,
 ): Sliced<string[]> {
@@ -48,6 +49,8 @@ export function* damagedTables(
     yield;
   }
   if (!isGeneration(dataplane, slot, installed)) damaged.push('generations');
+  const watches = watchesValue(plan, installed, dataplane.clock);
+  if (!dataplane.map('watches').lookup(index(slot))!.equals(watches)) damaged.push('watches');
   return damaged;
 }
 

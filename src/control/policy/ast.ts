@@ -1,7 +1,7 @@
 import type { Prefix } from './address.js';
 import type { CodeRange } from './codes.js';
 import type { Limit } from './limits.js';
-import type { PolicyWarning, Position } from './plan.js';
+import type { DropReason, PolicyWarning, Position } from './plan.js';
 
 /** One peer as written: a part of a list, or the whole of it. */
 export type PeerItem =
@@ -92,6 +92,23 @@ export interface DenyStatement extends LineOptions {
   readonly from: Peers | null;
   readonly to: Peers | null;
   readonly services: readonly ServiceRef[] | null;
+  /** Who has been denied by it too often goes into a group. */
+  readonly onDrop: OnDropStatement | null;
+}
+
+/** Whose frames are dropped too often goes into a dynamic group. */
+export interface OnDropStatement {
+  readonly group: string;
+  readonly after: number;
+  readonly windowSeconds: number;
+  readonly ttlSeconds: number;
+  /** Never put there. */
+  readonly except: Peers;
+  /** Also by what anybody could have sent in their name. */
+  readonly spoofable: boolean;
+  readonly side: 'uplink' | 'inside' | 'both';
+  readonly reasons: readonly DropReason[];
+  readonly position: Position;
 }
 
 /** A DNS name that the policy uses, where it does so first. */
@@ -119,6 +136,8 @@ export interface Policy {
   readonly pickup: number;
   /** Of every address that opens connections and is no screened host. */
   readonly sourceLimit: Limit;
+  /** Those of `defaults`; deny lines have their own. */
+  readonly onDrop: readonly OnDropStatement[];
   /** What must be resolved before it can be compiled. */
   readonly names: readonly NameUse[];
   readonly warnings: readonly PolicyWarning[];

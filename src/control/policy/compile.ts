@@ -3,9 +3,11 @@ import type { DenyStatement, Peers, Policy, ResolvedNames, ServiceRef } from './
 import { planDigest } from './digest.js';
 import { PolicyError } from './errors.js';
 import { MAX_ALTERNATIVES, type MatrixLine, matrixEntries, TooManyAlternatives } from './matrix.js';
+import { idleGroups, onDropsOf, planOnDrops } from './on-drop-plan.js';
 import { PeerIndex, PeerSets } from './peer-sets.js';
 import { peersText } from './peers.js';
 import type { DenyLine, DynamicGroup, MatrixEntry, Plan, Position } from './plan.js';
+import { setOf } from './prefix-set.js';
 import { collectDenyRules, collectRules, type DenyRule, type LineRule } from './rules.js';
 import { ServiceClasses, TooManyServiceClasses } from './service-classes.js';
 
@@ -51,10 +53,10 @@ export function compile(policy: Policy, options: CompileOptions = {}): Plan {
   const denyRules = collectDenyRules(policy);
   const staticPart = (peers: Peers | null) =>
     peers && peerSets.of(peers.filter((item) => item.kind !== 'group' || !dynamic.has(item.name)));
-  const denySets = denyRules.map(({ line }) => ({
-    from: staticPart(line.from),
-    to: staticPart(line.to),
-  }));
+  const denySets = [
+    ...denyRules.map(({ line }) => ({ from: staticPart(line.from), to: staticPart(line.to) })),
+    ...onDropsOf(policy).map(({ except }) => ({ from: staticPart(except), to: setOf([]) })),
+  ];
   const classes = classifyAddresses(hosts, index.sets, denySets);
   if (classes.entries.length > limits.addresses) {
     const problem = `the policy needs ${classes.entries.length} address entries, and ${limits.addresses} fit`;
@@ -90,7 +92,8 @@ export function compile(policy: Policy, options: CompileOptions = {}): Plan {
     logDrops: policy.logDrops,
     pickup: policy.pickup,
     sourceLimit: policy.sourceLimit,
-    warnings: [...policy.warnings, ...rules.warnings],
+    onDrop: planOnDrops(policy, denyRules, (except) => dynamicIndices(except, dynamic)),
+    warnings: [...policy.warnings, ...rules.warnings, ...idleGroups(policy)],
   };
   return { ...plan, digest: planDigest(plan) };
 }
@@ -261,19 +264,24 @@ function denyLine(
   rule: number,
   dynamic: ReadonlyMap<string, { index: number }>,
 ): DenyLine {
-  const indices = (peers: Peers | null): number[] =>
-    sortedUnique(
-      (peers ?? []).flatMap((item) =>
-        item.kind === 'group' && dynamic.has(item.name) ? [dynamic.get(item.name)!.index] : [],
-      ),
-    );
   return {
     rule,
     log: line.log,
-    dynamicFrom: indices(line.from),
-    dynamicTo: indices(line.to),
+    dynamicFrom: dynamicIndices(line.from ?? [], dynamic),
+    dynamicTo: dynamicIndices(line.to ?? [], dynamic),
     allServices: isAllServices(line),
   };
+}
+
+function dynamicIndices(
+  peers: Peers,
+  dynamic: ReadonlyMap<string, { readonly index: number }>,
+): number[] {
+  return sortedUnique(
+    peers.flatMap((item) =>
+      item.kind === 'group' && dynamic.has(item.name) ? [dynamic.get(item.name)!.index] : [],
+    ),
+  );
 }
 
 /** Where most addresses are listed, roughly: the group with the most items, else the first host. */

@@ -47,6 +47,13 @@ export function planDigest(plan: Omit<Plan, 'digest'>): string {
     const to = line.dynamicTo.map((group) => plan.dynamicGroups[group]!.name).join();
     put('deny', ids[line.rule]!, line.log, line.allServices, `<${from}>`, `<${to}>`);
   }
+  for (const one of plan.onDrop) {
+    const group = plan.dynamicGroups[one.group]!.name;
+    const spared = one.exemptGroups.map((exempt) => plan.dynamicGroups[exempt]!.name).join();
+    const { after, windowSeconds, ttlSeconds, exemptBit, spoofable, side, reasons, line } = one;
+    put('onDrop', group, after, windowSeconds, ttlSeconds, exemptBit, `<${spared}>`);
+    put('for', spoofable, side, reasons.join(), line ?? '-');
+  }
   for (const [i, mask] of plan.serviceDeny.entries()) if (mask !== 0n) put('class', i, mask);
   for (const group of plan.dynamicGroups) put('group', group.name, group.max, group.allowScreened);
   for (const entry of byHostName(plan)) {

@@ -2,6 +2,7 @@ import { isMap, isSeq, type Node, type YAMLMap } from 'yaml';
 import type { DenyStatement, HostLine, PairLine, Peers, ServiceRef } from './ast.js';
 import { DETOUR_OPTIONS, readDetour } from './detour.js';
 import { quote } from './errors.js';
+import { type OnDropContext, readLineOnDrop } from './on-drop.js';
 import type { PeerReader } from './peers.js';
 import type { Position } from './plan.js';
 import { readRate } from './rates.js';
@@ -135,15 +136,15 @@ export function readPairLines(context: LineContext, section: string, entry: Entr
 }
 
 /** Reads `deny`. */
-export function readDenyLines(context: LineContext, entry: Entry): DenyStatement[] {
+export function readDenyLines(context: LineContext & OnDropContext, entry: Entry): DenyStatement[] {
   const { reader, peers, services } = context;
   const hint = 'write a list of lines, each with from, to or services';
   const nodes = reader.list(entry.value, entry.keyNode, '`deny`', hint);
   return nodes.map((node, index) => {
-    const keys = ['from', 'to', 'services', ...OPTIONS];
+    const keys = ['from', 'to', 'services', 'onDrop', ...OPTIONS];
     const what = 'a line of deny';
     const fields = reader.fields(node, node ?? entry.keyNode, what, keys, LATER_OPTIONS);
-    const { from, to, services: service, rate, log } = Object.fromEntries(fields.entries);
+    const { from, to, services: service, rate, log, onDrop } = Object.fromEntries(fields.entries);
     if (log !== undefined && reader.scalarText(log.value) === 'session') {
       const problem = 'a line of deny has no sessions: it lets nothing through';
       reader.fail('wrong-type', log.keyNode, problem, 'write log: true, or false');
@@ -165,6 +166,7 @@ export function readDenyLines(context: LineContext, entry: Entry): DenyStatement
       from: from ? peers.read(from.value, from.keyNode, '`from`', null) : null,
       to: to ? peers.read(to.value, to.keyNode, '`to`', null) : null,
       services: service ? services.read(service.value, service.keyNode, '`services`') : null,
+      onDrop: onDrop ? readLineOnDrop(context, onDrop) : null,
       position: fields.position,
       ...readOptions(reader, fields),
       detour: 0,

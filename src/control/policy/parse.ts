@@ -4,6 +4,8 @@ import { groupKind, readGroups } from './groups.js';
 import { readHosts } from './hosts.js';
 import { type DefaultLimits, NO_LIMITS, readDefaultLimits } from './limits.js';
 import { readDenyLines, readPairLines } from './lines.js';
+import { checkOnDrops, type OnDropContext, readOnDrops } from './on-drop.js';
+import { onDropsOf } from './on-drop-plan.js';
 import { type PeerKind, PeerReader } from './peers.js';
 import type { PolicyWarning } from './plan.js';
 import { type Entry, type Fields, Reader } from './reader.js';
@@ -33,12 +35,14 @@ export function parsePolicy(text: string, file: string): Policy {
   const peers = new PeerReader(reader, peerKinds(reader, groupEntries, hostEntries));
   const services = new ServiceReader(reader, serviceEntries);
   const groups = readGroups(reader, peers, groupEntries, warnings);
-  const context = { reader, peers, services };
-  const { logDrops, pickup, limits } = readDefaults(reader, top.entries.get('defaults'));
+  const context = { reader, peers, services, groups, warnings };
+  const { limits, ...defaults } = readDefaults(context, top.entries.get('defaults'));
   const { hosts, lines } = readHosts(context, hostEntries, limits.perHost);
   const matrix = top.entries.get('matrix');
   const transit = top.entries.get('transit');
-  const deny = top.entries.get('deny');
+  const denyEntry = top.entries.get('deny');
+  const deny = denyEntry ? readDenyLines(context, denyEntry) : [];
+  checkOnDrops(reader, onDropsOf({ ...defaults, deny }));
   return {
     file,
     services: services.named,
@@ -47,9 +51,8 @@ export function parsePolicy(text: string, file: string): Policy {
     lines,
     matrix: matrix ? readPairLines(context, 'matrix', matrix) : [],
     transit: transit ? readPairLines(context, 'transit', transit) : [],
-    deny: deny ? readDenyLines(context, deny) : [],
-    logDrops,
-    pickup,
+    deny,
+    ...defaults,
     sourceLimit: limits.perSource,
     names: peers.names,
     warnings,
@@ -117,22 +120,23 @@ function checkName(reader: Reader, entry: Entry, what: string): void {
   }
 }
 
-interface Defaults {
-  readonly logDrops: boolean;
-  readonly pickup: number;
+interface Defaults extends Pick<Policy, 'logDrops' | 'pickup' | 'onDrop'> {
   readonly limits: DefaultLimits;
 }
 
-function readDefaults(reader: Reader, entry: Entry | undefined): Defaults {
-  if (entry === undefined) return { logDrops: true, pickup: 0, limits: NO_LIMITS };
-  const keys = ['mode', 'reject', 'log', 'pickup', 'limits'];
+function readDefaults(context: OnDropContext, entry: Entry | undefined): Defaults {
+  if (entry === undefined) return { logDrops: true, pickup: 0, onDrop: [], limits: NO_LIMITS };
+  const { reader } = context;
+  const keys = ['mode', 'reject', 'log', 'pickup', 'limits', 'onDrop'];
   const fields = reader.fields(entry.value, entry.keyNode, '`defaults`', keys).entries;
   only(reader, fields.get('mode'), 'enforce', ['audit', 'bypass']);
   only(reader, fields.get('reject'), 'none', ['inside']);
+  const onDrop = fields.get('onDrop');
   return {
     logDrops: readLogDrops(reader, fields.get('log')),
     pickup: readPickup(reader, fields.get('pickup')),
     limits: readDefaultLimits(reader, fields.get('limits')),
+    onDrop: onDrop ? readOnDrops(context, onDrop) : [],
   };
 }
 

@@ -87,6 +87,39 @@ export interface DenyLine {
   readonly allServices: boolean;
 }
 
+/** Reasons for which somebody may be put into a group; names as in bpf/reasons.h. */
+export type DropReason =
+  | 'bad-flags'
+  | 'bad-phase'
+  | 'out-of-window'
+  | 'denied'
+  | 'no-state'
+  | 'fragment'
+  | 'fragment-overlap'
+  | 'no-out'
+  | 'no-in'
+  | 'not-screened';
+
+/** Whose frames are dropped too often goes into a dynamic group. */
+export interface OnDrop {
+  /** Index into Plan.dynamicGroups. */
+  readonly group: number;
+  /** So many drops, in so many seconds. */
+  readonly after: number;
+  readonly windowSeconds: number;
+  readonly ttlSeconds: number;
+  /** Bit of AddressClass.denyFrom that those have who are never put there; of no deny line. */
+  readonly exemptBit: number;
+  /** Indices into Plan.dynamicGroups: nor are their members. */
+  readonly exemptGroups: readonly number[];
+  readonly spoofable: boolean;
+  readonly side: 'uplink' | 'inside' | 'both';
+  readonly reasons: readonly DropReason[];
+  /** Index of the only deny line that counts; null: all do. */
+  readonly line: number | null;
+  readonly position: Position;
+}
+
 export interface PlanHost {
   /** Of connections to it. */
   readonly limit: Limit;
@@ -127,6 +160,7 @@ export interface Plan {
   readonly pickup: number;
   /** Of every address that opens connections and is no screened host. */
   readonly sourceLimit: Limit;
+  readonly onDrop: readonly OnDrop[];
   readonly warnings: readonly PolicyWarning[];
   /** sha256 of everything that decides a verdict, hex. */
   readonly digest: string;

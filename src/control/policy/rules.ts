@@ -153,7 +153,8 @@ function transitRule(line: PairLine): TransitRule {
   return { kind: 'transit', rule: makeRule(content, line.id, position), services, from, to };
 }
 
-function denyRule(line: DenyStatement): DenyRule {
+/** The rule of a deny line. */
+export function denyRule(line: DenyStatement): DenyRule {
   const peers = pairText(line.from, line.to);
   const service = denyServicesText(line.services);
   const options = { log: line.log, session: line.session, rate: line.rate, detour: 0 };

@@ -18,8 +18,20 @@ import {
   XdpHook,
 } from '../harness/hooks.js';
 import { countAnew, isLimited } from '../harness/limits.js';
+import { expectedOffence } from '../harness/model.js';
 import { planOf } from '../harness/plans.js';
-import { held, liveStates, pass, phaseName, recount, sweep } from '../harness/states.js';
+import {
+  held,
+  liveStates,
+  offenceLines,
+  offences,
+  pass,
+  phaseName,
+  proofLine,
+  proofLines,
+  recount,
+  sweep,
+} from '../harness/states.js';
 import type { TestWall } from '../harness/wall.js';
 import { type Episode, type Event, SWEEP_JIFFIES } from './episode.js';
 
@@ -230,7 +242,7 @@ class Run {
   }
 
   #install(text: string): string[] {
-    const words = this.#ruleDifferences();
+    const words = [...this.#ruleDifferences(), ...this.#offenceDifferences()];
     const plan = planOf(text);
     this.#wall.install(plan);
     this.#policy = parsePolicy(text, 'random.yaml');
@@ -280,7 +292,25 @@ class Run {
   remains(): string[] {
     const { pickedUp } = this.#wall.tally();
     const counted = pickedUp === this.#model.pickedUp ? [] : [`${pickedUp} picked up`];
-    return [...this.#stateDifferences(), ...this.#ruleDifferences(), ...counted];
+    return [
+      ...this.#stateDifferences(),
+      ...this.#ruleDifferences(),
+      ...this.#offenceDifferences(),
+      ...counted,
+    ];
+  }
+
+  #offenceDifferences(): string[] {
+    const model = offenceLines(this.#model.offences.map(expectedOffence));
+    const proven = this.#model.proofs
+      .map(({ source, seen, spoilt }) =>
+        proofLine(ipv6Text(Buffer.from(source, 'hex')), seen, spoilt),
+      )
+      .sort();
+    return [
+      ...difference('offences', model, offenceLines(offences(this.#wall))),
+      ...difference('proofs', proven, proofLines(this.#wall)),
+    ];
   }
 
   #stateDifferences(): string[] {

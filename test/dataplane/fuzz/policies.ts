@@ -33,7 +33,7 @@ export function randomPolicy(random: Random): string {
     ...pairLines(random, names, 'matrix', 0, hosts.length > 0 ? 3 : 0),
     ...pairLines(random, names, 'transit', 0, 3),
     ...denyLines(random, names),
-    `defaults: {log: {drops: none}, pickup: ${random.pick(PICKUPS)}${defaultLimits(random)}}`,
+    `defaults: {log: {drops: none}, pickup: ${random.pick(PICKUPS)}${defaultLimits(random)}${onDrops(random, names)}}`,
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -154,9 +154,32 @@ function denyLines(random: Random, names: Names): string[] {
       [names.dynamic.length, () => [`to: ${random.pick(names.dynamic)}`]],
     ])();
     if (random.oneIn(5)) fields.push('log: true');
+    if (names.dynamic.length > 0 && random.oneIn(4)) {
+      fields.push(`onDrop: ${onDrop(random, names)}`);
+    }
     return `  - {${fields.join(', ')}}`;
   });
   return ['deny:', ...lines];
+}
+
+/** Small thresholds: an episode is short. */
+function onDrops(random: Random, names: Names): string {
+  if (names.dynamic.length === 0 || random.oneIn(3)) return '';
+  const all = Array.from({ length: random.between(1, 3) }, () => {
+    const side = random.pick(['', '', ', side: uplink', ', side: inside']);
+    const reasons = random.oneIn(3)
+      ? `, reasons: [${random.some(['no-state', 'bad-phase', 'out-of-window', 'fragment', 'no-in', 'denied'], 1, 4).join(', ')}]`
+      : '';
+    return `${onDrop(random, names).slice(0, -1)}${side}${reasons}}`;
+  });
+  return `, onDrop: [${all.join(', ')}]`;
+}
+
+function onDrop(random: Random, names: Names): string {
+  const after = `${random.between(1, 4)}/${random.pick([1, 10, 30])}s`;
+  const except = random.oneIn(2) ? `, except: ${peers(random, names)}` : '';
+  const spoofable = random.oneIn(2) ? ', spoofable: true' : '';
+  return `{deny: ${random.pick(names.dynamic)}, after: ${after}, ttl: 1m${except}${spoofable}}`;
 }
 
 function peers(random: Random, { hosts, groups, dynamic }: Names): string {

@@ -1,6 +1,15 @@
 /** What a wall holds when a fixture is over. */
 import type { Fixture, RuleIds } from '../fixtures/types.js';
-import { learnedMacs, liveStates, macLines, type SeenState, stateLines } from './states.js';
+import {
+  learnedMacs,
+  liveStates,
+  macLines,
+  offenceLines,
+  offences,
+  proofLines,
+  type SeenState,
+  stateLines,
+} from './states.js';
 import type { Tally, TestWall } from './wall.js';
 
 /** What a wall holds after a fixture that it should not, or the other way round. */
@@ -20,6 +29,10 @@ export function differences(wall: TestWall, fixture: Fixture): string[] {
     if (packets !== wanted.packets || connections !== wanted.connections) {
       problems.push(`rule ${id} counted ${packets} packets, ${connections} connections`);
     }
+  }
+  if (fixture.offences !== undefined) {
+    const [wanted, got] = [offenceLines(fixture.offences), offenceLines(offences(wall))];
+    if (wanted.join() !== got.join()) problems.push(`offences ${got.join('; ')}`);
   }
   if (fixture.liberal !== undefined) {
     const { liberal } = wall.tally();
@@ -43,6 +56,8 @@ export function everything(wall: TestWall): string[] {
     ...stateLines(states),
     ...states.map((state) => `${state.src} ${state.sport} seen ${state.seen}`).sort(),
     ...macLines(learnedMacs(wall)),
+    ...offenceLines(offences(wall)),
+    ...proofLines(wall),
     ...wall.ports.map((_, number) => JSON.stringify(wall.tally(number))),
   ];
 }

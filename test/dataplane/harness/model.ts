@@ -1,11 +1,16 @@
 /** Fixtures on the reference model, and fixtures whose expectations are the model's. */
 import { jiffiesPerSecond } from '../../../native/lib/index.js';
 import { parsePolicy } from '../../../src/control/policy/index.js';
-import { Wall as Model, type Outcome as Verdict } from '../../../src/control/policy/model/index.js';
-import { macBytes, wideBytes } from '../../packet/index.js';
+import {
+  Wall as Model,
+  type Offence,
+  type Outcome as Verdict,
+} from '../../../src/control/policy/model/index.js';
+import { ipv6Text, macBytes, wideBytes } from '../../packet/index.js';
 import { SELF_MAC } from '../fixtures/link.js';
 import {
   type Expectation,
+  type ExpectedOffence,
   type Fixture,
   type FrameStep,
   PORTS,
@@ -93,6 +98,11 @@ export function expectationOf({ action, reason, outPort, except }: Verdict): Exp
     ...(outPort === null ? {} : { out: PORTS[outPort]!.name }),
     ...(except.length === 0 ? {} : { except: except.map((number) => PORTS[number]!.name) }),
   };
+}
+
+/** What the model holds against somebody, as fixtures put it. */
+export function expectedOffence({ source, number, drops, told }: Offence): ExpectedOffence {
+  return { source: ipv6Text(Buffer.from(source, 'hex')), number, drops, told };
 }
 
 function portNumber(port: PortName): number {

@@ -1,7 +1,7 @@
 /** What a wall remembers, as words that two walls can be compared by. */
 import * as layouts from '../../../src/generated/layouts.js';
 import { ipv6Text, macText } from '../../packet/index.js';
-import type { ExpectedState, LearnedMac } from '../fixtures/types.js';
+import type { ExpectedOffence, ExpectedState, LearnedMac } from '../fixtures/types.js';
 import { index, type TestWall } from './wall.js';
 
 const { Phase, StateBits } = layouts;
@@ -154,6 +154,48 @@ export function learnedMacs(wall: TestWall): Required<LearnedMac>[] {
     }
   }
   return learned;
+}
+
+/** What the policy of now holds against whom. */
+export function offences(wall: TestWall): ExpectedOffence[] {
+  const found: ExpectedOffence[] = [];
+  for (const { keys, values, count } of wall.map('offenders').entries()) {
+    for (let i = 0; i < count; i++) {
+      const { address, watch } = layouts.offenderKey.decode(keys, i * layouts.offenderKey.size);
+      const at = i * layouts.offender.size;
+      const { drops, told, generation } = layouts.offender.decode(values, at);
+      if (generation !== wall.generation) continue;
+      const source = ipv6Text(Buffer.from(address.byte));
+      found.push({ source, number: watch, drops, told: told === 1 });
+    }
+  }
+  return found;
+}
+
+/** Who has proven to be who they say, and since when somebody else speaks in their name, in jiffies. */
+export function proofLines(wall: TestWall): string[] {
+  const lines: string[] = [];
+  for (const { keys, values, count } of wall.map('proofs').entries()) {
+    for (let i = 0; i < count; i++) {
+      const address = keys.subarray(i * 16, (i + 1) * 16);
+      const { seen, spoilt } = layouts.proof.decode(values, i * layouts.proof.size);
+      lines.push(proofLine(ipv6Text(address), Number(seen), spoilt === 0n ? null : Number(spoilt)));
+    }
+  }
+  return lines.sort();
+}
+
+export function proofLine(source: string, seen: number, spoilt: number | null): string {
+  return `${source} proven ${seen}, spoilt ${spoilt ?? 'never'}`;
+}
+
+/** One line per offence, sorted. */
+export function offenceLines(all: readonly ExpectedOffence[]): string[] {
+  return all
+    .map(
+      ({ source, number, drops, told }) => `${source} ${number}: ${drops}${told ? ', told' : ''}`,
+    )
+    .sort();
 }
 
 /** One line per state, sorted: for whole comparisons. */

@@ -288,9 +288,11 @@ export class TestWall implements Disposable {
     this.#members = MemberTable.open(this);
     empty(this.#members.map);
     this.map('member_counts').update(index(0), Buffer.alloc(layouts.memberCounts.size));
-    for (const name of ['fragments', 'expectations', 'children']) empty(this.object.map(name));
+    const tables = ['fragments', 'expectations', 'children', 'offenders', 'proofs'];
+    for (const name of tables) empty(this.object.map(name));
     for (const name of ['holders', 'source_allowances'] as const) empty(this.map(name));
     this.map('colour').update(index(0), index(0));
+    this.map('watch_window').update(index(0), Buffer.alloc(8));
     for (let number = 0; number < this.ports.length; number++) {
       this.map('fdb_counts').update(index(number), index(0));
       for (const outcome of this.#outcomes())

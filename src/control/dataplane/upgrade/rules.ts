@@ -72,6 +72,7 @@ const RULES: Readonly<Record<string, MapRule>> = {
   cell: POLICY,
   generations: POLICY,
   judging_since: { how: 'copy' },
+  watches: { ...POLICY, enums: [...POLICY.enums!, 'watch_flags', 'reason'] },
   addresses: { ...POLICY, structs: ['address_key', 'address_class'] },
   services: { ...POLICY, structs: ['service_page'] },
   service_deny: { ...POLICY, structs: ['service_class'] },

@@ -160,6 +160,15 @@ export function relate(frame: Frame, packet: Packet): Relation {
   return { key, mayOpen: transport.kind === 'udp' || transport.init };
 }
 
+/**
+ * Has the sender of a segment shown with it that it got what was sent to its address? Whoever answers a SYN
+ * by its number, and whoever acknowledges that answer.
+ */
+export function completesHandshake(before: Phase, after: Phase): boolean {
+  if (before === 'syn-sent') return after === 'syn-recv';
+  return before === 'syn-recv' && isSettled(after);
+}
+
 /** The connection that a SYN inside another one would begin, under the same rules. */
 export function successorOf(connection: Connection, syn: Segment, now: number): Connection {
   const fresh = { phase: 'syn-sent', established: false, born: now, seen: now } as const;

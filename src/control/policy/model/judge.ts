@@ -3,7 +3,15 @@
  * The compiler and the packet path are right when they agree with this file.
  */
 import { addressKey, prefixHolds, readAddress } from '../address.js';
-import type { PeerItem, Peers, Policy, PolicyHost, ResolvedNames, ServiceRef } from '../ast.js';
+import type {
+  DenyStatement,
+  PeerItem,
+  Peers,
+  Policy,
+  PolicyHost,
+  ResolvedNames,
+  ServiceRef,
+} from '../ast.js';
 import { rangeWidth, SERVICE_CODES } from '../codes.js';
 import { bothDetours } from '../detour.js';
 import { type Judgement, type Members, NO_MEMBERS, type Opening } from '../opening.js';
@@ -93,16 +101,20 @@ export function judgeDeny(world: World, opening: Opening): Judgement | null {
   for (const line of world.policy.deny) {
     const asked = line.services === null || narrowest(line.services, opening.code) !== null;
     if (asked && holds(line.from, opening.source) && holds(line.to, opening.destination)) {
-      const service = denyServicesText(line.services);
-      const peers = pairText(line.from, line.to);
-      const options = { log: line.log, session: line.session, rate: line.rate, detour: 0 };
-      const content = { host: '', direction: 'deny', service, peers, ...options } as const;
-      const rules = { ...NO_RULES, deny: line.id ?? hashedId(content) };
-      const { log, detour } = options;
-      return { verdict: 'drop', reason: 'denied', rules, log, detour };
+      const rules = { ...NO_RULES, deny: denyRuleId(line) };
+      return { verdict: 'drop', reason: 'denied', rules, log: line.log, detour: 0 };
     }
   }
   return null;
+}
+
+/** Id of the rule of a deny line. */
+export function denyRuleId(line: DenyStatement): string {
+  const service = denyServicesText(line.services);
+  const peers = pairText(line.from, line.to);
+  const { log, session, rate } = line;
+  const options = { log, session, rate, detour: 0 };
+  return line.id ?? hashedId({ host: '', direction: 'deny', service, peers, ...options });
 }
 
 /** The host that an address is screened as, or null. */

@@ -68,6 +68,8 @@ export interface Outcome {
   /** Phase of that connection before and after the frame, null where there is none. */
   readonly phaseBefore: Phase | null;
   readonly phaseAfter: Phase | null;
+  /** Dynamic groups that the sender shall go into for it. */
+  readonly bans: readonly string[];
 }
 
 /** What the steps up to forwarding decide. */
@@ -109,6 +111,7 @@ export const PASSED = {
   stateKey: null,
   phaseBefore: null,
   phaseAfter: null,
+  bans: [],
 } as const;
 
 /** Dropped, for no rule's sake. */

@@ -8,6 +8,7 @@ import type { Policy, ResolvedNames } from '../ast.js';
 import type { Judgement, Opening } from '../opening.js';
 import {
   type Connection,
+  completesHandshake,
   DEFAULT_TIMEOUTS,
   firstPhase,
   isSettled,
@@ -30,6 +31,7 @@ import { judgeLink, reservedAction } from './link.js';
 import { isGroupMac, isMartian } from './martian.js';
 import { MidStream } from './mid-stream.js';
 import { MirroredPorts, type PortFacts } from './mirror.js';
+import { type Offence, Offenders, watches } from './offenders.js';
 import {
   type Arrived,
   accept,
@@ -60,6 +62,7 @@ export class Wall {
   readonly #members = new DynamicMembers();
   readonly #expectations = new Expectations();
   readonly #limits: Limits;
+  readonly #offenders: Offenders;
   #policy: Policy | null = null;
   #names: ResolvedNames = new Map();
   #epoch = 0;
@@ -69,6 +72,8 @@ export class Wall {
   #pickedUp = 0;
   /** Is what is mirrored of the ports believed, for the frame under judgement? */
   #believed = false;
+  /** The frame completes a handshake. */
+  #completes = false;
 
   constructor(node: WallNode) {
     this.#node = node;
@@ -77,6 +82,7 @@ export class Wall {
     this.#macs = new Set(node.macs.map(macText));
     this.#fragments = new Fragments(node.hz);
     this.#limits = new Limits(node.hz);
+    this.#offenders = new Offenders(node.hz);
     const quota = node.fdbQuota ?? Number.POSITIVE_INFINITY;
     this.#learned = new LearnedMacs(timeouts.fdb * node.hz, node.hz, quota);
   }
@@ -93,6 +99,16 @@ export class Wall {
     this.#names = names;
     this.#epoch++;
     this.#limits.keep(ruleIds(policy, names));
+    this.#offenders.install();
+  }
+
+  /** What `onDrop` has counted, and who has shown to be who they say. */
+  get offences(): Offence[] {
+    return this.#offenders.offences;
+  }
+
+  get proofs(): Offenders['proofs'] {
+    return this.#offenders.proofs;
   }
 
   /** Adds a member to a dynamic group; `expires` in jiffies, 0: never. */
@@ -158,8 +174,26 @@ export class Wall {
   /** Takes a frame that enters by a port at a time in jiffies. */
   receive(data: Uint8Array, port: number, now: number): Outcome {
     this.#now = now;
+    this.#completes = false;
     const frame = parseFrame(data);
     if (typeof frame === 'string') return this.#dropped(drop(frame));
+    const outcome = this.#receive(frame, port, now);
+    return { ...outcome, bans: this.#watch(frame, port, outcome) };
+  }
+
+  /** Counts what is dropped against its sender, and remembers who can be held to account. */
+  #watch(frame: Frame, port: number, outcome: Outcome): string[] {
+    if (this.#policy === null || frame.packet === null || !watches(this.#policy)) return [];
+    const fromUplink = this.#node.ports.get(port) === 'uplink';
+    const watched = { frame, port, fromUplink, now: this.#now };
+    if (outcome.action === 'drop') {
+      return this.#offenders.drop(this.#world(), watched, outcome).map(({ group }) => group);
+    }
+    if (this.#completes) this.#offenders.prove(frame.packet.source, watched);
+    return [];
+  }
+
+  #receive(frame: Frame, port: number, now: number): Outcome {
     if (isMartian(frame)) return this.#dropped(drop('martian'));
     const believed = this.#ports.believes(port, now);
     this.#believed = believed;
@@ -300,8 +334,10 @@ export class Wall {
       if (answer !== null) return answer;
       this.#keepSuccessor(connection, packet);
     } else {
+      const { phase: before, established } = connection;
       const refusal = this.#move(connection, next, world);
       if (refusal !== null) return { ...drop(refusal), rules: connection.rules };
+      this.#completes = !established && completesHandshake(before, next);
     }
     connection.tcp = tcp;
     return accept(connection.rules, connection.detour);
