@@ -31,6 +31,13 @@ struct end {
 	unsigned char mac[6];
 };
 
+/* Of a connection in this round. */
+enum arrived {
+	HERE = 1,	/* the byte is at the server */
+	BACK = 2,	/* its acknowledgement is at the client */
+	ANSWERED = 4,
+};
+
 static struct end clients, server;
 static uint32_t address, port, count, round_number;
 static unsigned char *arrived;
@@ -115,8 +122,8 @@ static uint32_t hear(const struct end *e, int reply)
 
 	while ((length = recv(e->fd, frame, sizeof(frame), MSG_DONTWAIT)) > 0) {
 		n = heard(frame, length, reply);
-		if (n < count && !(arrived[n] & 1 << reply)) {
-			arrived[n] |= 1 << reply;
+		if (n < count && !(arrived[n] & (reply ? BACK : HERE))) {
+			arrived[n] |= reply ? BACK : HERE;
 			more++;
 		}
 	}
@@ -151,12 +158,31 @@ static void open_all(void)
 	}
 }
 
-static void wait_for(const struct end *e, int reply, uint32_t *have)
+/* Acknowledges what has arrived and was not acknowledged yet: the wall may well have seen no other. */
+static void acknowledge(uint32_t from, uint32_t to)
+{
+	static struct crafted frames[BATCH];
+	uint32_t batch = 0;
+
+	for (uint32_t n = from; n < to; n++) {
+		if ((arrived[n] & (HERE | ANSWERED)) != HERE)
+			continue;
+		arrived[n] |= ANSWERED;
+		craft_of(&frames[batch++], n, 1, ACK, 1, round_number + 1);
+		if (batch == BATCH) {
+			send_all(server.fd, frames, batch);
+			batch = 0;
+		}
+	}
+	send_all(server.fd, frames, batch);
+}
+
+static void wait_for(const struct end *e, int reply, uint32_t wanted, uint32_t *have)
 {
 	struct pollfd fd = {.fd = e->fd, .events = POLLIN};
 
 	*have += hear(e, reply);
-	while (*have < count && poll(&fd, 1, PATIENCE_MS) > 0)
+	while (*have < wanted && poll(&fd, 1, PATIENCE_MS) > 0)
 		*have += hear(e, reply);
 }
 
@@ -171,11 +197,12 @@ static void talk_round(uint32_t have[2])
 
 		send_each(&clients, from, to, 0, PSH | ACK, round_number, 1);
 		have[0] += hear(&server, 0);
-		send_each(&server, from, to, 1, ACK, 1, round_number + 1);
+		acknowledge(from, to);
 		have[1] += hear(&clients, 1);
 	}
-	wait_for(&server, 0, &have[0]);
-	wait_for(&clients, 1, &have[1]);
+	wait_for(&server, 0, count, &have[0]);
+	acknowledge(0, count);
+	wait_for(&clients, 1, have[0], &have[1]);
 }
 
 static int told(void)
