@@ -173,8 +173,9 @@ static __always_inline __u32 add_member(struct member_change *c, struct address 
 	key.part = MEMBER_ITSELF;
 	m = bpf_map_lookup_elem(table, &key);
 	known = m && m->groups >> (c->group & 31) & 1;
-	if (known && c->flags & CHANGE_KEEP && is_in(m, address, c->group, now_jiffies()))
+	if (known && c->flags & CHANGE_KEEP && is_in(m, &key, c->group, now_jiffies()))
 		return REFUSAL_NONE;
+	key.part = MEMBER_ITSELF;
 	if (is_full(c, counts, m, known))
 		return REFUSAL_GROUP_FULL;
 	/* First: were it said later, a sweep could miss it. */
