@@ -212,7 +212,7 @@ const LAXER: readonly (readonly [name: string, when: (f: Facts) => boolean])[] =
   [
     'a reset that closed nothing',
     (f) =>
-      (making(f) || over(f) || f.words.endsWith('state CLOSE')) &&
+      (making(f) || over(f) || /state CLOSE$|^invalid rst$/.test(f.words)) &&
       resetBefore(f.earlier) === 'last',
   ],
   ['opened anew after a reset', (f) => making(f) && resetBefore(f.earlier) === 'SYN after'],
