@@ -11,14 +11,18 @@ export const SERVER = { v4: '10.3.0.2', v6: '2001:db8:3::2' } as const;
 export const OUTER = { v4: '10.2.0.1', v6: '2001:db8:2::1' } as const;
 export const INNER = { v4: '10.2.0.2', v6: '2001:db8:2::2' } as const;
 
-const POLICY = `
+/** The server's policy, with these lines of its own. */
+const policy = (...lines: string[]) => `
 apiVersion: bridgewall/v1
 hosts:
   server:
     addresses: [${SERVER.v4}, "${SERVER.v6}"]
-    in: {80/tcp: any, 5000/udp: any, 33434-33534/udp: any, ping: any}
-    out: {5000/udp: any, 33434-33534/udp: any, ping: any}
-`;
+${lines.map((line) => `    ${line}\n`).join('')}`;
+
+const POLICY = [
+  'in: {80/tcp: any, 5000/udp: any, 33434-33534/udp: any, ping: any}',
+  'out: {5000/udp: any, 33434-33534/udp: any, ping: any}',
+];
 
 type Family = 'v4' | 'v6';
 
@@ -73,13 +77,18 @@ export class RoutedSite {
   async start(): Promise<void> {
     await this.lab.settled();
     await this.wall.start();
-    await this.wall.run(['apply', this.lab.file('policy.yaml', POLICY)]);
+    await this.apply(...POLICY);
     for (const end of [this.client, this.server]) {
       const child = end.spawn(['python3', TRAFFIC, 'serve'], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       await new Promise((resolve) => child.stdout!.once('data', resolve));
     }
+  }
+
+  /** Installs a policy in which the server has these lines. */
+  async apply(...lines: string[]): Promise<void> {
+    await this.wall.run(['apply', this.lab.file('policy.yaml', policy(...lines))]);
   }
 
   /** From now on a router sends at most so many bytes towards an end, whole. */

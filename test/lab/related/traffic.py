@@ -7,7 +7,10 @@
   traffic.py big ADDRESS BYTES         UDP with don't-fragment; prints the MTU that an error told
   traffic.py orphans ADDRESS COUNT     later fragments without a first one
   traffic.py trace ADDRESS PORT HOPS   UDP with that hop limit; prints "ADDRESS TYPE" of the error
+  traffic.py trace-echo ADDRESS HOPS   the same by an echo request; or "ADDRESS TYPE" of the reply
+  traffic.py trace-tcp ADDRESS PORT HOPS  the same by a SYN; or "connected"
 """
+import os
 import selectors
 import socket
 import struct
@@ -87,6 +90,23 @@ def echo(address, size, count):
     return back
 
 
+def queued_error(connection):
+    """The first error of the socket's queue as (who, type, information)."""
+    _, ancillary, _, _ = connection.recvmsg(65536, 1024, socket.MSG_ERRQUEUE)
+    # struct sock_extended_err, then the address of who sent the error
+    data = ancillary[0][2]
+    family = connection.family
+    who = data[24:40] if family == socket.AF_INET6 else data[20:24]
+    return socket.inet_ntop(family, who), data[5], int.from_bytes(data[8:12], sys.byteorder)
+
+
+def comes(connection, event=selectors.EVENT_READ):
+    """Something, or an error, within a while?"""
+    poll = selectors.DefaultSelector()
+    poll.register(connection, event)
+    return bool(poll.select(3))
+
+
 def error_about(address, port, options, size):
     """Sends one datagram; the error about it as (who, type, information)."""
     family = family_of(address)
@@ -96,16 +116,7 @@ def error_about(address, port, options, size):
             udp.setsockopt(level, name, value)
         udp.connect((address, port))
         udp.send(b"x" * size)
-        poll = selectors.DefaultSelector()
-        poll.register(udp, selectors.EVENT_READ)
-        if not poll.select(5):
-            return None
-        _, ancillary, _, _ = udp.recvmsg(65536, 1024, socket.MSG_ERRQUEUE)
-        # struct sock_extended_err, then the address of who sent the error
-        data = ancillary[0][2]
-        information = int.from_bytes(data[8:12], sys.byteorder)
-        who = data[24:40] if family == socket.AF_INET6 else data[20:24]
-        return socket.inet_ntop(family, who), data[5], information
+        return queued_error(udp) if comes(udp) else None
 
 
 def big(address, size):
@@ -116,6 +127,43 @@ def big(address, size):
 def trace(address, port, hops):
     found = error_about(address, port, lambda family: [(HOPS[family], hops)], 40)
     return "none" if found is None else f"{found[0]} {found[1]}"
+
+
+def trace_echo(address, hops):
+    """What comes back is read raw: echo replies and errors alike."""
+    family = family_of(address)
+    v6 = family == socket.AF_INET6
+    proto = socket.IPPROTO_ICMPV6 if v6 else socket.IPPROTO_ICMP
+    with socket.socket(family, socket.SOCK_RAW, proto) as icmp:
+        icmp.setsockopt(*HOPS[family], hops)
+        body = struct.pack("!HH", os.getpid() & 0xFFFF, 1)
+        total = 0x0800 + sum(struct.unpack("!HH", body))
+        total = (total & 0xFFFF) + (total >> 16)
+        kind = 128 if v6 else 8
+        # Of ICMPv6 the kernel computes the checksum.
+        icmp.sendto(struct.pack("!BBH", kind, 0, ~total & 0xFFFF) + body, (address, 0))
+        while comes(icmp):
+            data, who = icmp.recvfrom(65536)
+            answer = data[0] if v6 else data[(data[0] & 15) * 4]
+            if answer in ((1, 3, 129) if v6 else (0, 3, 11)):
+                return f"{who[0]} {answer}"
+    return "none"
+
+
+def trace_tcp(address, port, hops):
+    family = family_of(address)
+    with socket.socket(family, socket.SOCK_STREAM) as tcp:
+        tcp.setsockopt(*HOPS[family], hops)
+        tcp.setsockopt(*RECVERR[family], 1)
+        tcp.setblocking(False)
+        tcp.connect_ex((address, port))
+        if not comes(tcp, selectors.EVENT_WRITE):
+            return "none"
+        try:
+            who, kind, _ = queued_error(tcp)
+            return f"{who} {kind}"
+        except BlockingIOError:
+            return "connected"
 
 
 def orphans(address, count):
@@ -148,6 +196,10 @@ def main(verb, *rest):
         print(big(rest[0], int(rest[1])))
     elif verb == "orphans":
         print(orphans(rest[0], int(rest[1])))
+    elif verb == "trace-echo":
+        print(trace_echo(rest[0], int(rest[1])))
+    elif verb == "trace-tcp":
+        print(trace_tcp(rest[0], int(rest[1]), int(rest[2])))
     elif verb == "trace":
         print(trace(rest[0], int(rest[1]), int(rest[2])))
 
