@@ -148,8 +148,10 @@ describe('while connections come and go', () => {
     /** Every tenth expires one after the other in the course of the churn, and after it. */
     const expires = (number: number) => number % 10 === 0;
     const spread = Math.max(4, CHURN / 40_000);
+    // None before the table is full and swept: how late it is met would be how long that took.
+    const filling = STATES / 20_000;
     fillEstablished(wall, STATES, (number) =>
-      left(expires(number) ? (number / STATES) * spread : 100_000),
+      left(expires(number) ? filling + (number / STATES) * spread : 100_000),
     );
     const { sweeper, passes } = sweeping();
     const conversation = new Conversation();
