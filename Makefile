@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 APT := clang libbpf-dev libelf-dev zlib1g-dev pkg-config nftables iproute2 ethtool iputils-ping \
-       iperf3 bpftool util-linux g++ make python3 procps tcpdump vsftpd libclang-rt-14-dev
+       iperf3 bpftool util-linux g++ make python3 procps tcpdump vsftpd libclang-rt-14-dev llvm
 STAMPS := .cache
 BPF_OBJECT := build/bpf/bridgewall.bpf.o
 ADDON := build/Release/libbpf_ts.node
