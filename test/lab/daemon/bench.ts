@@ -109,7 +109,7 @@ export class Bench {
       'log: {group: 5, rate: 10000/s}',
       `store: ${join(this.lab.directory, 'store')}`,
       `pins: ${o.pins ?? this.pins}`,
-      `state: ${o.state ?? '{}'}`,
+      ...(o.state === undefined ? [] : [`state: ${o.state}`]),
     ];
     writeFileSync(this.config, lines.join('\n'));
   }

@@ -131,9 +131,11 @@ describe('a million members', () => {
     await setTimeout(PAUSE_MS);
     await sender.stop();
     const pauses = await listener.stop();
-    expect(pauses).toHaveLength(CHANGES);
-    const closed = pauses.map(({ from }, i) => from - added[i]!);
-    const opened = pauses.map(({ until }, i) => until - removed[i]!);
+    // A busy machine makes pauses of its own.
+    const ours = removed.map((at) => pauses.find(({ from, until }) => from < at && until >= at)!);
+    expect(ours).not.toContain(undefined);
+    const closed = ours.map(({ from }, i) => from - added[i]!);
+    const opened = ours.map(({ until }, i) => until - removed[i]!);
     tell(`${when}, after an add the last new connection: ${spread(closed)}`);
     tell(`${when}, after a removal the first new connection: ${spread(opened)}`);
   }
