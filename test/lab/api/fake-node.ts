@@ -206,6 +206,7 @@ export class FakeNode implements NodeService {
       to: await this.policyText(to),
       differs,
       changes,
+      limits: [],
     };
   }
 
