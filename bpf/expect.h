@@ -106,7 +106,11 @@ __noinline int judge_expected(__u32 kind, int lack)
 	s = bpf_map_lookup_elem(&established, &w->master.key);
 	if (!is_master(w, s))
 		s = bpf_map_lookup_elem(&pending, &w->master.key);
-	if (!is_master(w, s) || judge_by_master(w, lack))
+	if (!is_master(w, s))
+		return lack;
+	/* As its state has it: conntrack takes for the opener whoever it heard first. */
+	w->master.high = !!(s->word & STATE_ORIG_HIGH);
+	if (judge_by_master(w, lack))
 		return lack;
 	w->related = STATE_RELATED;
 	return 0;
