@@ -1,4 +1,5 @@
 /** Arguments as people type them. Names and addresses are left to the node, which knows the policy. */
+import { durationSeconds } from '../control/duration.js';
 import type { ExplainQuery, StateFilter } from '../control/service.js';
 import { CommandError } from './errors.js';
 
@@ -106,18 +107,12 @@ function parseIcmpType(protocol: string, text: string | undefined): number {
   return type;
 }
 
-const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86400 };
-
 /** `90s`, `15m`, `1h30m`, `7d`: seconds. */
 export function parseDuration(text: string): number {
   if (/^\d+$/.test(text))
     throw usage(`"${text}" has no unit; write ${text}s, ${text}m, ${text}h or ${text}d`);
-  if (!/^(\d{1,9}[smhd])+$/.test(text))
-    throw usage(`"${text}" is no duration; write 90s, 15m, 1h30m or 7d`);
-  let seconds = 0;
-  for (const [, count = '', unit = ''] of text.matchAll(/(\d+)([smhd])/g)) {
-    seconds += Number(count) * (UNIT_SECONDS[unit] ?? 0);
-  }
+  const seconds = durationSeconds(text);
+  if (seconds === null) throw usage(`"${text}" is no duration; write 90s, 15m, 1h30m or 7d`);
   if (seconds === 0) throw usage(`"${text}": must be more than nothing`);
   return seconds;
 }

@@ -1,5 +1,7 @@
 /** Values of the node file that have a grammar of their own. */
+
 import { isAbsolute, normalize } from 'node:path';
+import { type DurationUnit, durationSeconds, UNIT_SECONDS } from '../duration.js';
 import type { Located } from './located.js';
 
 /** What the kernel allows less what would need quoting in nft, in a path or on a command line. */
@@ -7,8 +9,6 @@ const INTERFACE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,14}$/;
 /** A DNS label: it is part of socket paths, of pins (bpffs refuses dots) and of certificates. */
 const NODE_NAME = /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 const RATE = /^([1-9][0-9]{0,8})\/(s|m|h)$/;
-const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
-const DURATION = /^(\d{1,9}[smhd])+$/;
 const LONGEST = 365 * 86_400;
 /** sun_path less its closing zero. */
 const SOCKET_PATH_BYTES = 107;
@@ -64,19 +64,16 @@ export function ratePerSecond(value: Located): number {
     throw value.error('invalid', `${value.name} is no rate`, 'write it as 100/s, 30/m or 500/h');
   }
   const [, count = '', unit = ''] = match;
-  return Math.max(1, Math.round(Number(count) / SECONDS[unit]!));
+  return Math.max(1, Math.round(Number(count) / UNIT_SECONDS[unit as DurationUnit]));
 }
 
 /** `30s`, `90m`, `5d` or `1h30m` as seconds, at most a year. */
 export function seconds(value: Located): number {
   const text = value.text();
-  if (!DURATION.test(text)) {
+  const sum = durationSeconds(text);
+  if (sum === null) {
     const hint = /^\d+$/.test(text) ? `a unit is missing: ${text}s?` : 'write it as 30s, 90m or 5d';
     throw value.error('invalid', `${value.name} is no duration`, hint);
-  }
-  let sum = 0;
-  for (const [, count = '', unit = ''] of text.matchAll(/(\d+)([smhd])/g)) {
-    sum += Number(count) * SECONDS[unit]!;
   }
   if (sum < 1 || sum > LONGEST) {
     throw value.error('invalid', `${value.name}: ${text} is not between 1s and 365d`);

@@ -1,5 +1,7 @@
 /** `onDrop`: which drops put their sender into a dynamic group. */
+
 import { isSeq, type Node } from 'yaml';
+import { type DurationUnit, UNIT_SECONDS } from '../duration.js';
 import type { OnDropStatement, Peers, PolicyGroup } from './ast.js';
 import { quote } from './errors.js';
 import { nearest } from './nearest.js';
@@ -36,7 +38,6 @@ const DEFAULT_REASONS: readonly DropReason[] = [
 
 const KEYS = ['deny', 'except', 'after', 'ttl', 'spoofable'];
 const DEFAULTS_KEYS = [...KEYS, 'side', 'reasons'];
-const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 const MOST_DROPS = 1_000_000;
 const MOST_WINDOW_SECONDS = 3600;
 const MOST_TTL_SECONDS = 365 * 86_400;
@@ -146,7 +147,7 @@ function readAfter(reader: Reader, entry: Entry): { after: number; windowSeconds
   const where = entry.value ?? entry.keyNode;
   if (drops === '') reader.fail('wrong-type', where, `after cannot be ${quote(text)}`, hint);
   const after = Number(drops);
-  const windowSeconds = Number(count) * SECONDS[unit as 's' | 'm' | 'h'];
+  const windowSeconds = Number(count) * UNIT_SECONDS[unit as DurationUnit];
   if (after > MOST_DROPS || windowSeconds > MOST_WINDOW_SECONDS) {
     const most = `at most ${MOST_DROPS} drops, in an hour at most`;
     reader.fail('too-large', where, `after cannot be ${text}`, most);
@@ -160,7 +161,7 @@ function duration(reader: Reader, entry: Entry, most: number, hint: string): num
   const [, count = '', unit = ''] = /^([1-9]\d{0,8})(s|m|h|d)$/.exec(text) ?? [];
   const where = entry.value ?? entry.keyNode;
   if (count === '') reader.fail('wrong-type', where, `${entry.key} cannot be ${quote(text)}`, hint);
-  const seconds = Number(count) * SECONDS[unit as keyof typeof SECONDS];
+  const seconds = Number(count) * UNIT_SECONDS[unit as DurationUnit];
   if (seconds > most) {
     reader.fail('too-large', where, `${entry.key} cannot be ${text}`, `at most ${most / 86_400}d`);
   }

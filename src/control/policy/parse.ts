@@ -1,3 +1,4 @@
+import { type DurationUnit, UNIT_SECONDS } from '../duration.js';
 import type { Policy } from './ast.js';
 import { quote } from './errors.js';
 import { groupKind, readGroups } from './groups.js';
@@ -13,7 +14,6 @@ import { ServiceReader } from './service-reader.js';
 
 const API_VERSION = 'bridgewall/v1';
 const KEYS = ['apiVersion', 'services', 'groups', 'hosts', 'matrix', 'transit', 'deny', 'defaults'];
-const UNIT_SECONDS = { s: 1, m: 60, h: 3600 } as const;
 /** Seconds. */
 const MOST_PICKUP = 3600;
 const PICKUP_HINT = 'write a time, as in 60s or 5m; 0s picks up nothing';
@@ -173,7 +173,7 @@ function readPickup(reader: Reader, entry: Entry | undefined): number {
   if (count === undefined) {
     reader.fail('wrong-type', where, `pickup cannot be ${quote(text)}`, PICKUP_HINT);
   }
-  const seconds = Number(count) * UNIT_SECONDS[unit as keyof typeof UNIT_SECONDS];
+  const seconds = Number(count) * UNIT_SECONDS[unit as DurationUnit];
   if (seconds > MOST_PICKUP) {
     reader.fail('wrong-type', where, `pickup cannot be ${quote(text)}`, 'write 1h at most');
   }

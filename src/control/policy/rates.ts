@@ -1,5 +1,7 @@
 /** Rates as the policy writes them: so many new connections in a second, a minute or an hour. */
+
 import type { Node } from 'yaml';
+import { type DurationUnit, UNIT_SECONDS } from '../duration.js';
 import { quote } from './errors.js';
 import type { Entry, Reader } from './reader.js';
 
@@ -10,14 +12,13 @@ export interface Rate {
 }
 
 const RATE = /^([1-9][0-9]{0,6})\/(s|m|h)$/;
-const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
 const MOST = 1_000_000;
 const HINT = `write it as 100/s, 30/m or 500/h, with ${MOST} at most`;
 
 /** The rate of a text that was read as one; null for ''. */
 export function rateOf(text: string): Rate | null {
   const match = RATE.exec(text);
-  return match && { count: Number(match[1]), seconds: SECONDS[match[2]!]! };
+  return match && { count: Number(match[1]), seconds: UNIT_SECONDS[match[2] as DurationUnit] };
 }
 
 /** Reads a rate; what is returned is its text. */
