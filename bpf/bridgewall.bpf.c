@@ -72,6 +72,7 @@ struct layouts_exported {
 	enum direction direction;
 	enum any_peer any_peer;
 	enum cell_flags cell_flags;
+	enum role_flags role_flags;
 	enum matrix_flags matrix_flags;
 	enum generation_flags generation_flags;
 	enum tag_bits tag_bits;

@@ -14,6 +14,7 @@
 #include "martian.h"
 #include "related.h"
 #include "reserved.h"
+#include "role.h"
 
 static __always_inline int refuse(struct verdict *v, int reason)
 {
@@ -62,6 +63,8 @@ static __always_inline int judge_reserved(struct walk *w)
 
 	switch (reserved_action(&w->frame)) {
 	case RESERVED_FORWARD:
+		if (is_standby())
+			return REASON_STANDBY;
 		if (port_shut(w) || (!w->believed && kernel_runs_stp()))
 			return REASON_STP;
 		v->action = ACTION_EVERY_PORT;
@@ -175,6 +178,8 @@ __noinline int judge(int parsed, __u32 kind)
 		reason = judge_reserved(w);
 		if (!reason)
 			return 0;
+	} else if (is_standby()) {
+		reason = REASON_STANDBY;
 	} else if (!generation) {
 		reason = REASON_NO_POLICY;
 	} else if (port_shut(w)) {

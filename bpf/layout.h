@@ -107,6 +107,7 @@ struct mac_key {
 #include "layout_watch.h"
 #include "layout_state.h"
 #include "layout_detour.h"
+#include "layout_ha.h"
 #include "layout_report.h"
 
 #endif

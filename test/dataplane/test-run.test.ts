@@ -8,10 +8,6 @@ import { layCables, type TestPort } from './harness/network.js';
 import { TestRuns } from './harness/test-run.js';
 import { TestWall } from './harness/wall.js';
 
-/** Reasons that nothing in this release gives. */
-const LATER: Record<string, string> = {
-  standby: 'roles come with the second node',
-};
 /** Reasons whose frames no driver, socket or test run of this kernel can make. */
 const UNREACHABLE: Record<string, string> = {
   'malformed-eth': 'every way into a hook refuses frames shorter than an Ethernet header',
@@ -75,10 +71,9 @@ describe('the reasons', () => {
       (_, number) => wall.reasons.get(number).name,
     );
     const missing = known.filter((name) => !provoked.has(name)).sort();
-    const excused = { ...LATER, ...UNREACHABLE };
-    for (const [name, why] of Object.entries(excused)) {
+    for (const [name, why] of Object.entries(UNREACHABLE)) {
       process.stdout.write(`  not provoked: ${name} (${why})\n`);
     }
-    expect(missing).toEqual(Object.keys(excused).sort());
+    expect(missing).toEqual(Object.keys(UNREACHABLE).sort());
   });
 });

@@ -31,7 +31,7 @@ import type { NodeOptions, PortName } from '../fixtures/types.js';
 import { ROOT } from './native.js';
 import type { TestPort } from './network.js';
 
-const { Limits, MirrorWord, Outcome, PortState, ReservedAction, Side } = layouts;
+const { Limits, MirrorWord, Outcome, PortState, ReservedAction, RoleFlags, Side } = layouts;
 const OBJECT = resolve(ROOT, 'build/bpf/bridgewall.bpf.o');
 /** Second 0 of a fixture, in seconds of the wall's clock: young enough to look back from. */
 const EPOCH_SECONDS = 10_000_000;
@@ -162,6 +162,12 @@ export class TestWall implements Disposable {
   /** What was told of ports is believed until a second of the wall's clock. */
   believeUntil(seconds: number): void {
     this.map('mirror').storeWord(MirrorWord.UNTIL, this.jiffies(seconds));
+  }
+
+  /** What the node is. @param epoch since which change of roles */
+  setStandby(standby: boolean, epoch = 0): void {
+    const word = (BigInt(epoch) << 32n) | BigInt(standby ? RoleFlags.STANDBY : 0);
+    this.map('role').storeWord(0, word);
   }
 
   setNode(options: NodeOptions): void {
@@ -300,6 +306,7 @@ export class TestWall implements Disposable {
     }
     this.map('log_window').update(index(0), Buffer.alloc(8));
     this.openPorts();
+    this.setStandby(false);
     this.setNode(options);
     this.setClock(0);
     const since = Buffer.alloc(8);

@@ -68,6 +68,7 @@ const RULES: Readonly<Record<string, MapRule>> = {
   port_list: { how: 'copy', enums: ['side', 'port_state'] },
   mirror: { how: 'copy', enums: ['mirror_word'] },
   node: { how: 'copy', enums: ['reserved_action'] },
+  role: { how: 'copy', enums: ['role_flags'] },
   timeouts: { how: 'empty', enums: ['timeout', 'phase'] },
   cell: POLICY,
   generations: POLICY,

@@ -35,6 +35,7 @@ export type Reason =
   | Exclude<LinkDecision, 'passes' | 'goes-on'>
   | 'martian'
   | 'reserved'
+  | 'standby'
   | 'no-policy'
   | 'self'
   | 'bad-flags'

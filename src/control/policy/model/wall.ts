@@ -64,6 +64,7 @@ export class Wall {
   readonly #limits: Limits;
   readonly #offenders: Offenders;
   #policy: Policy | null = null;
+  #standby = false;
   #names: ResolvedNames = new Map();
   #epoch = 0;
   #now = 0;
@@ -166,6 +167,11 @@ export class Wall {
     this.#ports.believeUntil(until);
   }
 
+  /** Another node is the one whose packets pass. */
+  setStandby(standby: boolean): void {
+    this.#standby = standby;
+  }
+
   /** Connections that have not expired. */
   connections(now: number): Connection[] {
     return this.#connections.all(now);
@@ -202,9 +208,11 @@ export class Wall {
     if (reserved === 'drop') return this.#dropped(drop('reserved'));
     if (reserved === 'kernel') return this.#handUp(frame);
     if (reserved === 'forward') {
+      if (this.#standby) return this.#dropped(drop('standby'));
       const unsure = !believed && this.#node.reserved.bpdu === 'kernel';
       return shut || unsure ? this.#dropped(drop('stp')) : this.#sendEverywhere(port, believed);
     }
+    if (this.#standby) return this.#dropped(drop('standby'));
     if (this.#policy === null) return this.#dropped(drop('no-policy'));
     if (shut) return this.#dropped(drop('stp'));
     if (this.#macs.has(macText(frame.destinationMac))) return this.#dropped(drop('self'));
