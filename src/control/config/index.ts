@@ -1,4 +1,7 @@
+export type { ApiConfig, TlsConfig } from './api.js';
+export { type Endpoint, formatEndpoint } from './endpoint.js';
 export { ConfigError, type ConfigErrorCode, type ConfigPosition } from './errors.js';
+export type { HaConfig, PeerConfig } from './ha.js';
 export {
   type AttachMode,
   loadNodeConfig,

@@ -1,9 +1,11 @@
 /** The node file: which bridge, which ports, how to attach, where things are kept. */
 import { readFile } from 'node:fs/promises';
+import { type ApiConfig, readApi } from './api.js';
 import { ConfigError } from './errors.js';
+import { type HaConfig, readHa } from './ha.js';
 import { Located } from './located.js';
 import { readTimeouts, type StateTimeouts } from './timeouts.js';
-import { absolutePath, interfaceName, nodeName, ratePerSecond, socketPath } from './values.js';
+import { absolutePath, interfaceName, nodeName, ratePerSecond } from './values.js';
 
 export type Side = 'uplink' | 'inside';
 export type AttachMode = 'auto' | 'xdp' | 'generic' | 'tc';
@@ -35,7 +37,7 @@ export interface NodeConfig {
     readonly reserved: ReservedConfig;
   };
   readonly attach: AttachMode;
-  readonly api: { readonly socket: string };
+  readonly api: ApiConfig;
   readonly state: {
     /** Entries of the table of established states. */
     readonly max: number;
@@ -49,6 +51,8 @@ export interface NodeConfig {
   readonly log: { readonly group: number; readonly rate: number };
   /** NFQUEUE number of whoever decides about connections with `inspect`. */
   readonly inspect: { readonly queue: number };
+  /** null: the node is alone. */
+  readonly ha: HaConfig | null;
   /** Directory of the installed policies. */
   readonly store: string;
   /** The bpffs; pins live under the node's name. */
@@ -74,17 +78,14 @@ export async function loadNodeConfig(path: string): Promise<NodeConfig> {
 
 /** Parses the text of a node file; `file` is its name in messages. Throws ConfigError. */
 export function parseNodeConfig(text: string, file: string): NodeConfig {
-  const root = Located.parse(text, file).mapping(
-    ['node', 'bridge', 'attach', 'api', 'state', 'log', 'inspect', 'store', 'pins'],
-    ['ha'],
-  );
+  const known = ['node', 'bridge', 'attach', 'api', 'state', 'log', 'inspect', 'ha'];
+  const root = Located.parse(text, file).mapping([...known, 'store', 'pins']);
   const node = nodeName(root.require('node', 'node: fw1'));
   const bridge = readBridge(root.require('bridge', 'bridge: {name: br0, ports: [...]}'));
-  const api = root.get('api')?.mapping(['socket'], ['listen', 'tls']);
+  const api = readApi(root.get('api'), node, file);
   const state = root.get('state')?.mapping(['max', 'liberal', 'counters', 'timeouts']);
   const log = root.get('log')?.mapping(['group', 'rate']);
   const inspect = root.get('inspect')?.mapping(['queue']);
-  const socket = api?.get('socket');
   const rate = log?.get('rate');
   const store = root.get('store');
   const pins = root.get('pins');
@@ -92,7 +93,7 @@ export function parseNodeConfig(text: string, file: string): NodeConfig {
     node,
     bridge,
     attach: root.get('attach')?.oneOf(['auto', 'xdp', 'generic', 'tc']) ?? 'auto',
-    api: { socket: socket ? socketPath(socket) : `/run/bridgewall/${node}.sock` },
+    api,
     state: {
       max: state?.get('max')?.integer(1, MAX_STATES) ?? 262144,
       liberal: state?.get('liberal')?.boolean() ?? false,
@@ -105,6 +106,7 @@ export function parseNodeConfig(text: string, file: string): NodeConfig {
       rate: rate ? ratePerSecond(rate) : 100,
     },
     inspect: { queue: inspect?.get('queue')?.integer(0, 65535) ?? 0 },
+    ha: readHa(root.get('ha'), node, api),
     store: store ? absolutePath(store) : `/var/lib/bridgewall/${node}`,
     pins: pins ? absolutePath(pins) : '/run/bridgewall/bpf',
   };

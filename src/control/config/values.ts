@@ -1,6 +1,6 @@
 /** Values of the node file that have a grammar of their own. */
 
-import { isAbsolute, normalize } from 'node:path';
+import { dirname, isAbsolute, normalize, resolve } from 'node:path';
 import { type DurationUnit, durationSeconds, UNIT_SECONDS } from '../duration.js';
 import type { Located } from './located.js';
 
@@ -43,6 +43,15 @@ export function absolutePath(value: Located): string {
     throw value.error('invalid', `${value.name} must be an absolute path`, 'begin it with /');
   }
   return normalize(path);
+}
+
+/** A file's path, absolute; a relative one begins in the directory of the node file. */
+export function fileBeside(value: Located, nodeFile: string): string {
+  const path = value.string();
+  if (path.includes('\0')) {
+    throw value.error('invalid', `${value.name} must be the path of a file`);
+  }
+  return resolve(dirname(nodeFile), path);
 }
 
 export function socketPath(value: Located): string {

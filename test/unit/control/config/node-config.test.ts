@@ -41,10 +41,11 @@ describe('a node file', () => {
         reserved: { bpdu: 'forward', lldp: 'drop', lacp: 'drop', eapol: 'drop' },
       },
       attach: 'auto',
-      api: { socket: '/run/bridgewall/fw1.sock' },
+      api: { socket: '/run/bridgewall/fw1.sock', listen: null, tls: null, clients: null },
       state: { max: 262144, liberal: false, counters: false, timeouts: DEFAULT_TIMEOUTS },
       log: { group: 5, rate: 100 },
       inspect: { queue: 0 },
+      ha: null,
       store: '/var/lib/bridgewall/fw1',
       pins: '/run/bridgewall/bpf',
     });
@@ -137,13 +138,6 @@ describe('a mistake in a node file', () => {
       'invalid',
       /^node\.yaml:7:9: attach must be one of .*; did you mean xdp\?$/,
     ],
-    [`${minimal}ha: {}\n`, 'unsupported', 'node.yaml:7:1: ha is not supported yet'],
-    [
-      `${minimal}api: {listen: "10.0.0.1:7443"}\n`,
-      'unsupported',
-      'node.yaml:7:7: api.listen is not supported yet',
-    ],
-    [`${minimal}api: {tls: {}}\n`, 'unsupported', 'node.yaml:7:7: api.tls is not supported yet'],
     [`${minimal}api:\n`, 'invalid', 'node.yaml:7:1: api must be a mapping; it is empty'],
     [
       `${minimal}  stp: kernel\n  reserved: {bpdu: forward}\n`,
