@@ -118,7 +118,10 @@ describe('a mistake in api or ha', () => {
     [`api: {listen: "1.2.3.4:0", ${tls}}\n`, 'api.listen is no ADDRESS:PORT; '],
     [`api: {listen: "1.2.3.4:65536", ${tls}}\n`, 'api.listen: port 65536 is above 65535'],
     ['api: {listen: "1.2.3.4:1", tls: {ca: a, cert: b}}\n', 'node.yaml:3:33: api.tls has no key; '],
-    ['api: {listen: "1.2.3.4:1", tls: {ca: "", cert: b, key: c}}\n', 'node.yaml:3:38: api.tls.ca must be a text'],
+    [
+      'api: {listen: "1.2.3.4:1", tls: {ca: "", cert: b, key: c}}\n',
+      'node.yaml:3:38: api.tls.ca must be a text',
+    ],
     [
       `api: {listen: "1.2.3.4:1", ${tls}, clients: [a b]}\n`,
       'api.clients[0]: "a b" is no DNS name; ',
