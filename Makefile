@@ -6,12 +6,13 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 APT := clang libbpf-dev libelf-dev zlib1g-dev pkg-config nftables iproute2 ethtool iputils-ping \
-       iperf3 bpftool util-linux g++ make python3 procps tcpdump vsftpd libclang-rt-14-dev llvm
+       iperf3 bpftool util-linux g++ make python3 procps tcpdump vsftpd libclang-rt-14-dev llvm openssl
 STAMPS := .cache
 BPF_OBJECT := build/bpf/bridgewall.bpf.o
 ADDON := build/Release/libbpf_ts.node
 LAYOUTS := src/generated/layouts.ts
-PROTO_TYPES := src/generated/proto/node.ts
+PROTOS := $(notdir $(wildcard proto/bridgewall/v1/*.proto))
+PROTO_TYPES := $(PROTOS:%.proto=src/generated/proto/%.ts)
 
 BPF_CFLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
               -Wno-address-of-packed-member -fno-strict-aliasing -target bpf -mcpu=v3 \
@@ -68,12 +69,13 @@ $(LAYOUTS): $(BPF_OBJECT) $(ADDON) $(STAMPS)/libbpf-ts
 	@mkdir -p $(@D)
 	node dist/native/lib/bin/generate-layouts.js $(BPF_OBJECT) $@
 
-$(PROTO_TYPES): $(shell find proto -name '*.proto') $(STAMPS)/npm
+# All of them at once, for they share messages.
+$(PROTO_TYPES) &: $(wildcard proto/bridgewall/v1/*.proto) $(STAMPS)/npm
 	@mkdir -p $(@D)
 	npx proto-loader-gen-types --longs=Number --enums=String --defaults --oneofs --includeComments \
 	  --grpcLib=@grpc/grpc-js --importFileExtension=.js --includeDirs=proto \
-	  --outDir=src/generated/proto bridgewall/v1/node.proto
-	@touch $@
+	  --outDir=src/generated/proto $(PROTOS:%=bridgewall/v1/%)
+	@touch $(PROTO_TYPES)
 
 $(STAMPS)/dist: $(LAYOUTS) $(PROTO_TYPES) $(shell find src native/lib -name '*.ts' -not -path 'src/generated/*' 2>/dev/null) \
                 tsconfig.json
