@@ -16,6 +16,7 @@
 #include "recount.h"
 #include "session_sweep.h"
 #include "rejudge.h"
+#include "digest.h"
 #include "member_change.h"
 #include "member_walk.h"
 
@@ -73,6 +74,13 @@ struct layouts_exported {
 	enum any_peer any_peer;
 	enum cell_flags cell_flags;
 	enum role_flags role_flags;
+	enum change_sizes change_sizes;
+	enum change_kind_of change_kind_of;
+	struct change change;
+	struct change4 change4;
+	struct end end;
+	struct end4 end4;
+	struct import import;
 	enum matrix_flags matrix_flags;
 	enum generation_flags generation_flags;
 	enum tag_bits tag_bits;

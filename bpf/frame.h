@@ -138,6 +138,7 @@ struct walk {
 	struct event event;
 	struct session_key session_key;
 	struct session session;
+	struct change change;	/* on its way to the other node */
 	__u64 counted_born;	/* VERDICT_COUNTED: which session the frame is of */
 	__u32 counted_phase;
 	__u64 now;
@@ -167,6 +168,7 @@ enum walk_kind {
 	WALK_PACKET,
 	WALK_EXPLAIN,
 	WALK_PASS,		/* over the states (rejudge.h) */
+	WALK_IMPORT,		/* of what the other node tells (import.h) */
 	WALK_KINDS,
 };
 

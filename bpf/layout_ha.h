@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Layouts of two nodes that share a wall: the role. Included by layout.h. */
+/*
+ * Layouts of two nodes that share a wall: the role, and connections on their way to the other node.
+ * What travels is format 1 of docs/replication.md: little endian, addresses and ports in network order.
+ * Another layout there is another format. Included by layout.h.
+ */
 #ifndef BW_LAYOUT_HA_H
 #define BW_LAYOUT_HA_H
 
 enum role_flags {
 	ROLE_STANDBY = 1,	/* nothing passes; unset where there is one node alone */
-	ROLE_REPLICATES = 2,	/* a peer may want to know of what changes (changes.h) */
+	ROLE_REPLICATES = 2,	/* a peer wants to know what changes (changes.h) */
 };
 
 /*
@@ -15,6 +19,131 @@ enum role_flags {
 struct role {
 	__u32 flags;		/* enum role_flags */
 	__u32 epoch;
+};
+
+/*
+ * When a connection began says which one of its ends' it is: the epoch of roles in the upper 16 bits,
+ * jiffies of the node that was active then in the rest. A later one is a greater number.
+ */
+enum born_bits {
+	BORN_EPOCH_AT = 48,
+};
+
+/*
+ * When a sender read its tables, as a number that grows: the epoch of roles in the upper 32 bits, the
+ * sender's milliseconds in the lower. On the wire the lower half; the epoch is told with the batch.
+ */
+enum change_sizes {
+	CHANGE_BUCKETS = 4096,		/* of digests */
+	CLOSED_BUCKETS = 65536,
+	IMPORT_BYTES = 131072,		/* of a batch */
+};
+
+enum change_kind_of {
+	CHANGE_STATE4,		/* struct change4 */
+	CHANGE_STATE,		/* struct change */
+	CHANGE_END4,		/* struct end4 */
+	CHANGE_END,		/* struct end */
+	CHANGE_KINDS,
+};
+
+/* What is the same for both families. */
+struct change_head {
+	__u64 born;
+	__u32 read;		/* sender's milliseconds */
+	__u32 idle;		/* milliseconds since its last packet */
+	__be16 low_port;
+	__be16 high_port;
+	__u16 tag[2];
+	__u32 word;		/* enum state_bits, those that mean the same to the other node */
+	__u8 proto;
+	__u8 family;
+	__u8 pad[2];
+	__u32 end[2];		/* TCP: one past the last that each side sent */
+	__u32 acked[2];
+};
+
+struct change4 {
+	struct change_head head;
+	__be32 low;
+	__be32 high;
+};
+
+struct change {
+	struct change_head head;
+	struct address low;
+	struct address high;
+};
+
+struct end_head {
+	__u64 born;
+	__u32 read;
+	__be16 low_port;
+	__be16 high_port;
+	__u16 tag[2];
+	__u8 proto;
+	__u8 family;
+	__u8 phase;		/* PHASE_DYING: it is over at once */
+	__u8 pad;
+};
+
+struct end4 {
+	struct end_head head;
+	__be32 low;
+	__be32 high;
+};
+
+struct end {
+	struct end_head head;
+	struct address low;
+	struct address high;
+};
+
+/* Map `change_stats`, one element. */
+struct change_stats {
+	__u64 told;		/* records in the rings */
+	__u64 lost;		/* for want of room: only digests will find them */
+};
+
+/* Map `adoption`, one element. */
+struct adoption {
+	__u32 since;		/* epoch of the cell at the last takeover; 0: there was none */
+	__u32 pad;
+	__u64 known_until;	/* jiffies: of who was silent since, the other node told all */
+};
+
+/* Map `birthdays`, by epoch of roles modulo their number: what to add to a time of another clock. */
+struct birthday {
+	__u64 epoch;
+	__s64 offset;		/* jiffies */
+};
+
+/* What a batch is, the context of `import_changes`, and what came of it. */
+struct import {
+	__u32 kind;		/* enum change_kind_of */
+	__u32 count;
+	__u32 epoch;		/* of the sender, when it read its tables */
+	__u32 added;
+	__u32 moved;		/* were there already, and are further on now */
+	__u32 ended;
+	__u32 stale;		/* older than what is here, or closed meanwhile */
+	__u32 full;		/* no room in the table */
+	__u32 bad;		/* make no sense */
+	__u32 pad;
+};
+
+/* Map `bucket_pass`, one element: what an iterator over buckets is to look at. */
+struct bucket_pass {
+	__u64 until;		/* began no later, as `born` counts */
+	__u64 since;		/* jiffies: moved since then; 0: all */
+	__u64 chosen[CHANGE_BUCKETS / 64];	/* bits of buckets */
+	__u32 epoch;
+	__u32 hit;
+};
+
+/* Map `digests`, one element. */
+struct digests {
+	__u64 of[CHANGE_BUCKETS];
 };
 
 #endif

@@ -55,7 +55,7 @@ static __always_inline int session_tell(struct session_key *key, struct session 
 	__builtin_memcpy(&r.key, &key->key, sizeof(r.key));
 	__builtin_memcpy(&r.session, of, sizeof(r.session));
 	r.why = why;
-	r.born = key->born;
+	r.born = born_here(key->born);
 	return bpf_ringbuf_output(&session_ring, &r, sizeof(r), 0) ? -1 : 0;
 }
 
@@ -85,7 +85,7 @@ static __always_inline void sweep_session(struct session_key *key, struct sessio
 	int gone = !s || state_gone(s, &key->key, now);
 	__u32 why;
 
-	if (!s && (__s64)(now - key->born) < SESSION_NEWBORN)
+	if (!s && (__s64)(now - born_here(key->born)) < SESSION_NEWBORN)
 		return;
 	if (!gone) {
 		of->word = s->word;

@@ -14,6 +14,7 @@
 
 #include <linux/errno.h>
 #include "account.h"
+#include "changes.h"
 #include "holders.h"
 #include "protocols.h"
 #include "session.h"
@@ -175,11 +176,13 @@ static __always_inline void state_uncount(struct state_key *key, struct state *s
 		count_state(key, word, s->rule_in, slot, COUNT_REMOVE);
 }
 
-/* The frame moved an established state. Where it closed it, that counts no more. */
+/* The frame moved an established state. Where it closed it, that counts no more, and is told. */
 static __always_inline void state_moved(struct walk *w, struct state *s)
 {
-	if (w->moved & MOVED_OUT)
-		count_state(&w->key, s->word, s->rule_in, w->flow.slot, COUNT_REMOVE);
+	if (!(w->moved & MOVED_OUT))
+		return;
+	count_state(&w->key, s->word, s->rule_in, w->flow.slot, COUNT_REMOVE);
+	change_ended(&w->key, s->born, phase_of(s->word));
 }
 
 /* Another packet has promoted the state already: what this one moves is moved there. */
@@ -200,6 +203,8 @@ static __always_inline int state_end(struct state_key *key, struct state *s, __u
 		return 0;
 	sweep_by(now);
 	state_uncount(key, s, word, slot);
+	if (phase_counts(phase_of(word)))
+		change_ended(key, s->born, PHASE_DYING);
 	return 1;
 }
 
@@ -340,6 +345,8 @@ static __always_inline int state_promote(struct walk *w)
 			return reason;
 	}
 	reason = state_settle(w, &added);
+	if (added)
+		change_opened(w->kind);
 	if (counted && !added)
 		state_uncount(&w->key, &w->state, w->state.word, w->flow.slot);
 	return reason;
@@ -361,7 +368,7 @@ static __always_inline void state_begin(struct walk *w, __u32 phase, __u32 opene
 	word |= v->detour ? STATE_DETOUR : 0;
 	word |= w->related;
 	s->seen = w->now;
-	s->born = w->now;
+	s->born = born_now(w->now);
 	s->word = word;
 	s->epoch = w->epoch;
 	s->rule_out = v->rule_transit ? v->rule_transit : v->rule_out;

@@ -233,6 +233,7 @@ int dump_states(struct bpf_iter__bpf_map_elem *ctx)
 	r.timeout = timeout_of(&r.key, phase_of(r.state.word)) - (now - r.state.seen);
 	if (r.state.word & STATE_COUNTED)
 		dump_counters(&r);
+	r.state.born = born_here(r.state.born);
 	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
 	return 0;
 }

@@ -7,6 +7,7 @@
 #define BW_TRACK_H
 
 #include "account.h"
+#include "adopt.h"
 #include "event.h"
 #include "expect.h"
 #include "mid_stream.h"
@@ -146,6 +147,8 @@ static __always_inline int rejudge_established(struct walk *w, struct state *s)
 		event_emit(w, EVENT_STATE_CUT, reason);
 		return reason;
 	}
+	if (w->key.proto == IPPROTO_TCP && is_adopted(s))
+		w->state.word = adopt(s, w->kind);
 	/* Rules before the epoch: whoever sees the new epoch sees the new rules. Should the phase
 	 * move meanwhile, the flags are set with the next frame: the epoch stays old. */
 	if (__sync_val_compare_and_swap(&s->word, old, w->state.word) != old)
@@ -285,7 +288,7 @@ static __always_inline void keep_successor(struct walk *w, struct state *s)
 		    STATE_DETOUR | STATE_RELATED;
 	to->word |= PHASE_SYN_SENT;
 	to->seen = w->now;
-	to->born = w->now;
+	to->born = born_now(w->now);
 	tcp_open(w, to);
 	session_succeeds(w, s);
 	bpf_map_update_elem(&pending, &w->key, to, BPF_ANY);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What two tables differ in: a number for each bucket of keys, over those connections that are open and
+ * began before a moment that both nodes name in the same way. Of buckets that differ the connections are
+ * told, all of them; and those that moved lately, every few seconds.
+ */
+#ifndef BW_DIGEST_H
+#define BW_DIGEST_H
+
+#include "import.h"
+
+ARRAY_MAP(bucket_pass, 1, struct bucket_pass);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct digests);
+} digests SEC(".maps");
+
+static __always_inline struct bucket_pass *bucket_pass_here(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&bucket_pass, &zero);
+}
+
+/* Open, alive and born in time. */
+static __always_inline int is_held(struct state *s, struct state_key *key, struct bucket_pass *pass)
+{
+	return phase_counts(phase_of(s->word)) && (__s64)(s->born - pass->until) <= 0 &&
+	       !state_gone(s, key, now_jiffies());
+}
+
+static __always_inline __u32 bucket_of(__u64 hash)
+{
+	return hash >> 52 & (CHANGE_BUCKETS - 1);
+}
+
+static __always_inline int is_chosen(struct bucket_pass *pass, __u32 bucket)
+{
+	return pass->chosen[bucket / 64 & (CHANGE_BUCKETS / 64 - 1)] >> (bucket & 63) & 1;
+}
+
+SEC("iter/bpf_map_elem")
+int digest_states(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct bucket_pass *pass = bucket_pass_here();
+	struct state *s = ctx->value;
+	struct digests *digests_now;
+	void *raw = ctx->key;
+	struct state_key key;
+	__u32 zero = 0;
+	__u64 hash;
+
+	digests_now = bpf_map_lookup_elem(&digests, &zero);
+	if (!raw || !s || !pass || !digests_now)
+		return 0;
+	__builtin_memcpy(&key, raw, sizeof(key));
+	if (is_held(s, &key, pass)) {
+		hash = key_hash(&key);
+		digests_now->of[bucket_of(hash)] += (hash ^ s->born) * 0x9e3779b97f4a7c15;
+		pass->hit++;
+	}
+	slice(ctx);
+	return 0;
+}
+
+/* Those of chosen buckets, or those that moved since, as struct change. */
+SEC("iter/bpf_map_elem")
+int tell_states(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct bucket_pass *pass = bucket_pass_here();
+	struct state *s = ctx->value;
+	void *raw = ctx->key;
+	struct state_key key;
+	struct change c;
+
+	if (!raw || !s || !pass)
+		return 0;
+	__builtin_memcpy(&key, raw, sizeof(key));
+	if (!is_held(s, &key, pass))
+		return 0;
+	if (pass->since ? (__s64)(s->seen - pass->since) < 0 :
+			  !is_chosen(pass, bucket_of(key_hash(&key))))
+		return 0;
+	change_head(&c.head, &key, s, now_jiffies());
+	address_copy(&c.low, &key.low);
+	address_copy(&c.high, &key.high);
+	bpf_seq_write(ctx->meta->seq, &c, sizeof(c));
+	pass->hit++;
+	return 0;
+}
+
+/* Ends those of chosen buckets: what the other node holds of them is told again. */
+SEC("iter/bpf_map_elem")
+int drop_states(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct bucket_pass *pass = bucket_pass_here();
+	struct state *s = ctx->value;
+	void *raw = ctx->key;
+	struct state_key key;
+	__u64 now = now_jiffies();
+
+	if (!raw || !s || !pass)
+		return 0;
+	__builtin_memcpy(&key, raw, sizeof(key));
+	if (is_held(s, &key, pass) && is_chosen(pass, bucket_of(key_hash(&key))) &&
+	    state_end(&key, s, *(volatile __u32 *)&s->word, now, slot_now(now)))
+		pass->hit++;
+	slice(ctx);
+	return 0;
+}
+
+#endif
