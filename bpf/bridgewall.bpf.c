@@ -80,7 +80,8 @@ struct layouts_exported {
 	struct change4 change4;
 	struct end end;
 	struct end4 end4;
-	struct import import;
+	struct import_call import_call;
+	enum born_bits born_bits;
 	enum matrix_flags matrix_flags;
 	enum generation_flags generation_flags;
 	enum tag_bits tag_bits;

@@ -29,7 +29,7 @@ ARRAY_MAP(closed_buckets, CLOSED_BUCKETS, __u64);
 
 /* What is common to all records of a batch. */
 struct import_run {
-	struct import sums;
+	struct import_call sums;
 	__u32 size;
 };
 
@@ -170,7 +170,7 @@ static __always_inline void import_count(struct walk *w, struct state *s)
 	sweep_by(s->seen + timeout_of(&w->key, phase_of(s->word)));
 }
 
-static __always_inline void import_new(struct walk *w, struct import *sums, __u64 version)
+static __always_inline void import_new(struct walk *w, struct import_call *sums, __u64 version)
 {
 	struct state *s = &w->state;
 	int err;
@@ -192,7 +192,7 @@ static __always_inline void import_new(struct walk *w, struct import *sums, __u6
 }
 
 /* w->state takes the place of an earlier connection of the same ends. */
-static __always_inline void import_over(struct walk *w, struct state *s, struct import *sums)
+static __always_inline void import_over(struct walk *w, struct state *s, struct import_call *sums)
 {
 	__u32 word;
 
@@ -206,7 +206,7 @@ static __always_inline void import_over(struct walk *w, struct state *s, struct 
 	sums->added++;
 }
 
-static __always_inline void import_onto(struct walk *w, struct state *s, struct import *sums)
+static __always_inline void import_onto(struct walk *w, struct state *s, struct import_call *sums)
 {
 	__s64 later = w->state.born - s->born;
 	int moved;
@@ -266,7 +266,7 @@ static __always_inline void import_addresses4(struct walk *w, __be32 low, __be32
 	address_from_v4(&w->key.high, high);
 }
 
-static __always_inline void import_told(struct walk *w, struct import *sums, __u32 read)
+static __always_inline void import_told(struct walk *w, struct import_call *sums, __u32 read)
 {
 	struct state *s = bpf_map_lookup_elem(&established, &w->key);
 
@@ -276,7 +276,7 @@ static __always_inline void import_told(struct walk *w, struct import *sums, __u
 		import_new(w, sums, version_of(sums->epoch, read));
 }
 
-static __always_inline void import_end(struct walk *w, struct end_head *h, struct import *sums)
+static __always_inline void import_end(struct walk *w, struct end_head *h, struct import_call *sums)
 {
 	struct state *s;
 
@@ -306,7 +306,7 @@ static __always_inline void import_end(struct walk *w, struct end_head *h, struc
 }
 
 /* One record, at that many bytes. */
-__noinline int import_record(struct import *sums, __u32 at)
+__noinline int import_record(struct import_call *sums, __u32 at)
 {
 	struct walk *w = walk_here(WALK_IMPORT);
 	struct import_batch *batch;
@@ -378,7 +378,7 @@ static __always_inline __u32 change_size(__u32 kind)
 }
 
 SEC("syscall")
-int import_changes(struct import *ctx)
+int import_changes(struct import_call *ctx)
 {
 	struct walk *w = walk_begin(WALK_IMPORT);
 	struct import_run run;

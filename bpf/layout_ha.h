@@ -119,7 +119,7 @@ struct birthday {
 };
 
 /* What a batch is, the context of `import_changes`, and what came of it. */
-struct import {
+struct import_call {
 	__u32 kind;		/* enum change_kind_of */
 	__u32 count;
 	__u32 epoch;		/* of the sender, when it read its tables */

@@ -16,7 +16,7 @@ export interface CellValue {
 }
 
 /** Epochs move by two: the one in between is the fallback's, once the deadline has passed. */
-const EPOCH_STEP = 2;
+export const EPOCH_STEP = 2;
 
 export class Cell {
   readonly #map: BpfMap;

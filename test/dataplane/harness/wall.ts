@@ -165,9 +165,9 @@ export class TestWall implements Disposable {
   }
 
   /** What the node is. @param epoch since which change of roles */
-  setStandby(standby: boolean, epoch = 0): void {
-    const word = (BigInt(epoch) << 32n) | BigInt(standby ? RoleFlags.STANDBY : 0);
-    this.map('role').storeWord(0, word);
+  setStandby(standby: boolean, epoch = 0, replicates = false): void {
+    const flags = (standby ? RoleFlags.STANDBY : 0) | (replicates ? RoleFlags.REPLICATES : 0);
+    this.map('role').storeWord(0, (BigInt(epoch) << 32n) | BigInt(flags));
   }
 
   setNode(options: NodeOptions): void {

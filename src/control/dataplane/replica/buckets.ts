@@ -1,0 +1,95 @@
+/** Passes over buckets of connections: digests, and those that are to be told, or dropped. */
+import * as layouts from '../../../generated/layouts.js';
+import { records, slices } from '../iterate.js';
+import { type Dataplane, index } from '../object.js';
+
+const { BornBits, ChangeSizes } = layouts;
+
+/** Bytes of the digests of a table, and of a choice of buckets. */
+export const DIGEST_BYTES = ChangeSizes.CHANGE_BUCKETS * 8;
+export const CHOICE_BYTES = ChangeSizes.CHANGE_BUCKETS / 8;
+
+const SLICE = 2048;
+/** Of passes that write records: they are sent as they come. */
+const TOLD_BYTES = 1 << 16;
+
+type Kernel = Pick<Dataplane, 'map' | 'program' | 'clock'>;
+
+/** Connections that a pass looks at. */
+export interface Choice {
+  /** Born no later than that, as `born` counts. */
+  readonly until: bigint;
+  /** One bit for each bucket. */
+  readonly buckets: Uint8Array;
+}
+
+/** All that began so many seconds ago or earlier, as `born` counts. */
+export function bornBefore(dataplane: Kernel, epoch: number, seconds: number): bigint {
+  const { clock } = dataplane;
+  const time = clock.now() - clock.jiffies(seconds);
+  return (BigInt(epoch & 0xffff) << BigInt(BornBits.AT)) | (time > 0n ? time : 0n);
+}
+
+/** Little-endian words, one for each bucket. */
+export async function digestsOf(dataplane: Kernel, until: bigint): Promise<Buffer> {
+  const memory = dataplane.map('digests').mmap();
+  memory.fill(0);
+  prepare(dataplane, { until, buckets: new Uint8Array(CHOICE_BYTES) });
+  await walk(dataplane, 'digest_states');
+  return Buffer.from(memory.subarray(0, DIGEST_BYTES));
+}
+
+/** A choice of the buckets that differ, and how many they are. */
+export function difference(a: Uint8Array, b: Uint8Array): { buckets: Uint8Array; count: number } {
+  const buckets = new Uint8Array(CHOICE_BYTES);
+  const [x, y] = [words(a), words(b)];
+  let count = 0;
+  for (let i = 0; i < ChangeSizes.CHANGE_BUCKETS; i++) {
+    if (x[i] === y[i]) continue;
+    buckets[i >> 3]! |= 1 << (i & 7);
+    count++;
+  }
+  return { buckets, count };
+}
+
+/** The connections of chosen buckets, as records of kind `states`. */
+export function tellBuckets(dataplane: Kernel, choice: Choice): AsyncGenerator<Buffer> {
+  prepare(dataplane, choice);
+  return told(dataplane);
+}
+
+/** Those that were seen since, as the kernel's jiffies count. */
+export function tellMoved(dataplane: Kernel, until: bigint, since: bigint): AsyncGenerator<Buffer> {
+  prepare(dataplane, { until, buckets: new Uint8Array(CHOICE_BYTES) }, since);
+  return told(dataplane);
+}
+
+/** Ends the connections of chosen buckets; how many. */
+export async function dropBuckets(dataplane: Kernel, choice: Choice): Promise<number> {
+  prepare(dataplane, choice);
+  await walk(dataplane, 'drop_states');
+  return layouts.bucketPass.decode(dataplane.map('bucket_pass').lookup(index(0))!).hit;
+}
+
+function words(bytes: Uint8Array): BigUint64Array {
+  if (bytes.length !== DIGEST_BYTES) throw new RangeError(`digests of ${bytes.length} bytes`);
+  return new BigUint64Array(bytes.slice().buffer);
+}
+
+function prepare(dataplane: Kernel, { until, buckets }: Choice, since = 0n): void {
+  const value = layouts.bucketPass.encode({
+    ...{ until, since, epoch: 0, hit: 0 },
+    chosen: [...new BigUint64Array(buckets.slice().buffer)],
+  });
+  dataplane.map('bucket_pass').update(index(0), value);
+}
+
+async function walk(dataplane: Kernel, program: 'digest_states' | 'drop_states'): Promise<void> {
+  const run = slices(dataplane.program(program), dataplane.map('established'), SLICE);
+  for await (const _ of run);
+}
+
+function told(dataplane: Kernel): AsyncGenerator<Buffer> {
+  const dump = slices(dataplane.program('tell_states'), dataplane.map('established'), TOLD_BYTES);
+  return records(dump, layouts.change.size);
+}

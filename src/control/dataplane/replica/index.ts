@@ -1,0 +1,16 @@
+/** Connections on their way between two nodes: everything that touches the kernel. */
+export { adoptAll, type Birthday, birthdays, noteBirthday } from './adoption.js';
+export {
+  bornBefore,
+  CHOICE_BYTES,
+  type Choice,
+  DIGEST_BYTES,
+  difference,
+  digestsOf,
+  dropBuckets,
+  tellBuckets,
+  tellMoved,
+} from './buckets.js';
+export { ChangeReader, changesLost, type OnChanges } from './changes.js';
+export { type Imported, importRecords, NOTHING } from './import.js';
+export { CHANGE_KINDS, type ChangeKind, KINDS } from './records.js';
