@@ -1,0 +1,17 @@
+export {
+  type Announcement,
+  outranks,
+  PATHS,
+  type Path,
+  type Rank,
+  SEGMENTS,
+  type Segment,
+} from './announcement.js';
+export {
+  type Decision,
+  RoleMachine,
+  RoleRefusal,
+  type RoleSettings,
+  type RoleState,
+} from './machine.js';
+export { LOST_MS, type PathView, PROBE_MS, type View } from './view.js';

@@ -1,0 +1,264 @@
+/** What each kind of trouble leads to. */
+import { describe, expect, it } from 'vitest';
+import { RoleRefusal, SEGMENTS } from '../../../../src/sync/roles/index.js';
+import { type Node, Pair } from './pair.js';
+
+/** `a` is active, `b` its standby. */
+function pair(a = {}, b = {}): Pair {
+  const both = new Pair(a, b);
+  both.run(5000);
+  expect(both.activeNode).toBe(both.a);
+  expect(both.b.last!.state).toBe('standby');
+  both.longestDark = 0;
+  return both;
+}
+
+function silence(node: Node, on = false): void {
+  for (const segment of SEGMENTS) {
+    node.takes[segment] = on;
+    node.sends[segment] = on;
+  }
+}
+
+function ask(both: Pair, node: Node, what: 'takeOver' | 'yield'): void {
+  node.machine[what](both.view(node), 'test');
+}
+
+describe('a standby', () => {
+  it('takes over from an active without power, within five probes', () => {
+    const both = pair();
+    both.a.power = false;
+    both.run(60);
+    expect(both.activeNode).toBe(both.b);
+    expect(both.b.last).toMatchObject({ state: 'active', reason: 'the other node is silent' });
+    expect(both.b.word.epoch).toBeGreaterThan(both.a.word.epoch);
+  });
+
+  it('takes over from one whose ports are dead though its daemon lives', () => {
+    const both = pair();
+    silence(both.a);
+    both.run(80);
+    expect(both.b.active).toBe(true);
+    expect(both.b.last!.reason).toBe('the other node is silent on both segments');
+  });
+
+  it('whose own ports are dead takes nothing from an active that has traffic', () => {
+    const both = pair();
+    silence(both.b);
+    both.run(5000);
+    expect(both.activeNode).toBe(both.a);
+  });
+
+  it('leaves an active alone whose daemon is dead or stopped: its packet path answers', () => {
+    for (const daemon of ['dead', 'stopped'] as const) {
+      const both = pair();
+      both.a.daemon = daemon;
+      both.run(60_000);
+      expect(both.activeNode).toBe(both.a);
+      expect(both.b.last!.state).toBe('standby');
+    }
+  });
+
+  it('that was stopped itself has seen nobody die', () => {
+    const both = pair();
+    both.b.daemon = 'stopped';
+    both.run(5000);
+    both.b.resume(both.now);
+    both.run(1000);
+    expect(both.activeNode).toBe(both.a);
+  });
+
+  it('leaves an active alone when the sync link is cut', () => {
+    const both = pair();
+    both.sync.a = false;
+    both.sync.b = false;
+    both.run(5000);
+    expect(both.activeNode).toBe(both.a);
+  });
+
+  it('takes over when frames of one side no longer reach the active, if there is traffic', () => {
+    const both = pair();
+    both.a.takes.uplink = false;
+    both.a.sends.uplink = false;
+    both.run(2000);
+    expect(both.activeNode).toBe(both.b);
+    expect(both.b.last!.reason).toBe('the other node is cut off on the uplink side');
+    both.run(10_000);
+    expect(both.activeNode).toBe(both.b);
+  });
+
+  it('is not moved by the loss of its own segment', () => {
+    const both = pair();
+    both.b.takes.uplink = false;
+    both.b.sends.uplink = false;
+    both.run(10_000);
+    expect(both.activeNode).toBe(both.a);
+  });
+
+  it('without the connections does not take over on request, and does when nobody else is there', () => {
+    const both = pair();
+    both.b.ready = false;
+    both.run(100);
+    expect(both.b.last!.state).toBe('joining');
+    expect(() => ask(both, both.b, 'takeOver')).toThrow(RoleRefusal);
+    both.a.power = false;
+    both.run(60);
+    expect(both.activeNode).toBe(both.b);
+  });
+});
+
+describe('an active', () => {
+  it('hands over at once when a side has no carrier, and is faulty until it is back', () => {
+    const both = pair();
+    both.a.carrier.inside = false;
+    both.run(20);
+    expect(both.activeNode).toBe(both.b);
+    expect(both.a.last).toMatchObject({
+      state: 'fault',
+      reason: 'the inside side has no carrier',
+    });
+    both.a.carrier.inside = true;
+    both.run(1000);
+    expect(both.activeNode).toBe(both.b);
+    expect(both.a.last!.state).toBe('standby');
+  });
+
+  it('stays when the other one could not carry on', () => {
+    const both = pair();
+    both.b.carrier.uplink = false;
+    both.run(100);
+    both.a.carrier.inside = false;
+    both.run(1000);
+    expect(both.a.active).toBe(true);
+    both.b.carrier.uplink = true;
+    both.run(100);
+    expect(both.activeNode).toBe(both.b);
+  });
+
+  it('yields on request, without a moment in which there is none', () => {
+    const both = pair();
+    ask(both, both.a, 'yield');
+    both.run(30);
+    expect(both.activeNode).toBe(both.b);
+    expect(both.longestDark).toBe(0);
+    expect(both.longestLoop).toBeLessThanOrEqual(10);
+  });
+
+  it('is not asked to yield to nobody', () => {
+    const both = pair();
+    both.b.ready = false;
+    both.run(100);
+    expect(() => ask(both, both.a, 'yield')).toThrow(/does not know all connections/);
+    both.b.power = false;
+    both.run(100);
+    expect(() => ask(both, both.a, 'yield')).toThrow(/no other node/);
+    expect(() => ask(both, both.b, 'yield')).toThrow(RoleRefusal);
+  });
+
+  it('that comes back finds another one and stays behind it, whatever its priority', () => {
+    const both = pair({ priority: 200 });
+    both.a.power = false;
+    both.run(1000);
+    both.a.boot(both.now);
+    both.run(30_000);
+    expect(both.activeNode).toBe(both.b);
+  });
+
+  it('is followed by one of higher priority only where the node file says so', () => {
+    const both = pair({ priority: 200, preempt: true });
+    both.a.power = false;
+    both.run(1000);
+    both.a.boot(both.now);
+    both.run(9000);
+    expect(both.activeNode).toBe(both.b);
+    both.run(5000);
+    expect(both.activeNode).toBe(both.a);
+    expect(both.a.last!.reason).toBe('it has the higher priority');
+  });
+
+  it('goes on under a daemon that starts anew', () => {
+    const both = pair();
+    const { epoch } = both.a.word;
+    both.a.daemon = 'dead';
+    both.run(1000);
+    both.a.startDaemon(both.now);
+    both.run(1000);
+    expect(both.activeNode).toBe(both.a);
+    expect(both.a.word.epoch).toBe(epoch);
+    expect(both.a.last!.reason).toBe('it was active before the daemon started');
+  });
+});
+
+describe('a takeover on request', () => {
+  it('is heard by the packet path of the other node, which yields', () => {
+    const both = pair();
+    ask(both, both.b, 'takeOver');
+    both.run(20);
+    expect(both.activeNode).toBe(both.b);
+    expect(both.a.last).toMatchObject({
+      state: 'standby',
+      reason: 'a better active node was heard on a segment',
+    });
+    expect(both.longestDark).toBe(0);
+  });
+
+  it('needs carrier on both sides', () => {
+    const both = pair();
+    both.b.carrier.uplink = false;
+    both.run(20);
+    expect(() => ask(both, both.b, 'takeOver')).toThrow('the uplink side has no carrier');
+  });
+});
+
+describe('nodes that start', () => {
+  it('wait for each other before one becomes active', () => {
+    const both = new Pair();
+    both.b.power = false;
+    both.run(2000);
+    expect(both.a.active).toBe(false);
+    both.run(2000);
+    expect(both.activeNode).toBe(both.a);
+    expect(both.a.last!.reason).toBe('no other node is there');
+  });
+
+  it('of which none knows the connections: the one of higher priority goes first', () => {
+    const both = new Pair({}, { priority: 150 });
+    for (const node of both.nodes) node.ready = false;
+    both.run(4000);
+    expect(both.activeNode).toBe(both.b);
+  });
+
+  it('and share no key do not become active by themselves while others speak', () => {
+    const both = new Pair();
+    const [node] = both.nodes;
+    const alone = { ...both.view(node!), paired: false };
+    for (let now = 0; now < 20_000; now += 10) {
+      const { state } = node!.machine.step({ ...alone, now, strangers: true });
+      expect(state).toBe('init');
+    }
+    node!.machine.step({ ...alone, now: 20_000 });
+    expect(node!.machine.step({ ...alone, now: 23_000 }).state).toBe('active');
+  });
+});
+
+describe('with somebody else in charge', () => {
+  it('nodes move on request alone, and the lesser of two yields all the same', () => {
+    const both = new Pair({ external: true }, { external: true });
+    both.run(10_000);
+    expect(both.nodes.map(({ active }) => active)).toEqual([false, false]);
+    ask(both, both.a, 'takeOver');
+    both.run(20);
+    expect(both.activeNode).toBe(both.a);
+    ask(both, both.b, 'takeOver');
+    both.run(20);
+    expect(both.activeNode).toBe(both.b);
+    both.b.power = false;
+    both.run(10_000);
+    expect(both.a.active).toBe(false);
+    ask(both, both.a, 'takeOver');
+    both.run(20);
+    ask(both, both.a, 'yield');
+    both.run(20);
+    expect(both.a.active).toBe(false);
+  });
+});
