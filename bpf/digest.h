@@ -33,11 +33,6 @@ static __always_inline int is_held(struct state *s, struct state_key *key, struc
 	       !state_gone(s, key, now_jiffies());
 }
 
-static __always_inline __u32 bucket_of(__u64 hash)
-{
-	return hash >> 52 & (CHANGE_BUCKETS - 1);
-}
-
 static __always_inline int is_chosen(struct bucket_pass *pass, __u32 bucket)
 {
 	return pass->chosen[bucket / 64 & (CHANGE_BUCKETS / 64 - 1)] >> (bucket & 63) & 1;

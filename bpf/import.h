@@ -27,6 +27,14 @@ struct {
 
 ARRAY_MAP(closed_buckets, CLOSED_BUCKETS, __u64);
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct touched);
+} touched SEC(".maps");
+
 /* What is common to all records of a batch. */
 struct import_run {
 	struct import_call sums;
@@ -44,6 +52,11 @@ static __always_inline __u64 key_hash(struct state_key *key)
 		hash ^= hash >> 29;
 	}
 	return hash;
+}
+
+static __always_inline __u32 bucket_of(__u64 hash)
+{
+	return hash >> 50 & (CHANGE_BUCKETS - 1);
 }
 
 /* How far a connection is on its way; it never goes back. 0: no phase that is told of. */
@@ -80,24 +93,28 @@ static __always_inline int version_past(__u64 a, __u64 b)
 	return (__s32)((__u32)a - (__u32)b) <= 0;
 }
 
-static __always_inline __u64 *closed_bucket(struct state_key *key)
+static __always_inline __u64 *closed_bucket(__u64 hash)
 {
-	__u32 index = key_hash(key) & (CLOSED_BUCKETS - 1);
+	__u32 index = hash & (CLOSED_BUCKETS - 1);
 
 	return bpf_map_lookup_elem(&closed_buckets, &index);
 }
 
 static __always_inline int closed_since(struct state_key *key, __u64 version)
 {
-	__u64 *closed = closed_bucket(key);
+	__u64 *closed = closed_bucket(key_hash(key));
 
 	return closed && *closed && version_past(version, *closed);
 }
 
 static __always_inline void note_closed(struct state_key *key, __u64 version)
 {
-	__u64 *closed = closed_bucket(key);
+	__u64 hash = key_hash(key), *closed = closed_bucket(hash);
+	__u32 bucket = bucket_of(hash), zero = 0;
+	struct touched *t = bpf_map_lookup_elem(&touched, &zero);
 
+	if (t)
+		t->bucket[bucket / 64 & (CHANGE_BUCKETS / 64 - 1)] |= 1ull << (bucket & 63);
 	if (closed && (!*closed || version_past(*closed, version)))
 		*closed = version;
 }

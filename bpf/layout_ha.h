@@ -34,7 +34,7 @@ enum born_bits {
  * sender's milliseconds in the lower. On the wire the lower half; the epoch is told with the batch.
  */
 enum change_sizes {
-	CHANGE_BUCKETS = 4096,		/* of digests */
+	CHANGE_BUCKETS = 16384,		/* of digests */
 	CLOSED_BUCKETS = 65536,
 	IMPORT_BYTES = 131072,		/* of a batch */
 };
@@ -139,6 +139,11 @@ struct bucket_pass {
 	__u64 chosen[CHANGE_BUCKETS / 64];	/* bits of buckets */
 	__u32 epoch;
 	__u32 hit;
+};
+
+/* Map `touched`, one element: buckets of which something ended here since user space looked. */
+struct touched {
+	__u64 bucket[CHANGE_BUCKETS / 64];
 };
 
 /* Map `digests`, one element. */

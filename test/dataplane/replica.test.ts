@@ -6,10 +6,10 @@ import {
   adoptAll,
   bornBefore,
   CHANGE_KINDS,
+  CHOICE_BYTES,
   type ChangeKind,
   ChangeReader,
   changesLost,
-  difference,
   digestsOf,
   dropBuckets,
   type Imported,
@@ -21,6 +21,7 @@ import {
   tellMoved,
 } from '../../src/control/dataplane/replica/index.js';
 import * as layouts from '../../src/generated/layouts.js';
+import { difference } from '../../src/sync/replication/difference.js';
 import {
   dropped,
   forwarded,
@@ -43,7 +44,7 @@ import { TestWall } from './harness/wall.js';
 
 const { Phase, StateBits } = layouts;
 const EPOCH = 7;
-const ALL = new Uint8Array(512).fill(0xff);
+const ALL = new Uint8Array(CHOICE_BYTES).fill(0xff);
 
 /** Changes as they came, by kind. */
 class Told {
@@ -336,16 +337,16 @@ describe('digests', () => {
       }
     }
     const lost = difference(
-      await digestsOf(a.dataplane, until),
-      await digestsOf(b.dataplane, until),
+      (await digestsOf(a.dataplane, until)).bytes,
+      (await digestsOf(b.dataplane, until)).bytes,
     );
     expect(lost.count).toBeGreaterThan(50);
     const told = await collect(tellBuckets(a.dataplane, { until, buckets: lost.buckets }));
     expect(told.length / KINDS.states.size).toBeLessThan(200);
     expect(take(b, 'states', told).added).toBeGreaterThan(90);
     const after = difference(
-      await digestsOf(a.dataplane, until),
-      await digestsOf(b.dataplane, until),
+      (await digestsOf(a.dataplane, until)).bytes,
+      (await digestsOf(b.dataplane, until)).bytes,
     );
     expect(after.count).toBe(0);
     expect(known4(b)).toHaveLength(250);
@@ -363,15 +364,15 @@ describe('digests', () => {
       break;
     }
     const extra = difference(
-      await digestsOf(a.dataplane, until),
-      await digestsOf(b.dataplane, until),
+      (await digestsOf(a.dataplane, until)).bytes,
+      (await digestsOf(b.dataplane, until)).bytes,
     );
     expect(extra.count).toBe(1);
     expect(await dropBuckets(b.dataplane, { until, buckets: extra.buckets })).toBeGreaterThan(0);
     take(b, 'states', await collect(tellBuckets(a.dataplane, { until, buckets: extra.buckets })));
     const after = difference(
-      await digestsOf(a.dataplane, until),
-      await digestsOf(b.dataplane, until),
+      (await digestsOf(a.dataplane, until)).bytes,
+      (await digestsOf(b.dataplane, until)).bytes,
     );
     expect(after.count).toBe(0);
   });
@@ -379,12 +380,12 @@ describe('digests', () => {
   it('heed nothing that began later', async () => {
     send(a, ...known(mail, www, stranger), ...handshake(stranger, mail, 1, 25));
     const { until } = whole(a);
-    const before = await digestsOf(a.dataplane, until);
+    const before = (await digestsOf(a.dataplane, until)).bytes;
     a.setClock(1);
     send(a, ...handshake(stranger, mail, 2, 25));
-    expect(difference(before, await digestsOf(a.dataplane, until)).count).toBe(0);
+    expect(difference(before, (await digestsOf(a.dataplane, until)).bytes).count).toBe(0);
     const now = bornBefore(a.dataplane, EPOCH, 0);
-    expect(difference(before, await digestsOf(a.dataplane, now)).count).toBe(1);
+    expect(difference(before, (await digestsOf(a.dataplane, now)).bytes).count).toBe(1);
   });
 });
 

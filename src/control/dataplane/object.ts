@@ -47,6 +47,7 @@ const MAP_NAMES = [
   'change_stats',
   'import_batch',
   'closed_buckets',
+  'touched',
   'bucket_pass',
   'digests',
   'generations',

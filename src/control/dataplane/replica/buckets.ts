@@ -12,6 +12,7 @@ export const CHOICE_BYTES = ChangeSizes.CHANGE_BUCKETS / 8;
 const SLICE = 2048;
 /** Of passes that write records: they are sent as they come. */
 const TOLD_BYTES = 1 << 16;
+const NO_BUCKETS = new Uint8Array(CHOICE_BYTES);
 
 type Kernel = Pick<Dataplane, 'map' | 'program' | 'clock'>;
 
@@ -19,8 +20,16 @@ type Kernel = Pick<Dataplane, 'map' | 'program' | 'clock'>;
 export interface Choice {
   /** Born no later than that, as `born` counts. */
   readonly until: bigint;
-  /** One bit for each bucket. */
+  /** One bit for each bucket, the lowest of each byte first. */
   readonly buckets: Uint8Array;
+}
+
+/** What a table holds, by buckets. */
+export interface Digests {
+  /** Little-endian words, one for each bucket. */
+  readonly bytes: Buffer;
+  /** How many connections they are of. */
+  readonly count: number;
 }
 
 /** All that began so many seconds ago or earlier, as `born` counts. */
@@ -30,26 +39,21 @@ export function bornBefore(dataplane: Kernel, epoch: number, seconds: number): b
   return (BigInt(epoch & 0xffff) << BigInt(BornBits.AT)) | (time > 0n ? time : 0n);
 }
 
-/** Little-endian words, one for each bucket. */
-export async function digestsOf(dataplane: Kernel, until: bigint): Promise<Buffer> {
+export async function digestsOf(dataplane: Kernel, until: bigint): Promise<Digests> {
   const memory = dataplane.map('digests').mmap();
   memory.fill(0);
-  prepare(dataplane, { until, buckets: new Uint8Array(CHOICE_BYTES) });
+  prepare(dataplane, { until, buckets: NO_BUCKETS });
   await walk(dataplane, 'digest_states');
-  return Buffer.from(memory.subarray(0, DIGEST_BYTES));
+  return { bytes: Buffer.from(memory.subarray(0, DIGEST_BYTES)), count: hits(dataplane) };
 }
 
-/** A choice of the buckets that differ, and how many they are. */
-export function difference(a: Uint8Array, b: Uint8Array): { buckets: Uint8Array; count: number } {
-  const buckets = new Uint8Array(CHOICE_BYTES);
-  const [x, y] = [words(a), words(b)];
-  let count = 0;
-  for (let i = 0; i < ChangeSizes.CHANGE_BUCKETS; i++) {
-    if (x[i] === y[i]) continue;
-    buckets[i >> 3]! |= 1 << (i & 7);
-    count++;
-  }
-  return { buckets, count };
+/** Buckets of which something that was told ended here, since `forgetTouched`. */
+export function touchedBuckets(dataplane: Pick<Dataplane, 'map'>): Uint8Array {
+  return Uint8Array.from(dataplane.map('touched').mmap().subarray(0, CHOICE_BYTES));
+}
+
+export function forgetTouched(dataplane: Pick<Dataplane, 'map'>): void {
+  dataplane.map('touched').mmap().fill(0);
 }
 
 /** The connections of chosen buckets, as records of kind `states`. */
@@ -60,7 +64,7 @@ export function tellBuckets(dataplane: Kernel, choice: Choice): AsyncGenerator<B
 
 /** Those that were seen since, as the kernel's jiffies count. */
 export function tellMoved(dataplane: Kernel, until: bigint, since: bigint): AsyncGenerator<Buffer> {
-  prepare(dataplane, { until, buckets: new Uint8Array(CHOICE_BYTES) }, since);
+  prepare(dataplane, { until, buckets: NO_BUCKETS }, since);
   return told(dataplane);
 }
 
@@ -68,18 +72,18 @@ export function tellMoved(dataplane: Kernel, until: bigint, since: bigint): Asyn
 export async function dropBuckets(dataplane: Kernel, choice: Choice): Promise<number> {
   prepare(dataplane, choice);
   await walk(dataplane, 'drop_states');
+  return hits(dataplane);
+}
+
+function hits(dataplane: Kernel): number {
   return layouts.bucketPass.decode(dataplane.map('bucket_pass').lookup(index(0))!).hit;
 }
 
-function words(bytes: Uint8Array): BigUint64Array {
-  if (bytes.length !== DIGEST_BYTES) throw new RangeError(`digests of ${bytes.length} bytes`);
-  return new BigUint64Array(bytes.slice().buffer);
-}
-
 function prepare(dataplane: Kernel, { until, buckets }: Choice, since = 0n): void {
+  if (buckets.length !== CHOICE_BYTES) throw new RangeError(`a choice of ${buckets.length} bytes`);
   const value = layouts.bucketPass.encode({
     ...{ until, since, epoch: 0, hit: 0 },
-    chosen: [...new BigUint64Array(buckets.slice().buffer)],
+    chosen: [...new BigUint64Array(Uint8Array.from(buckets).buffer)],
   });
   dataplane.map('bucket_pass').update(index(0), value);
 }

@@ -5,12 +5,15 @@ export {
   CHOICE_BYTES,
   type Choice,
   DIGEST_BYTES,
-  difference,
+  type Digests,
   digestsOf,
   dropBuckets,
+  forgetTouched,
   tellBuckets,
   tellMoved,
+  touchedBuckets,
 } from './buckets.js';
 export { ChangeReader, changesLost, type OnChanges } from './changes.js';
 export { type Imported, importRecords, NOTHING } from './import.js';
 export { CHANGE_KINDS, type ChangeKind, KINDS } from './records.js';
+export { Replica, type Role } from './replica.js';

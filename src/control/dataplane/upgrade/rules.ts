@@ -78,6 +78,7 @@ const RULES: Readonly<Record<string, MapRule>> = {
   change_stats: { how: 'empty' },
   import_batch: { how: 'empty' },
   closed_buckets: { how: 'copy' },
+  touched: { how: 'empty' },
   bucket_pass: { how: 'empty' },
   digests: { how: 'empty' },
   timeouts: { how: 'empty', enums: ['timeout', 'phase'] },

@@ -1,0 +1,140 @@
+/** The table of connections as replication sees it: batches of opaque records, and passes over them. */
+import * as layouts from '../../../generated/layouts.js';
+import type { Cell } from '../cell.js';
+import type { Dataplane } from '../object.js';
+import { adoptAll, type Birthday, birthdays, noteBirthday } from './adoption.js';
+import {
+  bornBefore,
+  type Choice,
+  type Digests,
+  digestsOf,
+  dropBuckets,
+  forgetTouched,
+  tellBuckets,
+  tellMoved,
+  touchedBuckets,
+} from './buckets.js';
+import { ChangeReader, changesLost, type OnChanges } from './changes.js';
+import { type Imported, importRecords } from './import.js';
+import type { ChangeKind } from './records.js';
+
+const { RoleFlags } = layouts;
+
+/** What the role word says. */
+export interface Role {
+  readonly active: boolean;
+  readonly epoch: number;
+}
+
+export class Replica {
+  readonly #dataplane: Dataplane;
+  /** Passes share what they write in the kernel: one at a time. */
+  #passes: Promise<unknown> = Promise.resolve();
+
+  constructor(dataplane: Dataplane) {
+    this.#dataplane = dataplane;
+  }
+
+  get role(): Role {
+    const word = this.#dataplane.map('role').loadWord(0);
+    const flags = Number(word & 0xffffffffn);
+    return { active: (flags & RoleFlags.STANDBY) === 0, epoch: Number(word >> 32n) };
+  }
+
+  /** Milliseconds of the kernel's clock. */
+  now(): number {
+    return this.#ms(this.#dataplane.clock.now());
+  }
+
+  readChanges(onChanges: OnChanges): { close(): void } {
+    return new ChangeReader(this.#dataplane, onChanges);
+  }
+
+  /** Records that found no room on their way out of the kernel. */
+  get lost(): number {
+    return changesLost(this.#dataplane);
+  }
+
+  take(kind: ChangeKind, epoch: number, records: Uint8Array): Imported {
+    return importRecords(this.#dataplane, kind, epoch, records);
+  }
+
+  /** All that began so many seconds ago, by the epoch of now. */
+  bornBefore(seconds: number): bigint {
+    return bornBefore(this.#dataplane, this.role.epoch, seconds);
+  }
+
+  digests(until: bigint): Promise<Digests> {
+    return this.#alone(() => digestsOf(this.#dataplane, until));
+  }
+
+  /** Records of kind `states`; `until` and `buckets` choose. */
+  tell(choice: Choice): AsyncGenerator<Buffer> {
+    return this.#inTurn(() => tellBuckets(this.#dataplane, choice));
+  }
+
+  /** Records of kind `states`: of those with a packet since then, as `now` counts. */
+  tellMoved(sinceMs: number): AsyncGenerator<Buffer> {
+    const { hz } = this.#dataplane.clock;
+    const since = BigInt(Math.max(1, Math.floor((sinceMs * hz) / 1000)));
+    return this.#inTurn(() => tellMoved(this.#dataplane, this.bornBefore(0), since));
+  }
+
+  drop(choice: Choice): Promise<number> {
+    return this.#alone(() => dropBuckets(this.#dataplane, choice));
+  }
+
+  touched(): Uint8Array {
+    return touchedBuckets(this.#dataplane);
+  }
+
+  forgetTouched(): void {
+    forgetTouched(this.#dataplane);
+  }
+
+  /** See {@link adoptAll}. @param knownUntilMs as `now` counts */
+  adopt(cell: Cell, knownUntilMs: number): void {
+    adoptAll(this.#dataplane, cell, this.#jiffies(Math.max(0, knownUntilMs)));
+  }
+
+  /** Offsets of epochs in milliseconds, this node's own among them. */
+  birthdays(): { epoch: number; offsetMs: number }[] {
+    return birthdays(this.#dataplane).map(({ epoch, offset }) => ({
+      epoch,
+      offsetMs: this.#ms(offset),
+    }));
+  }
+
+  noteBirthday(epoch: number, offsetMs: number): void {
+    const note: Birthday = { epoch, offset: this.#jiffies(offsetMs) };
+    noteBirthday(this.#dataplane, note);
+  }
+
+  #ms(jiffies: bigint): number {
+    return (Number(jiffies) * 1000) / this.#dataplane.clock.hz;
+  }
+
+  #jiffies(ms: number): bigint {
+    return BigInt(Math.round((ms * this.#dataplane.clock.hz) / 1000));
+  }
+
+  #alone<T>(pass: () => Promise<T>): Promise<T> {
+    const run = this.#passes.then(pass, pass);
+    this.#passes = run.catch(() => {});
+    return run;
+  }
+
+  async *#inTurn(pass: () => AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+    let done = () => {};
+    const before = this.#passes;
+    this.#passes = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    await before;
+    try {
+      yield* pass();
+    } finally {
+      done();
+    }
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * Comparing the tables of both nodes, and mending the difference. What ends between the two looks makes a
+ * difference that is none: buckets of which something ended meanwhile are left for another time.
+ */
+import { difference } from './difference.js';
+import type { Choice, ConnectionTable, Taken } from './table.js';
+
+/** The other node's side of it. */
+export interface Told {
+  digests(): Promise<{ until: bigint; bytes: Uint8Array; count: number; epoch: number }>;
+  /** Messages with records of kind `states`. */
+  buckets(choice: Choice): AsyncIterable<{ epoch: number; states: Uint8Array }>;
+}
+
+/** What came of a comparison. */
+export interface Comparison {
+  /** Buckets that differ. */
+  readonly differing: number;
+  /** Connections that the other node holds. */
+  readonly count: number;
+}
+
+/** What came of mending. */
+export interface Repair extends Comparison {
+  readonly rounds: number;
+  /** Bytes of records that were sent again. */
+  readonly bytes: number;
+  readonly added: number;
+  /** Connections that were here and not there. */
+  readonly dropped: number;
+  readonly ms: number;
+}
+
+/** Rounds: told again; what still differs, dropped and told again; and to see that it helped. */
+const MOST_ROUNDS = 4;
+/** What ended while tables were read has been told by then. */
+const SETTLE_MS = 100;
+
+interface Difference extends Comparison {
+  readonly choice: Choice;
+}
+
+async function look(table: ConnectionTable, other: Told, all: boolean): Promise<Difference> {
+  table.forgetTouched();
+  const theirs = await other.digests();
+  const own = await table.digests(theirs.until);
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  const { buckets, count } = difference(theirs.bytes, own.bytes, all ? undefined : table.touched());
+  return { differing: count, count: theirs.count, choice: { until: theirs.until, buckets } };
+}
+
+/** Does it differ? Changes nothing. */
+export async function compare(table: ConnectionTable, other: Told): Promise<Comparison> {
+  const { differing, count } = await look(table, other, false);
+  return { differing, count };
+}
+
+/**
+ * Compares, and has what differs told again until it does not.
+ * @param joining nothing is known here yet: all buckets count in the first round
+ */
+export async function repair(
+  table: ConnectionTable,
+  other: Told,
+  joining: boolean,
+  onTaken: (taken: Taken) => void = () => {},
+): Promise<Repair> {
+  const began = performance.now();
+  let [bytes, added, dropped] = [0, 0, 0];
+  for (let round = 0; ; round++) {
+    const { differing, count, choice } = await look(table, other, joining && round === 0);
+    if (differing === 0 || round === MOST_ROUNDS - 1) {
+      const ms = performance.now() - began;
+      return { differing, count, rounds: round, bytes, added, dropped, ms };
+    }
+    // What was told and still differs is something that only this node holds.
+    if (round > 0) dropped += await table.drop(choice);
+    for await (const { epoch, states } of other.buckets(choice)) {
+      const taken = table.take('states', epoch, states);
+      onTaken(taken);
+      bytes += states.length;
+      added += taken.added;
+    }
+  }
+}

@@ -1,0 +1,210 @@
+/** What the other node tells of its connections, and how well it is known. */
+import type { ClientReadableStream } from '@grpc/grpc-js';
+import type { ChangesMessage__Output } from '../../generated/proto/bridgewall/v1/ChangesMessage.js';
+import type { ReplicationClient } from '../../generated/proto/bridgewall/v1/Replication.js';
+import type { Standing__Output } from '../../generated/proto/bridgewall/v1/Standing.js';
+import { Lateness } from './lateness.js';
+import { type Repair, repair } from './repair.js';
+import { DATED_LATE_MS, FORMAT } from './source.js';
+import { type ConnectionTable, RECORD_KINDS, type Taken } from './table.js';
+import { toldBy } from './told.js';
+
+/** Between two comparisons when nothing is known to be wrong. */
+const COMPARE_MS = 10_000;
+/** After one that did not go well. */
+const AGAIN_MS = 500;
+/** Nothing came for so long: nothing is known of how late it is. */
+export const SILENT_MS = 1500;
+
+/** What became of everything that was told. */
+export interface SinkCounts {
+  added: number;
+  moved: number;
+  ended: number;
+  stale: number;
+  full: number;
+  bad: number;
+  bytes: number;
+}
+
+export interface SinkOptions {
+  readonly table: ConnectionTable;
+  readonly onRepaired: (repair: Repair) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Follows one peer, on one connection after the other. */
+export class ChangeSink {
+  readonly #options: SinkOptions;
+  readonly #counts: SinkCounts = {
+    ...{ added: 0, moved: 0, ended: 0, stale: 0, full: 0, bad: 0, bytes: 0 },
+  };
+  #stream: ClientReadableStream<ChangesMessage__Output> | null = null;
+  #client: ReplicationClient | null = null;
+  #lateness = new Lateness();
+  #standing: Standing__Output | null = null;
+  #heard = Number.NEGATIVE_INFINITY;
+  #lag = 0;
+  #applied = 0;
+  #gap = true;
+  #matches = false;
+  #compared = Number.NEGATIVE_INFINITY;
+  #knownUntil = 0;
+  #repairing = false;
+  #last: Repair | null = null;
+  /** Which connection a comparison is about. */
+  #session = 0;
+
+  constructor(options: SinkOptions) {
+    this.#options = options;
+  }
+
+  /** Of the peer; null: it was not heard lately. */
+  get standing(): Standing__Output | null {
+    return this.connected ? this.#standing : null;
+  }
+
+  get connected(): boolean {
+    return this.#stream !== null && performance.now() - this.#heard < SILENT_MS;
+  }
+
+  /** Milliseconds that the last message was late. */
+  get lagMs(): number {
+    return Math.max(this.#lag, this.connected ? performance.now() - this.#heard - 400 : 0);
+  }
+
+  /** Number of the last message that is in the table. */
+  get applied(): number {
+    return this.#applied;
+  }
+
+  /** The tables were the same when they were compared last, and nothing was missed since. */
+  get matches(): boolean {
+    return this.#matches;
+  }
+
+  /** Until when, by the clock of the table, all that moved is known; 0: it is not. */
+  get knownUntilMs(): number {
+    return this.#matches ? this.#knownUntil : 0;
+  }
+
+  get counts(): Readonly<SinkCounts> {
+    return this.#counts;
+  }
+
+  get lastRepair(): Repair | null {
+    return this.#last;
+  }
+
+  /** Begins to follow. */
+  follow(client: ReplicationClient): void {
+    this.leave();
+    this.#client = client;
+    this.#gap = true;
+    this.#applied = 0;
+    this.#lateness = new Lateness();
+    const session = ++this.#session;
+    const stream = client.Changes({ format: FORMAT });
+    this.#stream = stream;
+    stream.on('data', (message: ChangesMessage__Output) => {
+      if (session === this.#session) this.#take(message);
+    });
+    const gone = () => {
+      if (session === this.#session) this.leave();
+    };
+    stream.on('error', gone);
+    stream.on('end', gone);
+  }
+
+  /** Follows nobody; what is known stays. */
+  leave(): void {
+    this.#session++;
+    this.#stream?.cancel();
+    this.#stream = null;
+    this.#client = null;
+    this.#matches = false;
+    this.#knownUntil = 0;
+    this.#compared = Number.NEGATIVE_INFINITY;
+  }
+
+  /** A few times a second: compares when it is time. */
+  tick(): void {
+    const { table, onError } = this.#options;
+    const standing = this.standing;
+    if (standing === null || !standing.active || table.role.active) {
+      if (table.role.active) this.#matches = false;
+      return;
+    }
+    const since = performance.now() - this.#compared;
+    if (this.#repairing || since < (this.#gap ? AGAIN_MS : COMPARE_MS)) return;
+    this.#repairing = true;
+    this.#compared = performance.now();
+    this.#mend(this.#session)
+      .catch(onError)
+      .finally(() => {
+        this.#repairing = false;
+      });
+  }
+
+  async #mend(session: number): Promise<void> {
+    const client = this.#client;
+    if (client === null) return;
+    const { table, onRepaired } = this.#options;
+    const joining = this.#gap;
+    this.#gap = false;
+    try {
+      const done = await repair(table, toldBy(client), joining, (taken) => this.#add(taken));
+      if (session !== this.#session) return;
+      this.#counts.bytes += done.bytes;
+      this.#matches = done.differing === 0 && !this.#gap;
+      if (!this.#matches) this.#gap = true;
+      if (done.rounds > 0) {
+        this.#last = done;
+        onRepaired(done);
+      }
+    } catch (error) {
+      this.#gap = true;
+      // Whoever is gone is told of elsewhere.
+      if (session === this.#session) throw error;
+    } finally {
+      this.#compared = performance.now();
+    }
+  }
+
+  #take(message: ChangesMessage__Output): void {
+    const { table } = this.#options;
+    for (const kind of RECORD_KINDS) {
+      const records = message[kind] as Uint8Array;
+      if (records.length === 0) continue;
+      this.#add(table.take(kind, message.epoch, records));
+      this.#counts.bytes += records.length;
+    }
+    const now = performance.now();
+    this.#heard = now;
+    this.#lag = this.#lateness.of(message.sentMs, now);
+    this.#applied = message.sequence;
+    if (message.gap) {
+      this.#gap = true;
+      this.#matches = false;
+    }
+    if (message.toldUntilMs > 0) {
+      this.#knownUntil = table.now() - message.toldUntilMs - DATED_LATE_MS - this.#lag;
+    }
+    if (message.standing) this.#stand(message.standing);
+  }
+
+  #stand(standing: Standing__Output): void {
+    const { table } = this.#options;
+    this.#standing = standing;
+    const apart = table.now() - standing.clockMs;
+    for (const { epoch, offsetMs } of standing.birthdays) {
+      table.noteBirthday(epoch, offsetMs + apart);
+    }
+    // What it began itself, it began by its own clock.
+    if (standing.active && !table.role.active) table.noteBirthday(standing.epoch, apart);
+  }
+
+  #add(taken: Taken): void {
+    for (const key of Object.keys(taken) as (keyof Taken)[]) this.#counts[key] += taken[key];
+  }
+}
