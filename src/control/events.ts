@@ -72,6 +72,22 @@ export interface EventFields {
     states: number;
     ms: number;
   };
+  /** The other node of the pair is connected, and said hello. */
+  'peer-up': { peer: string; address: string; version: string; format: number };
+  'peer-down': { peer: string; address: string; why: string };
+  /**
+   * Somebody was not taken for the peer, or for one who may read: `count` times from `remote`. `name`: what
+   * the certificate says; `reason` `not-the-peer` and `not-a-reader`: let in, but not for that call.
+   */
+  'peer-refused': { remote: string; name: string; reason: string; count: number };
+  /** Other certificates hold from now on; `expires` is ISO 8601. */
+  'certificates-loaded': { name: string; serial: string; expires: string };
+  /** The files changed and are not usable: what held before goes on. */
+  'certificates-refused': { why: string };
+  /** The node's certificate has `days` left; less than 0: it has none. */
+  'certificate-expires': { name: string; days: number };
+  /** Nobody can connect at `api.listen` as yet; it is tried again. */
+  'listen-failed': { why: string };
   'daemon-started': { node: string; generation: number; policy: string };
 }
 
