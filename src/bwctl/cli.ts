@@ -25,7 +25,7 @@ interface GlobalOptions {
  */
 export async function run(words: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   let exit = 0;
-  const program = describe(async (options, work) => {
+  const program = describe(env, async (options, work) => {
     exit = await withSession(options, env, work);
   });
   try {
@@ -60,7 +60,7 @@ async function withSession(
   }
 }
 
-function describe(start: Run): Command {
+function describe(env: NodeJS.ProcessEnv, start: Run): Command {
   const program = new Command('bwctl')
     .description('Talks to a Bridgewall node.')
     .version(packageVersion())
@@ -82,6 +82,9 @@ function describe(start: Run): Command {
   describeHistory(program, (work) => start(options(), work));
   describeQuestions(program, (work) => start(options(), work));
   describeSets(program, (work) => start(options(), work));
+  describePair(program, (work) =>
+    work(new Output(process.stdout, options().output === 'json', env)),
+  );
   return program;
 }
 
@@ -240,6 +243,43 @@ function describeSets(program: Command, start: Start): void {
       start(async (s) => (await import('./commands/sets.js')).del(s, name, addresses)),
     );
   describeLists(set, start);
+}
+
+/** Work that asks no node. */
+type Here = (work: (out: Output) => Promise<void>) => Promise<void>;
+
+function describePair(program: Command, here: Here): void {
+  const ha = program.command('ha').description('two nodes as one wall');
+  ha.command('init')
+    .description('make a CA and the certificates of the nodes, for who has none')
+    .argument('<directory>', 'where to put them')
+    .requiredOption('--nodes <names>', 'names of the nodes, as in their node files: fw1,fw2')
+    .option('--days <n>', 'how long they are valid (default: 825)')
+    .action((directory: string, { nodes, days }: { nodes: string; days?: string }) =>
+      here(async (out) =>
+        (await import('./commands/certificates.js')).init(out, directory, nodes, days),
+      ),
+    );
+  ha.command('cert')
+    .description('make one more certificate, for a node or for a client that reads')
+    .argument('<directory>', 'where the CA is')
+    .argument('<name>', 'whose it is')
+    .option('--days <n>', 'how long it is valid (default: 825)')
+    .option('--renew', 'replace the one that there is', false)
+    .action((directory: string, name: string, words: { days?: string; renew?: boolean }) =>
+      here(async (out) =>
+        (await import('./commands/certificates.js')).cert(out, directory, name, words),
+      ),
+    );
+  ha.command('revoke')
+    .description('put a certificate on the list of revocations')
+    .argument('<directory>', 'where the CA is')
+    .argument('<certificate>', 'a name, or the path of a certificate')
+    .action((directory: string, which: string) =>
+      here(async (out) =>
+        (await import('./commands/certificates.js')).takeBack(out, directory, which),
+      ),
+    );
 }
 
 function describeLists(set: Command, start: Start): void {

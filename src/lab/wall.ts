@@ -23,6 +23,10 @@ export interface WallOptions {
   readonly node?: string;
   /** Default `off`. */
   readonly stp?: 'off' | 'kernel';
+  /** More of `api` in the node file, such as `listen: ..., tls: {...}`. */
+  readonly api?: string;
+  /** More lines of the node file, such as `ha: {...}`. */
+  readonly more?: readonly string[];
 }
 
 /** One bridgewall node. */
@@ -37,7 +41,7 @@ export class Wall {
 
   /** Writes the node file; `start` starts the daemon. */
   constructor(options: WallOptions) {
-    const { lab, ports, attach, node = 'fw1', stp = 'off' } = options;
+    const { lab, ports, attach, node = 'fw1', stp = 'off', api, more = [] } = options;
     this.#options = options;
     this.socket = join(lab.directory, `${node}.sock`);
     this.log = join(lab.directory, `${node}.log`);
@@ -50,11 +54,12 @@ export class Wall {
       ...ports.map((port) => `    - {name: ${port.name}, side: ${port.side}}`),
       `  stp: ${stp}`,
       `attach: ${attach}`,
-      `api: {socket: ${this.socket}}`,
+      `api: {socket: ${this.socket}${api === undefined ? '' : `, ${api}`}}`,
       // Every drop is looked for: none may be left out for its rate.
       'log: {group: 5, rate: 100000/s}',
       `store: ${join(lab.directory, `${node}-store`)}`,
       `pins: ${pins}`,
+      ...more,
     ];
     this.config = lab.file(`${node}.yaml`, `${lines.join('\n')}\n`);
   }

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { loadNodeConfig } from '../config/index.js';
 import { packageVersion } from '../package.js';
 import { detachWall } from './detach.js';
-import { startWall } from './start.js';
+import { type RunningWall, startWall } from './start.js';
 
 const USAGE = `usage: bridgewalld --config FILE [--force]
        bridgewalld --config FILE --detach
@@ -63,7 +63,12 @@ async function main(args: readonly string[]): Promise<void> {
   // Synchronous: what was logged before a crash is there to be read.
   const log = pino({ name: config.node }, pino.destination({ dest: 2, sync: true }));
   const end = asked();
-  const running = await startWall(config, { force: wanted.force, log });
+  let running: RunningWall | undefined;
+  process.on('SIGHUP', () => {
+    log.info('asked to read the certificates again');
+    void running?.reload();
+  });
+  running = await startWall(config, { force: wanted.force, log });
   const signal = await end;
   log.info({ signal }, 'stopping; the wall stays up');
   await running.stop();

@@ -33,6 +33,7 @@ import type { Restoration } from './installation.js';
 import { lockNode } from './lock.js';
 import { LogFeed } from './log-feed.js';
 import { MemberExpiry } from './member-expiry.js';
+import { Network, openCertificates } from './network.js';
 import { checkOwnership } from './ownership.js';
 import { Policies } from './policies.js';
 import { nodeSettings, type Raised, raise, vlanTagKeeper } from './raise.js';
@@ -51,6 +52,8 @@ export interface StartOptions {
 /** A node that runs. */
 export interface RunningWall {
   readonly wall: Wall;
+  /** Reads the certificates again. */
+  reload(): Promise<void>;
   /** Lets go of everything in this process; the wall stays up. */
   stop(): Promise<void>;
 }
@@ -92,6 +95,9 @@ async function start(
   await checkOwnership(config, links);
   await prepareSocket(config.api.socket);
   checkPins(config.pins);
+  const bus = new EventBus((error) => log.error({ error: String(error) }, 'a watch failed'));
+  const certificates = await openCertificates(config, bus);
+  leases.add(() => certificates?.close());
 
   const logFeed = new LogFeed();
   leases.add(() => logFeed.close());
@@ -133,7 +139,6 @@ async function start(
   const sets = Sets.open(dataplane);
   leases.add(() => sets.close());
   const warn = (message: string) => log.warn(message);
-  const bus = new EventBus((error) => log.error({ error: String(error) }, 'a watch failed'));
   const passes = new StatePasses(dataplane);
   const cutter = new StateCutter(passes, (error) =>
     log.error({ error: String(error) }, 'live connections could not be judged again'),
@@ -233,6 +238,10 @@ async function start(
   });
   leases.add(() => api.close());
   await api.listen();
+  if (certificates !== null) {
+    const network = Network.open({ config, certificates, service: wall, events: bus, log });
+    leases.add(() => network.close());
+  }
   if (upgraded !== null) bus.emit('upgraded', upgradeFields(upgraded));
   bus.emit('daemon-started', {
     node: config.node,
@@ -240,7 +249,8 @@ async function start(
     policy: restored.kind,
   });
   log.info({ node: config.node, mode: mode.mode, socket: config.api.socket }, 'the wall stands');
-  return { wall, stop: () => leases.release() };
+  const reload = async () => certificates?.reload();
+  return { wall, reload, stop: () => leases.release() };
 }
 
 /**

@@ -71,7 +71,11 @@ const RULES: Readonly<Record<string, MapRule>> = {
   role: { how: 'copy', enums: ['role_flags'] },
   adoption: { how: 'copy' },
   birthdays: { how: 'copy' },
-  changed_states4: { how: 'empty', structs: ['change4'], enums: ['phase', 'state_bits', 'tcp_bits'] },
+  changed_states4: {
+    how: 'empty',
+    structs: ['change4'],
+    enums: ['phase', 'state_bits', 'tcp_bits'],
+  },
   changed_states: { how: 'empty', structs: ['change'], enums: ['phase', 'state_bits', 'tcp_bits'] },
   ended_states4: { how: 'empty', structs: ['end4'], enums: ['phase'] },
   ended_states: { how: 'empty', structs: ['end'], enums: ['phase'] },
