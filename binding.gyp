@@ -17,6 +17,7 @@
         "native/src/object_file.cc",
         "native/src/pin.cc",
         "native/src/program.cc",
+        "native/src/records.cc",
         "native/src/ring.cc",
         "native/src/ring_drain.cc",
         "native/src/ring_reader.cc",

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The dataplane as one object. Entry points: xdp.h, tc.h, gate.h, detour.h, txfailed.h, expected.h,
- * sweep.h, recount.h, rejudge.h, member_change.h, member_walk.h; the walk of a frame: judge.h; what
- * user space shares: layout.h
- * and reasons.h.
+ * sweep.h, recount.h, rejudge.h, listing.h, member_change.h, member_walk.h; the walk of a frame:
+ * judge.h; what user space shares: layout.h and reasons.h.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -17,6 +16,7 @@
 #include "session_sweep.h"
 #include "rejudge.h"
 #include "digest.h"
+#include "listing.h"
 #include "member_change.h"
 #include "member_walk.h"
 
@@ -49,6 +49,11 @@ struct layouts_exported {
 	enum holder_kind holder_kind;
 	enum allowance_of allowance_of;
 	struct state_record state_record;
+	struct state_row state_row;
+	enum row_flags row_flags;
+	enum end_field end_field;
+	enum filter_end filter_end;
+	enum filter_half filter_half;
 	struct event event;
 	struct session_record session_record;
 	enum session_flags session_flags;

@@ -116,41 +116,113 @@ struct event {
 	__u8 pad[4];
 };
 
-/* Passes over the live states (rejudge.h), and their elements of map `state_passes`. */
+/* Passes over the live states (rejudge.h, listing.h), and their elements of map `state_passes`. */
 enum pass {
 	PASS_COUNT,		/* count what the generation in a slot would refuse */
 	PASS_CUT,		/* end what the generation of now refuses */
 	PASS_KILL,		/* end what a filter matches */
+	PASS_LIST,		/* list or count what a filter matches */
 	PASS_KINDS,
 };
 
 enum filter_field {
 	FILTER_PROTO = 1,
 	FILTER_PHASE = 2,
-	FILTER_PORT = 4,	/* of either end */
-	FILTER_VLAN = 8,	/* of either tag */
-	FILTER_ADDRESS = 16,	/* either end, under a mask */
-	FILTER_PICKED = 32,	/* either end is in map `picked` */
+	FILTER_VLAN = 4,	/* of either tag */
+	FILTER_FAMILY = 8,
+	FILTER_RULE = 16,	/* one of its rules is in that slot */
+	FILTER_HALF = 32,
+	FILTER_OLDER = 64,	/* born so long ago, at least */
+	FILTER_YOUNGER = 128,	/* later than that */
+	FILTER_IDLE = 256,	/* its last packet was so long ago, at least */
+	FILTER_EXPIRES = 512,	/* within that time, if nothing more is seen */
+	FILTER_NO_ROWS = 1024,	/* it only counts */
+};
+
+enum filter_half {
+	HALF_OUT,
+	HALF_IN,
+	HALF_TRANSIT,
+};
+
+enum end_field {
+	END_PORT = 1,		/* ICMP: identifier, or type */
+	END_ADDRESS = 2,	/* under a mask */
+	END_PICKED = 4,		/* one of these bits is in its element of map `picked` */
+};
+
+/* What a filter asks of an end of a connection. */
+struct end_filter {
+	struct address address;	/* bits outside of the mask are zero */
+	struct address mask;
+	__u32 picked;
+	__u16 port;
+	__u8 family;		/* of the address: 4 or 6 */
+	__u8 fields;		/* enum end_field: those that must match */
+};
+
+enum filter_end {
+	FILTER_EITHER,		/* each of its fields at either end */
+	FILTER_SOURCE,		/* the end that opened the connection */
+	FILTER_DESTINATION,
+	FILTER_ENDS,
 };
 
 struct state_filter {
+	struct end_filter end[FILTER_ENDS];
 	__u32 fields;		/* enum filter_field: those that must match */
-	__u16 port;		/* ICMP: identifier, or type */
+	__u32 rule;
 	__u16 vlan;
 	__u8 proto;
 	__u8 phase;		/* enum phase */
-	__u8 family;		/* of the address: 4 or 6 */
-	__u8 pad;
-	struct address address;	/* bits outside of the mask are zero */
-	struct address mask;
+	__u8 family;
+	__u8 half;		/* enum filter_half */
+	__u8 pad[2];
+	__u64 older;		/* jiffies, as those that follow */
+	__u64 younger;
+	__u64 idle;
+	__u64 expires;
 };
 
 struct state_pass {
 	__u32 slot;		/* PASS_COUNT */
-	struct state_filter filter;	/* PASS_KILL */
+	__u32 skipped;		/* PASS_LIST: since the last row */
+	struct state_filter filter;	/* PASS_KILL, PASS_LIST */
 	__u64 live;		/* states that were looked at */
-	__u64 hit;		/* counted, or ended */
+	__u64 hit;		/* counted, listed, or ended */
 	__u64 missed;		/* a packet moved it meanwhile: look again */
+};
+
+enum row_flags {
+	ROW_TRANSIT = 1,	/* rule_out is a transit line */
+	ROW_PICKED_UP = 2,	/* nobody saw its handshake */
+	ROW_COUNTED = 4,	/* `sent` and `received` hold */
+};
+
+/* What one end of a connection has sent. */
+struct row_traffic {
+	__be64 packets;
+	__be64 bytes;
+};
+
+/* What `list_states` writes, and the API hands on as it is: see StateDumpResponse in node.proto. */
+struct state_row {
+	struct address source;	/* the end that opened it */
+	struct address destination;
+	__be16 source_port;	/* ICMP: identifier */
+	__be16 destination_port;	/* ICMP: type of the request */
+	__be16 vlan[2];		/* outer tag first; 0: none */
+	__u8 proto;
+	__u8 phase;		/* PHASE_NONE: filling */
+	__u8 flags;		/* enum row_flags */
+	__u8 pad;
+	__be32 age;		/* seconds, as those that follow */
+	__be32 idle;
+	__be32 left;		/* rounded up */
+	__be32 rule_out;	/* rule slots; 0: none */
+	__be32 rule_in;
+	struct row_traffic sent;	/* by the end that opened it */
+	struct row_traffic received;
 };
 
 /*

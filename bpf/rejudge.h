@@ -11,12 +11,8 @@
 #define BW_REJUDGE_H
 
 #include "judge.h"
+#include "state_filter.h"
 #include "sweep.h"
-
-static __always_inline struct state_pass *pass_of(__u32 kind)
-{
-	return bpf_map_lookup_elem(&state_passes, &kind);
-}
 
 /* The walk for one state, with a copy of it; NULL: that is not alive. */
 static __always_inline struct walk *pass_begin(struct bpf_iter__bpf_map_elem *ctx)
@@ -115,57 +111,6 @@ int cut_refused(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
-static __always_inline int address_within(struct address *a, struct state_filter *f)
-{
-	__be32 *x = words(a), *y = words(&f->address), *mask = words(&f->mask);
-
-	return (x[0] & mask[0]) == y[0] && (x[1] & mask[1]) == y[1] &&
-	       (x[2] & mask[2]) == y[2] && (x[3] & mask[3]) == y[3];
-}
-
-static __always_inline int port_matches(struct state_key *key, __u16 port)
-{
-	__u16 high = bpf_ntohs(key->high_port);
-
-	if (is_icmp(key->family, key->proto))
-		high &= 0xff;
-	return bpf_ntohs(key->low_port) == port || high == port;
-}
-
-static __always_inline int tag_matches(__u16 tag, __u16 vlan)
-{
-	return tag && (tag & TAG_VID) == vlan;
-}
-
-static __always_inline int is_picked(struct address *address)
-{
-	struct address copy;
-
-	address_copy(&copy, address);
-	return !!bpf_map_lookup_elem(&picked, &copy);
-}
-
-/* Every field that is set must match; address, port and host at either end. */
-static __always_inline int filter_matches(struct state_filter *f, struct walk *w)
-{
-	struct state_key *key = &w->key;
-
-	if (f->fields & FILTER_PROTO && key->proto != f->proto)
-		return 0;
-	if (f->fields & FILTER_PHASE && phase_of(w->state.word) != f->phase)
-		return 0;
-	if (f->fields & FILTER_PORT && !port_matches(key, f->port))
-		return 0;
-	if (f->fields & FILTER_VLAN && !tag_matches(key->tag[0], f->vlan) &&
-	    !tag_matches(key->tag[1], f->vlan))
-		return 0;
-	if (f->fields & FILTER_ADDRESS &&
-	    (key->family != f->family ||
-	     (!address_within(&key->low, f) && !address_within(&key->high, f))))
-		return 0;
-	return !(f->fields & FILTER_PICKED) || is_picked(&key->low) || is_picked(&key->high);
-}
-
 /* Ends the live states that a filter matches, allowed or not. */
 SEC("iter/bpf_map_elem")
 int kill_states(struct bpf_iter__bpf_map_elem *ctx)
@@ -178,7 +123,7 @@ int kill_states(struct bpf_iter__bpf_map_elem *ctx)
 	if (pass && w && s) {
 		enter_generation(w);
 		pass->live++;
-		if (filter_matches(&pass->filter, w)) {
+		if (filter_matches(&pass->filter, &w->key, &w->state, w->now)) {
 			ended = is_pending(ctx) ? pending_end(w) : state_kill(w, s);
 			if (ended > 0) {
 				session_over(w, &w->state, SESSION_KILLED);

@@ -38,6 +38,7 @@ export {
   type TestRunOptions,
   type TestRunResult,
 } from './program.js';
+export { dropBlank, newNumbers, type RecordField } from './records.js';
 export { RingBuffers, type RingBuffersOptions, type SlabHandler } from './ring-buffers.js';
 export { cpuCount, jiffiesPerSecond, setSocketOption } from './system.js';
 export { detachTc, queryTc, type TcDirection, type TcPlace } from './tc.js';

@@ -33,6 +33,8 @@ export interface Addon {
   ): number;
   openMap(id: number): number;
   digestOf(keys: Uint8Array, values: Uint8Array, count: number): { count: number; sum: bigint };
+  dropBlank(bytes: Uint8Array, size: number, offset: number, length: number): number;
+  newNumbers(bytes: Uint8Array, size: number, offset: number, seen: Uint8Array): number[];
   getPinned(path: string, kind: 'map' | 'program' | 'link'): number;
   removePin(path: string): void;
   attachTc(

@@ -13,6 +13,7 @@
 #include "object_file.h"
 #include "pin.h"
 #include "program.h"
+#include "records.h"
 #include "ring_reader.h"
 
 namespace libbpf_ts {
@@ -54,6 +55,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["NativeRingReader"] = RingReader::Define(env);
   exports["createMap"] = Napi::Function::New<Map::Create>(env);
   exports["digestOf"] = Napi::Function::New<Map::DigestOf>(env);
+  exports["dropBlank"] = Napi::Function::New<DropBlank>(env);
+  exports["newNumbers"] = Napi::Function::New<NewNumbers>(env);
   exports["openMap"] = Napi::Function::New<Map::OpenById>(env);
   exports["getPinned"] = Napi::Function::New<GetPinned>(env);
   exports["removePin"] = Napi::Function::New<RemovePin>(env);

@@ -1,6 +1,6 @@
 /** Arguments as people type them. Names and addresses are left to the node, which knows the policy. */
 import { durationSeconds } from '../control/duration.js';
-import type { ExplainQuery, StateFilter } from '../control/service.js';
+import type { ExplainQuery } from '../control/service.js';
 import { CommandError } from './errors.js';
 
 /** An address or host name, and a port when there was one. */
@@ -34,14 +34,15 @@ function named(host: string, text: string): string {
   return host;
 }
 
-function parsePort(text: string, context: string): number {
+/** A port by its number. @param context the word it stands in */
+export function parsePort(text: string, context: string): number {
   const port = parseNumber(text, 65535);
   if (port === null) throw usage(`${context}: "${text}" is no port; ports go from 0 to 65535`);
   return port;
 }
 
 /** A plain decimal number up to `most`, or null. */
-function parseNumber(text: string, most: number): number | null {
+export function parseNumber(text: string, most: number): number | null {
   if (!/^(0|[1-9][0-9]*)$/.test(text)) return null;
   const value = Number(text);
   return value <= most ? value : null;
@@ -91,7 +92,8 @@ function example(host: string): string {
   return host.includes(':') ? `[${host}]:25` : `${host}:25`;
 }
 
-function parseProtocol(text: string): string {
+/** `tcp`, `icmp6`, ... or a number. */
+export function parseProtocol(text: string): string {
   const name = text.toLowerCase();
   if (PORT_PROTOCOLS.has(name) || ICMP_PROTOCOLS.has(name)) return name;
   if (name === 'icmpv6') return 'icmp6';
@@ -134,47 +136,7 @@ export function parseConfirm(text: string): number {
   return parseDuration(text);
 }
 
-const FILTER_FIELDS = ['proto', 'address', 'port', 'host', 'phase', 'vlan'] as const;
-const MOST_VLAN = 4094;
-
-/** `proto=tcp host=aquilante port=25 phase=established address=10.0.0.1`, in any order. */
-export function parseFilters(words: readonly string[]): StateFilter {
-  const filter: StateFilter = {};
-  for (const word of words) {
-    const equals = word.indexOf('=');
-    const name = equals === -1 ? word : word.slice(0, equals);
-    const value = equals === -1 ? '' : word.slice(equals + 1);
-    const field = FILTER_FIELDS.find((known) => known === name);
-    if (field === undefined || value === '') {
-      throw usage(`"${word}" is no filter; write ${FILTER_FIELDS.join('=, ')}= and a value`);
-    }
-    if (filter[field] !== undefined) throw usage(`"${word}": ${field} is given twice`);
-    if (field === 'port') filter.port = parsePort(value, word);
-    else if (field === 'vlan') filter.vlan = parseVlan(value, word);
-    else if (field === 'proto') filter.proto = parseProtocol(value);
-    else filter[field] = value;
-  }
-  return filter;
-}
-
-/** What `states kill` is told: filters, or `all` by itself. */
-export function parseKill(words: readonly string[]): { filter: StateFilter; all: boolean } {
-  if (words.length === 1 && words[0] === 'all') return { filter: {}, all: true };
-  if (words.length === 0) {
-    throw usage('which connections? write filters, as in host=mail port=25, or all');
-  }
-  if (words.includes('all')) throw usage('all goes without filters');
-  return { filter: parseFilters(words), all: false };
-}
-
-function parseVlan(text: string, context: string): number {
-  const vlan = parseNumber(text, MOST_VLAN);
-  if (vlan === null || vlan === 0) {
-    throw usage(`${context}: "${text}" is no VLAN; they go from 1 to ${MOST_VLAN}`);
-  }
-  return vlan;
-}
-
-function usage(message: string): CommandError {
+/** What is wrong with a command line. */
+export function usage(message: string): CommandError {
   return new CommandError('EUSAGE', message);
 }

@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { packageVersion } from '../control/package.js';
 import type { ApplyWords } from './commands/policy.js';
 import type { LoadWords } from './commands/set-load.js';
+import type { StatesWords } from './commands/states.js';
 import { findSocket } from './node-socket.js';
 import { Output } from './output.js';
 import type { Session } from './session.js';
@@ -184,7 +185,10 @@ function describeQuestions(program: Command, start: Start): void {
       start(async (s) => (await import('./commands/show.js')).counters(s, asked)),
     );
   const states = program.command('states').description('the connections that the node knows');
-  const filters = 'proto=tcp host=NAME address=ADDR[/LEN] port=25 phase=established vlan=10';
+  const filters =
+    'proto=tcp family=6 phase=established vlan=10; of either end host=NAME address=ADDR[/LEN] port=25; ' +
+    'of one src=, dst= NAME or ADDR[/LEN], sport=, dport=; direction=in|out|transit rule=ID; ' +
+    'older=, younger=, idle=, expires= 90s, 15m, 1h, 7d';
   states
     .command('kill')
     .description('end connections at once')
@@ -194,8 +198,10 @@ function describeQuestions(program: Command, start: Start): void {
     );
   states
     .argument('[filters...]', filters)
-    .action((filters: string[]) =>
-      start(async (s) => (await import('./commands/states.js')).states(s, filters)),
+    .option('--limit <n>', 'list so many at most')
+    .option('--count', 'only tell how many there are')
+    .action((filters: string[], words: StatesWords) =>
+      start(async (s) => (await import('./commands/states.js')).states(s, filters, words)),
     );
   program
     .command('ports')

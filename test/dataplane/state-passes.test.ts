@@ -1,9 +1,5 @@
 /** What the control plane has the kernel do with live states, beside what the packet path does with them. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { stateMatcher, stateSelection } from '../../src/control/daemon/state-filter.js';
-import { index } from '../../src/control/dataplane/array-key.js';
-import { describeState } from '../../src/control/dataplane/states.js';
-import type { StateEntry, StateFilter } from '../../src/control/service.js';
 import * as layouts from '../../src/generated/layouts.js';
 import { icmp } from '../packet/index.js';
 import {
@@ -13,20 +9,16 @@ import {
   handshake,
   known,
   mail,
-  mail6,
   packet,
   partner,
   segment,
   stranger,
-  stranger6,
-  tagged,
-  www,
 } from './fixtures/actors.js';
 import { CAMPUS } from './fixtures/policies.js';
 import type { FrameStep } from './fixtures/types.js';
 import { layCables } from './harness/network.js';
 import { planOf } from './harness/plans.js';
-import { liveRecords, liveStates } from './harness/states.js';
+import { liveStates } from './harness/states.js';
 import { TestRuns } from './harness/test-run.js';
 import { TestWall } from './harness/wall.js';
 
@@ -60,7 +52,7 @@ const cut = () => wall.passes.cut();
 /** Three of a stranger's that STRICT refuses, one of them half open, and three that it allows. */
 beforeEach(() => {
   wall.reset({}, planOf(CAMPUS));
-  send(...known(stranger, partner, mail, www, stranger6, mail6));
+  send(...known(stranger, partner, mail));
   send(...handshake(stranger, mail, 40000, SMTP), ...handshake(stranger, mail, 40001, SMTP));
   send(forwarded(segment(stranger, mail, 40002, SMTP, 'S'), mail));
   send(...handshake(partner, mail, 40000, SUBMISSION));
@@ -158,66 +150,4 @@ it('no policy refuses every frame, and ends no connection', async () => {
   expect(liveStates(wall)).toHaveLength(6);
   // What other tests reset stands in a slot that is empty now.
   wall.reset();
-});
-
-describe('killing', () => {
-  const hosts = planOf(CAMPUS).hosts;
-
-  beforeEach(() => {
-    const [inside, outside] = [tagged(mail, 10), tagged(stranger, 10)];
-    send(...known(inside, outside), ...handshake(outside, inside, 40009, SMTP));
-    send(...handshake(stranger6, mail6, 40000, SMTP));
-    send(forwarded(echo(mail, stranger, 25), stranger));
-  });
-
-  /** As `bwctl states` shows them. */
-  const shown = (): StateEntry[] =>
-    liveRecords(wall).map((record) => describeState(record, 0n, { seconds: () => 0 }, () => null));
-
-  it.each<[StateFilter]>([
-    [{}],
-    [{ proto: 'tcp' }],
-    [{ proto: '1' }],
-    [{ phase: 'syn-sent' }],
-    [{ phase: 'established', port: 40000 }],
-    [{ port: SMTP }],
-    [{ port: 8 }],
-    [{ port: 7 }],
-    [{ port: 264 }],
-    [{ host: 'mail' }],
-    [{ host: 'www' }],
-    [{ host: 'mail', proto: 'icmp' }],
-    [{ address: stranger.ip }],
-    [{ address: mail6.ip }],
-    [{ address: '198.51.100.0/28' }],
-    [{ address: '203.0.113.0/30' }],
-    [{ address: '0.0.0.0/0' }],
-    [{ address: '::/0' }],
-    [{ address: '2001:db8:1::/48' }],
-    [{ vlan: 10 }],
-    [{ vlan: 11 }],
-    [{ vlan: 10, proto: 'icmp' }],
-  ])('%j ends what states with that filter shows', async (filter) => {
-    const matches = stateMatcher(filter, hosts);
-    const [all, stay] = [shown(), shown().filter((state) => !matches(state))];
-    expect(all).toHaveLength(9);
-    expect(await wall.passes.kill(stateSelection(filter, hosts))).toBe(all.length - stay.length);
-    expect(shown()).toEqual(stay);
-    expect([...wall.map('picked').entries()]).toEqual([]);
-  });
-
-  it('heeds no addresses that a pass left behind which was killed', async () => {
-    const of = (host: string) => stateSelection({ host }, hosts);
-    const live = shown().length;
-    for (const address of of('mail').addresses!) wall.map('picked').update(address, index(1));
-    expect(await wall.passes.kill(of('www'))).toBe(0);
-    expect(shown()).toHaveLength(live);
-    expect([...wall.map('picked').entries()]).toEqual([]);
-  });
-
-  it('ends what the policy allows, which may begin anew', async () => {
-    expect(await wall.passes.kill({ proto: 6, port: SMTP })).toBe(5);
-    send(dropped(data(40000), 'no-state'));
-    send(...handshake(stranger, mail, 40007, SMTP));
-  });
 });

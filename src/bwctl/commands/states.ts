@@ -1,15 +1,34 @@
 /** `states`: there may be millions, so they are shown as they come; `states kill`. */
-import { parseFilters, parseKill } from '../arguments.js';
 import { caller } from '../caller.js';
 import { STATE_COLUMNS, stateRow } from '../format/flows.js';
 import { TableWriter } from '../format/table.js';
 import { count } from '../format/words.js';
 import { DONE, type Session } from '../session.js';
+import { parseFilters, parseKill, parseLimit } from '../state-filter.js';
 
-/** Shows the states that match every filter. */
-export async function states({ node, out }: Session, filters: string[]): Promise<number> {
+/** What else `states` is told. */
+export interface StatesWords {
+  limit?: string;
+  count?: boolean;
+}
+
+/** Shows the states that match every filter, or how many there are. */
+export async function states(
+  { node, out }: Session,
+  filters: string[],
+  words: StatesWords = {},
+): Promise<number> {
+  const filter = parseFilters(filters);
+  const limit = words.limit === undefined ? undefined : parseLimit(words.limit);
+  if (words.count === true) {
+    const matching = await node.countStates(filter);
+    await out.show({ count: Math.min(matching, limit ?? matching) }, ({ count: all }) => [
+      String(all),
+    ]);
+    return DONE;
+  }
   const writer = new TableWriter(STATE_COLUMNS, out.paint);
-  for await (const batch of node.states(parseFilters(filters))) {
+  for await (const batch of node.states(filter, limit)) {
     await (out.json ? out.objects(batch) : out.lines(writer.lines(batch.map(stateRow))));
   }
   return DONE;

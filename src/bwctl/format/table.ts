@@ -10,6 +10,8 @@ export interface Column {
 }
 
 const GAP = '  ';
+/** Nearly every cell, and there may be millions. */
+const PRINTABLE = /^[ -~]*$/;
 
 /** Columns of a table without end: widths grow with what was seen, titles come first. */
 export class TableWriter {
@@ -59,11 +61,13 @@ export function table(
 
 /** Columns a text takes on the screen; colours take none. */
 export function widthOf(text: string): number {
+  if (PRINTABLE.test(text)) return text.length;
   return [...stripVTControlCharacters(text)].length;
 }
 
 /** Text from elsewhere must not steer the terminal; colours put on by us stay. */
 export function visible(text: string): string {
+  if (PRINTABLE.test(text)) return text;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   return text.replace(/\u001b(?!\[\d{1,2}m)|[\u0000-\u001a\u001c-\u001f\u007f-\u009f]/g, '\ufffd');
 }

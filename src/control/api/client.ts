@@ -1,5 +1,6 @@
 /** The other end of the API, in the node's own shapes: what `bwctl` and the labs speak. */
 import type { ConfirmResponse__Output } from '../../generated/proto/bridgewall/v1/ConfirmResponse.js';
+import type { CountStatesResponse__Output } from '../../generated/proto/bridgewall/v1/CountStatesResponse.js';
 import type { HistoryResponse__Output } from '../../generated/proto/bridgewall/v1/HistoryResponse.js';
 import type { KillStatesResponse__Output } from '../../generated/proto/bridgewall/v1/KillStatesResponse.js';
 import type { PortsResponse__Output } from '../../generated/proto/bridgewall/v1/PortsResponse.js';
@@ -46,13 +47,14 @@ import {
   decodePlan,
   decodePort,
   decodeRecord,
+  decodeRows,
   decodeSession,
-  decodeState,
   decodeStatus,
   decodeText,
 } from './decode.js';
 import { encodeCaller, encodeFilter } from './encode.js';
 import { decodeMembers, sendLoad } from './set-client.js';
+import { StateRowReader } from './state-rows.js';
 import { SetUpdates } from './update-client.js';
 
 /** Log records that were made together. */
@@ -278,12 +280,23 @@ export class NodeClient implements Disposable {
     }
   }
 
-  /** States that match, in batches. */
-  async *states(filter: StateFilter = {}): AsyncGenerator<StateEntry[]> {
-    const request = encodeFilter(filter);
-    for await (const { states } of this.#node.messages(() => this.#node.grpc.states(request))) {
-      yield states.map(decodeState);
+  /** States that match, in batches; `limit` of them at most. */
+  async *states(filter: StateFilter = {}, limit?: number): AsyncGenerator<StateEntry[]> {
+    const request = { filter: encodeFilter(filter), ...(limit === undefined ? {} : { limit }) };
+    const reader = new StateRowReader();
+    for await (const message of this.#node.messages(() => this.#node.grpc.stateDump(request))) {
+      yield reader.read(decodeRows(message));
     }
+  }
+
+  /** How many states match. */
+  async countStates(filter: StateFilter = {}): Promise<number> {
+    const request = { filter: encodeFilter(filter) };
+    const reply = await this.#node.call<CountStatesResponse__Output>(
+      (o, done) => this.#node.grpc.countStates(request, o, done),
+      this.#node.deadlines.work,
+    );
+    return reply.count;
   }
 
   /**

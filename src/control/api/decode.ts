@@ -25,7 +25,7 @@ import type { RuleRef__Output } from '../../generated/proto/bridgewall/v1/RuleRe
 import type { SessionRecord__Output } from '../../generated/proto/bridgewall/v1/SessionRecord.js';
 import type { SetMember__Output } from '../../generated/proto/bridgewall/v1/SetMember.js';
 import type { Side__Output } from '../../generated/proto/bridgewall/v1/Side.js';
-import type { StateEntry__Output } from '../../generated/proto/bridgewall/v1/StateEntry.js';
+import type { StateDumpResponse__Output } from '../../generated/proto/bridgewall/v1/StateDumpResponse.js';
 import type { StatesRequest__Output } from '../../generated/proto/bridgewall/v1/StatesRequest.js';
 import type { StatusResponse__Output } from '../../generated/proto/bridgewall/v1/StatusResponse.js';
 import type { Verdict__Output } from '../../generated/proto/bridgewall/v1/Verdict.js';
@@ -52,8 +52,8 @@ import type {
   RuleRef,
   SessionRecord,
   SetMember,
-  StateEntry,
   StateFilter,
+  StateRows,
   StatusResult,
 } from '../service.js';
 
@@ -280,29 +280,10 @@ export function decodeCounters(counters: CountersResponse__Output): CountersResu
   };
 }
 
-/** A state. */
-export function decodeState(state: StateEntry__Output): StateEntry {
-  const { proto, src, sport, dst, dport, vlan, phase, pickedUp, age, timeout, rules } = state;
-  const { sent, received } = state;
-  return {
-    proto,
-    src,
-    sport,
-    dst,
-    dport,
-    vlan,
-    phase,
-    pickedUp,
-    age,
-    timeout,
-    rules: {
-      out: rules?.out ?? null,
-      in: rules?.in ?? null,
-      transit: rules?.transit ?? null,
-    },
-    sent: sent && { packets: sent.packets, bytes: sent.bytes },
-    received: received && { packets: received.packets, bytes: received.bytes },
-  };
+/** Packed states. */
+export function decodeRows(message: StateDumpResponse__Output): StateRows {
+  const { rows, phases } = message;
+  return { rows, phases, rules: message.rules.map(({ slot, id }) => ({ slot, id })) };
 }
 
 /** The beginning or the end of a session. */
@@ -324,15 +305,12 @@ export function decodeSession(message: SessionRecord__Output): SessionRecord {
 }
 
 /** A filter of states, with the fields that were set. */
-export function decodeFilter(request: StatesRequest__Output): StateFilter {
-  const filter: StateFilter = {};
-  if (request.proto !== undefined) filter.proto = request.proto;
-  if (request.address !== undefined) filter.address = request.address;
-  if (request.port !== undefined) filter.port = request.port;
-  if (request.host !== undefined) filter.host = request.host;
-  if (request.phase !== undefined) filter.phase = request.phase;
-  if (request.vlan !== undefined) filter.vlan = request.vlan;
-  return filter;
+export function decodeFilter(request: StatesRequest__Output | null): StateFilter {
+  // Names that begin with _ tell which of the optional fields are there.
+  const fields = Object.entries(request ?? {}).filter(
+    ([name, value]) => value !== undefined && !name.startsWith('_'),
+  );
+  return Object.fromEntries(fields) as StateFilter;
 }
 
 /** A port. */

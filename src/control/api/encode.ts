@@ -17,6 +17,7 @@ import type { PortInfo as PortInfoMessage } from '../../generated/proto/bridgewa
 import type { RuleCounters as RuleCountersMessage } from '../../generated/proto/bridgewall/v1/RuleCounters.js';
 import type { SessionRecord as SessionMessage } from '../../generated/proto/bridgewall/v1/SessionRecord.js';
 import type { SetMember as SetMemberMessage } from '../../generated/proto/bridgewall/v1/SetMember.js';
+import type { StateDumpResponse } from '../../generated/proto/bridgewall/v1/StateDumpResponse.js';
 import type { StateEntry as StateEntryMessage } from '../../generated/proto/bridgewall/v1/StateEntry.js';
 import type { StateRules } from '../../generated/proto/bridgewall/v1/StateRules.js';
 import type { StatesRequest } from '../../generated/proto/bridgewall/v1/StatesRequest.js';
@@ -39,6 +40,7 @@ import type {
   SetMember,
   StateEntry,
   StateFilter,
+  StateRows,
   StatusResult,
 } from '../service.js';
 
@@ -171,6 +173,12 @@ export function encodeState(state: StateEntry): StateEntryMessage {
   if (state.rules.in !== null) rules.in = state.rules.in;
   if (state.rules.transit !== null) rules.transit = state.rules.transit;
   return { ...state, rules };
+}
+
+/** Packed states. */
+export function encodeRows({ rows, rules, phases }: StateRows): StateDumpResponse {
+  const view = Buffer.from(rows.buffer, rows.byteOffset, rows.length);
+  return { rows: view, rules: [...rules], phases: [...phases] };
 }
 
 /** The beginning or the end of a session; rules that are not there are not sent. */

@@ -22,7 +22,8 @@ import { statusOf } from './errors.js';
 import { type Encoded, encodeLong, encodeLongPart } from './long.js';
 import { receiveLoad, streamDump } from './set-streams.js';
 import { receiveUpdates } from './set-updates.js';
-import { failStream, streamDrops, streamEvents, streamSessions, streamStates } from './streams.js';
+import { streamStateDump, streamStates } from './state-streams.js';
+import { failStream, streamDrops, streamEvents, streamSessions } from './streams.js';
 
 /** What the handlers need besides the node. */
 export interface HandlerOptions {
@@ -105,7 +106,10 @@ export function nodeHandlers(service: NodeService, options: HandlerOptions): Nod
       deleted: await service.setDelete(name, addresses),
     })),
     KillStates: unary('KillStates', async ({ filter, all, who }) => ({
-      killed: await service.killStates(filter ? decodeFilter(filter) : {}, all, decodeCaller(who)),
+      killed: await service.killStates(decodeFilter(filter), all, decodeCaller(who)),
+    })),
+    CountStates: unary('CountStates', async ({ filter }) => ({
+      count: await service.countStates(decodeFilter(filter)),
     })),
     SetLoad: (call, reply) => {
       receiveLoad(call, service, options.stopping).then(
@@ -131,6 +135,12 @@ export function nodeHandlers(service: NodeService, options: HandlerOptions): Nod
     States: (call) => {
       streamStates(call, service, options.stopping).catch((error: unknown) => {
         report('States', error);
+        failStream(call, error);
+      });
+    },
+    StateDump: (call) => {
+      streamStateDump(call, service, options.stopping).catch((error: unknown) => {
+        report('StateDump', error);
         failStream(call, error);
       });
     },

@@ -4,21 +4,16 @@ import { Metadata, type ServerWritableStream } from '@grpc/grpc-js';
 import type { Event as EventMessage } from '../../generated/proto/bridgewall/v1/Event.js';
 import type { LogRecord as LogRecordMessage } from '../../generated/proto/bridgewall/v1/LogRecord.js';
 import type { SessionRecord as SessionMessage } from '../../generated/proto/bridgewall/v1/SessionRecord.js';
-import type { StatesRequest__Output } from '../../generated/proto/bridgewall/v1/StatesRequest.js';
-import type { StatesResponse } from '../../generated/proto/bridgewall/v1/StatesResponse.js';
 import type { WatchDropsRequest__Output } from '../../generated/proto/bridgewall/v1/WatchDropsRequest.js';
 import type { WatchDropsResponse } from '../../generated/proto/bridgewall/v1/WatchDropsResponse.js';
 import type { WatchEventsRequest__Output } from '../../generated/proto/bridgewall/v1/WatchEventsRequest.js';
 import type { WatchEventsResponse } from '../../generated/proto/bridgewall/v1/WatchEventsResponse.js';
 import type { WatchSessionsRequest__Output } from '../../generated/proto/bridgewall/v1/WatchSessionsRequest.js';
 import type { WatchSessionsResponse } from '../../generated/proto/bridgewall/v1/WatchSessionsResponse.js';
-import type { NodeService, StateEntry } from '../service.js';
-import { decodeFilter } from './decode.js';
-import { encodeEvent, encodeRecord, encodeSession, encodeState } from './encode.js';
+import type { NodeService } from '../service.js';
+import { encodeEvent, encodeRecord, encodeSession } from './encode.js';
 import { ApiError, statusOf } from './errors.js';
 
-/** Entries of one message: some 100 KiB, far below the 4 MiB that gRPC clients take by default. */
-const STATES_PER_MESSAGE = 1024;
 const RECORDS_PER_MESSAGE = 256;
 
 /** A call of `WatchDrops`. */
@@ -30,8 +25,6 @@ export type SessionsCall = ServerWritableStream<
   WatchSessionsRequest__Output,
   WatchSessionsResponse
 >;
-/** A call of `States`. */
-export type StatesCall = ServerWritableStream<StatesRequest__Output, StatesResponse>;
 
 /** Items that wait for a slow reader. What does not fit is counted, and its count handed out in turn. */
 export class BoundedQueue<T> {
@@ -144,26 +137,6 @@ async function streamWatch<Item, Message>(
   if (gone.aborted) return;
   while (!queue.empty) call.write(next());
   call.end();
-}
-
-/** Sends the states that match, as fast as the client reads. */
-export async function streamStates(
-  call: StatesCall,
-  service: NodeService,
-  stopping: AbortSignal,
-): Promise<void> {
-  await sendAll(call, stateMessages(service.states(decodeFilter(call.request))), stopping);
-}
-
-async function* stateMessages(
-  batches: AsyncIterable<StateEntry[]>,
-): AsyncGenerator<StatesResponse> {
-  for await (const batch of batches) {
-    for (let start = 0; start < batch.length; start += STATES_PER_MESSAGE) {
-      const slice = batch.slice(start, start + STATES_PER_MESSAGE);
-      yield { states: slice.map(encodeState) };
-    }
-  }
 }
 
 /**

@@ -60,6 +60,12 @@ export class RuleIndex {
     return rule === undefined ? null : ruleRef(rule);
   }
 
+  /** Slot of the rule with that id. */
+  slotOf(id: string): number | undefined {
+    for (const [slot, rule] of this.#bySlot) if (rule.id === id) return slot;
+    return undefined;
+  }
+
   id(slot: number): string | null {
     return this.#bySlot.get(slot)?.id ?? null;
   }

@@ -3,14 +3,17 @@
 import { Action, Phase } from '../../generated/layouts.js';
 import {
   attachedMode,
+  DataplaneError,
   explainFrame,
   type Installer,
   learnedCount,
-  liveStates,
   type NumberedPort,
+  newRuleSlots,
   phaseName,
+  phaseNames,
   portCounts,
   ruleCounts,
+  type StateSelection,
   sumCounts,
 } from '../dataplane/index.js';
 import type { NodeEvent } from '../events.js';
@@ -43,8 +46,8 @@ import {
   type SetLoadResult,
   type SetMember,
   type SetUpdateResult,
-  type StateEntry,
   type StateFilter,
+  type StateRows,
   type StatusResult,
 } from '../service.js';
 import { limitOf } from './limit-of.js';
@@ -54,7 +57,24 @@ import { frameOf, portOf } from './query.js';
 import { whoFields } from './records.js';
 import { ruleRef } from './rules.js';
 import { SetService } from './set-service.js';
-import { filterText, stateMatcher, stateSelection } from './state-filter.js';
+import { filterText, stateSelection } from './state-filter.js';
+
+/** Slots of rules, as many as their counters have room for. */
+const MOST_RULES = 131_072;
+
+/** Whoever asks is told to ask again. @throws ServiceError `precondition` */
+function refuse(error: unknown): never {
+  if (!(error instanceof DataplaneError) || error.code !== 'busy') throw error;
+  throw new ServiceError('precondition', error.message);
+}
+
+async function* refusing<T>(batches: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* batches;
+  } catch (error) {
+    refuse(error);
+  }
+}
 
 /** One bridge, one policy, one kernel. */
 export class Wall implements NodeService {
@@ -169,19 +189,35 @@ export class Wall implements NodeService {
     };
   }
 
-  async *states(filter: StateFilter): AsyncGenerator<StateEntry[]> {
-    const { dataplane, policies } = this.#parts;
-    const matches = stateMatcher(filter, policies.active?.plan.hosts ?? []);
-    const { index } = policies;
-    for await (const batch of liveStates(dataplane, (slot) => index.id(slot))) {
-      const some = batch.filter(matches);
-      if (some.length > 0) yield some;
+  async *states(filter: StateFilter, limit: number | null): AsyncGenerator<StateRows> {
+    const { passes, policies } = this.#parts;
+    const told = new Uint8Array(MOST_RULES / 8);
+    let { index } = policies;
+    let phases = phaseNames();
+    const batches = refusing(passes.list(this.#selection(filter), limit ?? undefined));
+    for await (const rows of batches) {
+      // Another policy may have given a slot to another rule.
+      if (policies.index !== index) told.fill(0);
+      index = policies.index;
+      const rules = newRuleSlots(rows, told).map((slot) => ({ slot, id: index.id(slot) ?? '' }));
+      yield { rows, rules, phases };
+      phases = [];
     }
   }
 
+  async countStates(filter: StateFilter): Promise<number> {
+    return await this.#parts.passes.matching(this.#selection(filter)).catch(refuse);
+  }
+
+  #selection(filter: StateFilter): StateSelection {
+    const { active, index } = this.#parts.policies;
+    const hosts = active?.plan.hosts ?? [];
+    return stateSelection(filter, { hosts, slotOf: (id) => index.slotOf(id) });
+  }
+
   async killStates(filter: StateFilter, all: boolean, by: Caller): Promise<number> {
-    const { passes, policies, events, log } = this.#parts;
-    const selection = stateSelection(filter, policies.active?.plan.hosts ?? []);
+    const { passes, events, log } = this.#parts;
+    const selection = this.#selection(filter);
     const everything = Object.keys(filter).length === 0;
     if (everything !== all) {
       const why = everything
@@ -189,7 +225,7 @@ export class Wall implements NodeService {
         : 'all goes without a filter';
       throw new ServiceError('invalid', why);
     }
-    const count = await passes.kill(selection);
+    const count = await passes.kill(selection).catch(refuse);
     const what = all ? 'all' : filterText(filter);
     events.emit('states-killed', { filter: what, count, ...whoFields(by) });
     log.info({ filter: what, count, by }, 'live connections ended');

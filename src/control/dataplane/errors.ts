@@ -11,7 +11,8 @@ export type DataplaneErrorCode =
   | 'too-many-ports'
   | 'install'
   | 'upgrade'
-  | 'explain';
+  | 'explain'
+  | 'busy';
 
 /** An error of the dataplane; its message is one clear line for an operator. */
 export class DataplaneError extends Error {

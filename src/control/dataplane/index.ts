@@ -64,8 +64,10 @@ export {
 } from './sessions.js';
 export { type Replacement, type Rules, Sets } from './sets.js';
 export { SlotsExhaustedError } from './slots.js';
-export { StatePasses, type StateSelection } from './state-passes.js';
-export { liveStates, phaseName, protocolName } from './states.js';
+export { newRuleSlots } from './state-listing.js';
+export { StatePasses } from './state-passes.js';
+export type { EndSelection, StateSelection } from './state-selection.js';
+export { phaseName, phaseNames, protocolName } from './states.js';
 export { type LiveCounts, Sweeper } from './sweep.js';
 export { writeTimeouts } from './timeouts.js';
 export { carryFirstMembers } from './upgrade/first-members.js';

@@ -103,6 +103,7 @@ const PROGRAM_NAMES = [
   'recount_holders',
   'sweep_sessions',
   'dump_states',
+  'list_states',
   'count_refused',
   'cut_refused',
   'kill_states',

@@ -3,6 +3,7 @@
  * when. Nothing below is done per member.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { dropBlank } from '../../../native/lib/index.js';
 import * as layouts from '../../generated/layouts.js';
 import { turn } from '../slices.js';
 import { records } from './iterate.js';
@@ -138,7 +139,8 @@ export class Sets {
   async *members(bit: number): AsyncGenerator<Buffer> {
     const errand = { program: 'dump_members', groups: bit, size: DUMP_SLICE } as const;
     for await (const whole of records(this.#slices(errand), RECORD)) {
-      const members = withoutFilling(whole);
+      // Records of which the address is all zero only keep the walk in slices.
+      const members = dropBlank(whole, RECORD, { offset: 0, length: 16 });
       if (members.length > 0) yield members;
     }
   }
@@ -324,21 +326,6 @@ export class Sets {
 
 function maskOf(bits: readonly number[]): number {
   return bits.reduce((mask, bit) => mask | (1 << bit), 0) >>> 0;
-}
-
-/** Records of which the address is all zero only keep the walk in slices. */
-function withoutFilling(records: Buffer): Buffer {
-  let kept = 0;
-  for (let at = 0; at < records.length; at += RECORD) {
-    const filling =
-      records.readUInt32LE(at + 8) === 0 &&
-      records.readUInt32LE(at + 12) === 0 &&
-      records.readBigUInt64LE(at) === 0n;
-    if (filling) continue;
-    if (kept !== at) records.copyWithin(kept, at, at + RECORD);
-    kept += RECORD;
-  }
-  return records.subarray(0, kept);
 }
 
 async function ended(walk: AsyncGenerator<unknown, Walked>): Promise<Walked> {

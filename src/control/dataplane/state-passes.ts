@@ -1,37 +1,23 @@
 /**
  * Passes over the live states that the kernel makes at our asking (bpf/rejudge.h): to count what a
  * policy would refuse, to end what the installed one refuses, to end what an operator picks. They go in
- * slices, and no state ever gets here.
+ * slices, and no state ever gets here. Those that list states are in state-listing.ts.
  */
 import * as layouts from '../../generated/layouts.js';
-import type { Prefix } from '../policy/index.js';
 import { slices } from './iterate.js';
-import { type Dataplane, index, type ProgramName } from './object.js';
+import { index, type ProgramName } from './object.js';
+import { Picks } from './picks.js';
 import { Serial } from './serial.js';
+import { countStates, type Listed, listStates } from './state-listing.js';
+import { holdFilter, type StateSelection } from './state-selection.js';
 
-const { FilterField, Pass } = layouts;
+const { Pass } = layouts;
 /** States of one slice: what it cuts must fit into a ring of events. */
 const SLICE = 1024;
 /** A pass that changed something is made again, for it may have passed over what moved meanwhile. */
 const MOST_PASSES = 4;
 /** Pending first: what is promoted meanwhile is met again in the other. */
 const TABLES = ['pending', 'established'] as const;
-
-/** States to end; every field that is set must match. */
-export interface StateSelection {
-  /** IP protocol. */
-  readonly proto?: number;
-  /** `enum phase`. */
-  readonly phase?: number;
-  /** Of either end. */
-  readonly port?: number;
-  /** Of either tag. */
-  readonly vlan?: number;
-  /** Of either end. */
-  readonly prefix?: Prefix;
-  /** Either end is one of these, 16 bytes each. */
-  readonly addresses?: readonly Uint8Array[];
-}
 
 interface PassKind {
   readonly number: number;
@@ -47,13 +33,15 @@ interface PassResult {
 }
 
 export class StatePasses {
-  readonly #dataplane: Pick<Dataplane, 'map' | 'program'>;
+  readonly #dataplane: Listed;
+  readonly #picks: Picks;
   readonly #count = kind(Pass.COUNT, 'count_refused');
   readonly #cut = kind(Pass.CUT, 'cut_refused');
   readonly #kill = kind(Pass.KILL, 'kill_states');
 
-  constructor(dataplane: Pick<Dataplane, 'map' | 'program'>) {
+  constructor(dataplane: Listed) {
     this.#dataplane = dataplane;
+    this.#picks = new Picks(dataplane);
   }
 
   /** How many live states the generation in a slot would refuse; it need not be switched to. */
@@ -66,25 +54,31 @@ export class StatePasses {
     return this.#cut.serial.run(() => this.#repeat(this.#cut, {}));
   }
 
-  /** Ends live states, allowed or not; returns how many. */
+  /**
+   * Ends live states, allowed or not; returns how many.
+   * @throws DataplaneError `busy` when too many filters name addresses
+   */
   kill(selection: StateSelection): Promise<number> {
     return this.#kill.serial.run(async () => {
-      const picked = this.#dataplane.map('picked');
-      const { addresses = [] } = selection;
-      // The map outlives a daemon that was killed in a pass, and what it had picked with it.
-      this.#emptyPicked();
-      try {
-        for (const address of addresses) picked.update(address, index(1));
-        return await this.#repeat(this.#kill, { filter: filterOf(selection) });
-      } finally {
-        this.#emptyPicked();
-      }
+      using held = holdFilter(selection, this.#dataplane.clock, this.#picks);
+      return await this.#repeat(this.#kill, { filter: held.filter });
     });
   }
 
-  #emptyPicked(): void {
-    const picked = this.#dataplane.map('picked');
-    for (const { keys, count } of [...picked.entries()]) picked.deleteBatch(keys, count);
+  /**
+   * Live states as rows, struct state_row, in batches; `most` of them at most. Any number of listings may
+   * be under way.
+   * @throws DataplaneError `busy` when too many filters name addresses
+   */
+  async *list(selection: StateSelection, most = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer> {
+    using held = holdFilter(selection, this.#dataplane.clock, this.#picks);
+    yield* listStates(this.#dataplane, held.filter, most);
+  }
+
+  /** How many live states there are. @throws DataplaneError `busy` */
+  async matching(selection: StateSelection): Promise<number> {
+    using held = holdFilter(selection, this.#dataplane.clock, this.#picks);
+    return await countStates(this.#dataplane, held.filter);
   }
 
   async #repeat(kind: PassKind, order: Partial<layouts.StatePass>): Promise<number> {
@@ -112,35 +106,4 @@ export class StatePasses {
 
 function kind(number: number, program: ProgramName): PassKind {
   return { number, program, serial: new Serial() };
-}
-
-function filterOf(selection: StateSelection): layouts.StateFilter {
-  const { proto, phase, port, vlan, prefix, addresses } = selection;
-  const mask = maskOf(prefix?.length ?? 0);
-  const bytes = prefix?.address.map((byte, i) => byte & mask[i]!) ?? new Uint8Array(16);
-  let fields = 0;
-  if (proto !== undefined) fields |= FilterField.PROTO;
-  if (phase !== undefined) fields |= FilterField.PHASE;
-  if (port !== undefined) fields |= FilterField.PORT;
-  if (vlan !== undefined) fields |= FilterField.VLAN;
-  if (prefix !== undefined) fields |= FilterField.ADDRESS;
-  if (addresses !== undefined) fields |= FilterField.PICKED;
-  return {
-    fields,
-    port: port ?? 0,
-    vlan: vlan ?? 0,
-    proto: proto ?? 0,
-    phase: phase ?? 0,
-    family: prefix?.family ?? 0,
-    pad: 0,
-    address: { byte: bytes },
-    mask: { byte: mask },
-  };
-}
-
-function maskOf(length: number): Uint8Array {
-  return Uint8Array.from({ length: 16 }, (_, i) => {
-    const bits = Math.min(8, Math.max(0, length - i * 8));
-    return (0xff00 >> bits) & 0xff;
-  });
 }

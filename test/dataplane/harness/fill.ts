@@ -1,7 +1,7 @@
 /** Tables full of connections that no packet opened. */
+import type { BpfMap } from '../../../native/lib/index.js';
 import * as layouts from '../../../src/generated/layouts.js';
 import { wideBytes } from '../../packet/index.js';
-import type { TestWall } from './wall.js';
 
 const { Phase } = layouts;
 const BATCH = 32768;
@@ -14,11 +14,13 @@ const NUMBER_AT = 13;
 /**
  * Fills `established` with TCP connections 0 ... count-1 of clients in 10.0.0.0/8.
  * @param seen jiffies of the last packet of each
+ * @param like what else is in each of them
  */
 export function fillEstablished(
-  wall: TestWall,
+  wall: { map(name: 'established'): BpfMap },
   count: number,
   seen: (number: number) => bigint,
+  like: Partial<layouts.State> = {},
 ): void {
   const key = layouts.stateKey.encode({
     low: { byte: wideBytes('10.0.0.0') },
@@ -31,7 +33,7 @@ export function fillEstablished(
     pad: new Uint8Array(2),
   });
   const blank = layouts.state.decode(Buffer.alloc(layouts.state.size));
-  const value = layouts.state.encode({ ...blank, word: Phase.ESTABLISHED });
+  const value = layouts.state.encode({ ...blank, ...like, word: Phase.ESTABLISHED });
   const map = wall.map('established');
   for (let from = 0; from < count; from += BATCH) {
     const many = Math.min(BATCH, count - from);
@@ -48,7 +50,7 @@ export function fillEstablished(
 }
 
 /** Numbers of those that are still in the table, alive or not. */
-export function filledLeft(wall: TestWall): Set<number> {
+export function filledLeft(wall: { map(name: 'established'): BpfMap }): Set<number> {
   const left = new Set<number>();
   const size = layouts.stateKey.size;
   for (const { keys, count } of wall.map('established').entries(BATCH)) {

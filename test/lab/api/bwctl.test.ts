@@ -253,6 +253,21 @@ describe('questions', () => {
     expect(await ask('states', 'host=nobody')).toMatchObject({ code: 1 });
   });
 
+  test('states are limited, or only counted', async () => {
+    expect((await ask('states', 'src=mail', '--limit', '5')).code).toBe(0);
+    expect(await json('states', 'idle=1h', '--count')).toEqual({ count: MANY });
+    expect((await ask('states', '--count')).stdout).toBe(`${MANY}\n`);
+    expect(node.asked).toEqual([
+      { filter: { src: 'mail' }, limit: 5 },
+      { count: { idle: 3600 } },
+      { count: {} },
+    ]);
+    expect(await ask('states', '--limit', '0')).toMatchObject({
+      code: 1,
+      stderr: 'bwctl: --limit "0": a number from 1\n',
+    });
+  });
+
   test('states are killed by filters, or all', async () => {
     expect(await json('states', 'kill', 'host=mail', 'vlan=10')).toEqual({ killed: 3 });
     expect((await ask('states', 'kill', 'all')).stdout).toMatch(/live connections ended\n$/);

@@ -31,9 +31,11 @@ import type {
   SetUpdateResult,
   StateEntry,
   StateFilter,
+  StateRows,
   StatusResult,
 } from '../../../src/control/service.js';
 import { ServiceError } from '../../../src/control/service.js';
+import { rowsOf } from './state-rows.js';
 
 export const RULE: RuleRef = {
   id: '5f2c91aa',
@@ -72,8 +74,9 @@ export const STATE: StateEntry = {
   vlan: [10, 20],
   phase: 'established',
   pickedUp: false,
-  age: 12.5,
-  timeout: 431987.5,
+  age: 12,
+  idle: 3,
+  timeout: 431987,
   sent: { packets: 12, bytes: 3400 },
   received: { packets: 9, bytes: 520 },
   rules: { out: null, in: RULE.id, transit: null },
@@ -303,12 +306,17 @@ export class FakeNode implements NodeService {
     };
   }
 
-  async *states(filter: StateFilter): AsyncGenerator<StateEntry[]> {
-    this.asked.push(filter);
+  async *states(filter: StateFilter, limit: number | null): AsyncGenerator<StateRows> {
+    this.asked.push(limit === null ? filter : { filter, limit });
     if (filter.host === 'nobody') {
       throw new ServiceError('not-found', 'the policy knows no host "nobody"');
     }
-    yield* this.states_;
+    yield* this.states_.map(rowsOf);
+  }
+
+  async countStates(filter: StateFilter): Promise<number> {
+    this.asked.push({ count: filter });
+    return MANY;
   }
 
   async killStates(filter: StateFilter, all: boolean, by: Caller): Promise<number> {

@@ -13,8 +13,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { NodeClient } from '../../../src/control/api/client.js';
 import { SERVICE_NAME } from '../../../src/control/api/definition.js';
 import { ApiServer } from '../../../src/control/api/server.js';
-import { ServiceError, type StateEntry } from '../../../src/control/service.js';
+import { ServiceError, type StateRows } from '../../../src/control/service.js';
+import { ROOT } from '../../../src/lab/root.js';
 import { FakeNode, RULE, record, STATE } from './fake-node.js';
+import { rowsOf } from './state-rows.js';
 
 let directory: string;
 let socket: string;
@@ -179,18 +181,18 @@ describe('states', () => {
     await serve();
     let read = 0;
     let ended = false;
-    node.states = async function* (): AsyncGenerator<StateEntry[]> {
+    node.states = async function* (): AsyncGenerator<StateRows> {
       try {
         for (;;) {
           read += 1;
-          yield Array.from({ length: 4096 }, () => STATE);
+          yield rowsOf(Array(4096).fill(STATE));
         }
       } finally {
         ended = true;
       }
     };
     for await (const batch of connect().states()) {
-      expect(batch.length).toBe(1024);
+      expect(batch).toHaveLength(4096);
       break;
     }
     await until(() => ended);
@@ -200,14 +202,38 @@ describe('states', () => {
   test('a slow reader slows the node down', async () => {
     await serve();
     let read = 0;
-    node.states = async function* (): AsyncGenerator<StateEntry[]> {
-      for (; read < 2000; read += 1) yield Array.from({ length: 1024 }, () => STATE);
+    node.states = async function* (): AsyncGenerator<StateRows> {
+      const batch = rowsOf(Array(1024).fill(STATE));
+      for (; read < 2000; read += 1) yield batch;
     };
     const states = connect().states();
     await states.next();
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(read).toBeLessThan(200);
     await states.return(undefined);
+  });
+
+  test('come in words to who asks for them so, but not too many', async () => {
+    await serve();
+    const asWords = async () => {
+      const request = { host: 'mail', older: 5 };
+      return await callAsStranger(
+        join(ROOT, 'proto/bridgewall/v1/node.proto'),
+        '/bridgewall.v1.Node/States',
+        request,
+      );
+    };
+    node.states_ = [[{ ...STATE, rules: { out: null, in: null, transit: RULE.id } }]];
+    const { rules, ...others } = STATE;
+    expect(await asWords()).toMatchObject({
+      states: [{ ...others, rules: { transit: RULE.id } }],
+    });
+    expect(node.asked).toEqual([{ filter: { host: 'mail', older: 5 }, limit: 65_537 }]);
+    node.states_ = Array(65).fill(Array(1024).fill(STATE));
+    await expect(asWords()).rejects.toMatchObject({
+      code: status.FAILED_PRECONDITION,
+      details: 'more than 65536 connections: StateDump lists them',
+    });
   });
 });
 
@@ -286,8 +312,8 @@ describe('stopping', () => {
 
   test('tells readers of states that their list is not whole', async () => {
     const server = await serve();
-    node.states = async function* (): AsyncGenerator<StateEntry[]> {
-      for (;;) yield Array.from({ length: 1024 }, () => STATE);
+    node.states = async function* (): AsyncGenerator<StateRows> {
+      for (;;) yield rowsOf(Array(1024).fill(STATE));
     };
     const states = connect().states();
     await states.next();
@@ -442,7 +468,7 @@ test('a socket that accepts and never answers is given up', async () => {
 /** Calls a service with nothing but its .proto file, as a stranger would. */
 async function callAsStranger(file: string, path: string, request: object): Promise<object> {
   const [, service = '', name = ''] = path.split('/');
-  const packages = loadSync(file, { enums: String });
+  const packages = loadSync(file, { enums: String, longs: Number });
   const method = (packages[service] as ServiceDefinition)[name]!;
   const client = new Client(`unix:${socket}`, credentials.createInsecure());
   const call = client.makeBidiStreamRequest(

@@ -1,11 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import {
-  parseDuration,
-  parseEndpoint,
-  parseExplain,
-  parseFilters,
-  parseKill,
-} from '../../../src/bwctl/arguments.js';
+import { parseDuration, parseEndpoint, parseExplain } from '../../../src/bwctl/arguments.js';
 
 describe('endpoints', () => {
   test.each([
@@ -105,44 +99,4 @@ test.each([
 
 test.each(['', '90', '0s', 'h', '1w', '-1h', '1.5h', '1 h'])('refuses duration "%s"', (text) => {
   expect(() => parseDuration(text)).toThrow(expect.objectContaining({ code: 'EUSAGE' }));
-});
-
-describe('filters', () => {
-  test('in any order', () => {
-    expect(
-      parseFilters(['phase=established', 'proto=TCP', 'host=aquilante', 'port=25', 'address=::1']),
-    ).toEqual({
-      phase: 'established',
-      proto: 'tcp',
-      host: 'aquilante',
-      port: 25,
-      address: '::1',
-    });
-    expect(parseFilters([])).toEqual({});
-    expect(parseFilters(['vlan=10', 'address=10.0.0.0/8'])).toEqual({
-      vlan: 10,
-      address: '10.0.0.0/8',
-    });
-  });
-
-  test.each([
-    [['tcp'], '"tcp" is no filter'],
-    [['host='], '"host=" is no filter'],
-    [['colour=red'], 'is no filter'],
-    [['port=x'], 'is no port'],
-    [['port=1', 'port=2'], 'given twice'],
-    [['proto=http'], 'is no protocol'],
-    [['vlan=0'], 'is no VLAN'],
-    [['vlan=4095'], 'is no VLAN'],
-  ])('refuses %j', (words, complaint) => {
-    expect(() => parseFilters(words)).toThrow(complaint);
-  });
-
-  test('of what shall be killed', () => {
-    expect(parseKill(['all'])).toEqual({ filter: {}, all: true });
-    expect(parseKill(['host=mail'])).toEqual({ filter: { host: 'mail' }, all: false });
-    expect(() => parseKill([])).toThrow('which connections?');
-    expect(() => parseKill(['all', 'port=25'])).toThrow('all goes without filters');
-    expect(() => parseKill(['everything'])).toThrow('"everything" is no filter');
-  });
 });

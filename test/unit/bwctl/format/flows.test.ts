@@ -64,8 +64,8 @@ test('states', () => {
   const state = { src: '10.0.0.1', dst: '10.0.0.2', sport: 7, dport: 0, phase: 'pending' };
   const none = { sent: null, received: null };
   const rules = { out: 'a', in: 'b', transit: null };
-  const more = { ...none, vlan: [], age: 1, timeout: 29, rules };
-  const times = ['1s', '29s', '-', '-', 'a b'];
+  const more = { ...none, vlan: [], age: 12, idle: 1, timeout: 29, rules };
+  const times = ['12s', '1s', '29s', '-', '-', 'a b'];
   expect(stateRow({ ...state, ...more, proto: 'icmp', pickedUp: false })).toEqual([
     ...['icmp', '10.0.0.1', '10.0.0.2', '-', 'pending'],
     ...times,
@@ -76,5 +76,5 @@ test('states', () => {
   ]);
   const some = { sent: { packets: 12, bytes: 3400 }, received: { packets: 9, bytes: 520 } };
   const counted = { ...state, ...more, ...some, proto: 'udp', pickedUp: false };
-  expect(stateRow(counted).slice(7, 9)).toEqual(['12/9', '3400/520']);
+  expect(stateRow(counted).slice(8, 10)).toEqual(['12/9', '3400/520']);
 });

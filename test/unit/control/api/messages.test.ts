@@ -11,8 +11,8 @@ import {
   decodeMember,
   decodePort,
   decodeRecord,
+  decodeRows,
   decodeSession,
-  decodeState,
   decodeStatus,
 } from '../../../../src/control/api/decode.js';
 import { apiDefinition } from '../../../../src/control/api/definition.js';
@@ -27,12 +27,13 @@ import {
   encodeMember,
   encodePort,
   encodeRecord,
+  encodeRows,
   encodeSession,
   encodeState,
   encodeStatus,
 } from '../../../../src/control/api/encode.js';
-
 import type { NodeEvent } from '../../../../src/control/events.js';
+import type { StateEntry__Output } from '../../../../src/generated/proto/bridgewall/v1/StateEntry.js';
 
 const { v1 } = apiDefinition();
 
@@ -254,14 +255,30 @@ test('states and filters', () => {
     phase: text,
     pickedUp: fc.boolean(),
     age: seconds,
+    idle: seconds,
     timeout: seconds,
     rules: fc.record({ out: maybe(text), in: maybe(text), transit: maybe(text) }),
     sent: maybe(traffic),
     received: maybe(traffic),
   });
-  roundTrip(shapes, v1.StateEntry, encodeState, decodeState);
+  roundTrip(shapes, v1.StateEntry, encodeState, (message: StateEntry__Output) => {
+    const { rules } = message;
+    const [out, into, transit] = [rules?.out ?? null, rules?.in ?? null, rules?.transit ?? null];
+    return { ...message, rules: { out, in: into, transit } };
+  });
+  const rows = fc.record({
+    rows: fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+    rules: fc.array(fc.record({ slot: u32, id: text })),
+    phases: fc.array(text),
+  });
+  roundTrip(rows, v1.StateDumpResponse, encodeRows, decodeRows);
+  const [port, time] = [fc.nat(65535), seconds];
   const filters = fc.record(
-    { proto: text, address: text, port: fc.nat(65535), host: text, phase: text },
+    {
+      ...{ proto: text, address: text, port, host: text, phase: text, vlan: port },
+      ...{ src: text, dst: text, sport: port, dport: port, family: fc.nat(9) },
+      ...{ direction: text, rule: text, older: time, younger: time, idle: time, expires: time },
+    },
     { requiredKeys: [] },
   );
   roundTrip(filters, v1.StatesRequest, encodeFilter, decodeFilter);

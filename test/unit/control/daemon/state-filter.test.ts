@@ -1,53 +1,63 @@
 import { describe, expect, it } from 'vitest';
-import { filterText, stateMatcher } from '../../../../src/control/daemon/state-filter.js';
-import type { StateEntry } from '../../../../src/control/service.js';
+import { filterText, stateSelection } from '../../../../src/control/daemon/state-filter.js';
+import { readAddress, readPrefix } from '../../../../src/control/policy/index.js';
+import type { StateFilter } from '../../../../src/control/service.js';
+import { Phase } from '../../../../src/generated/layouts.js';
 
-const state: StateEntry = {
-  ...{ proto: 'tcp', src: '10.0.0.1', sport: 40000, dst: '2001:db8::5', dport: 25, vlan: [10, 7] },
-  ...{
-    phase: 'established',
-    pickedUp: false,
-    age: 1,
-    timeout: 1,
-    rules: { out: null, in: null, transit: null },
-  },
+const names = {
+  hosts: [
+    { name: 'mail', addresses: ['2001:db8::5'], position: { file: 'p', line: 1, column: 1 } },
+    { name: 'dns', addresses: ['192.0.2.1'], position: { file: 'p', line: 2, column: 1 } },
+  ],
+  slotOf: (id: string) => (id === 'mail-smtp' ? 7 : undefined),
 };
-const hosts = [
-  { name: 'mail', addresses: ['2001:db8::5'], position: { file: 'p', line: 1, column: 1 } },
-  { name: 'dns', addresses: ['192.0.2.1'], position: { file: 'p', line: 2, column: 1 } },
-];
+const selection = (filter: StateFilter) => stateSelection(filter, names);
+const own = (address: string) => [readAddress(address)];
 
-describe('stateMatcher', () => {
-  it.each([
-    [{}, true],
-    [{ proto: 'tcp', phase: 'established' }, true],
-    [{ proto: 'udp' }, false],
-    [{ port: 25 }, true],
-    [{ port: 40000, host: 'mail' }, true],
-    [{ port: 26 }, false],
-    [{ address: '2001:DB8:0::5' }, true],
-    [{ address: '10.0.0.2' }, false],
-    [{ host: 'dns' }, false],
-    [{ address: '10.0.0.0/24' }, true],
-    [{ address: '10.0.1.0/24' }, false],
-    [{ address: '::/0', proto: '6' }, true],
-    [{ vlan: 7 }, true],
-    [{ vlan: 8 }, false],
-    [{ host: 'mail', phase: 'syn-sent' }, false],
-  ])('%j: %s', (filter, expected) => {
-    expect(stateMatcher(filter, hosts)(state)).toBe(expected);
+describe('stateSelection', () => {
+  it('has what was asked for, and nothing else', () => {
+    expect(selection({})).toEqual({});
+    expect(selection({ proto: 'tcp', phase: 'established', vlan: 7, family: 6 })).toEqual({
+      ...{ proto: 6, phase: Phase.ESTABLISHED, vlan: 7, family: 6 },
+    });
+    expect(selection({ direction: 'transit', rule: 'mail-smtp' })).toEqual({
+      ...{ half: 'transit', rule: 7 },
+    });
+    expect(selection({ older: 90, younger: 91.5, idle: 0, expires: 3 })).toEqual({
+      ...{ older: 90, younger: 91.5, idle: 0, expires: 3 },
+    });
   });
 
-  it('refuses what cannot be', () => {
-    expect(() => stateMatcher({ address: '10.0.0' }, hosts)).toThrow(/not an address/);
-    expect(() => stateMatcher({ host: 'web' }, hosts)).toThrow(/no host web/);
-    expect(() => stateMatcher({ phase: 'open' }, hosts)).toThrow(
-      /phases are syn-sent, .*both-ways, mid-stream$/,
-    );
-    expect(() => stateMatcher({ phase: 'dying' }, hosts)).toThrow(/no phase/);
-    expect(() => stateMatcher({ proto: 'http' }, hosts)).toThrow(/not a protocol/);
-    expect(() => stateMatcher({ vlan: 4095 }, hosts)).toThrow(/vlan 4095 is not between/);
-    expect(() => stateMatcher({ port: -1 }, hosts)).toThrow(/port -1 is not between/);
+  it('tells either end from the one that opened the connection', () => {
+    expect(selection({ port: 25, address: '10.0.0.0/24', host: 'dns' })).toEqual({
+      either: { port: 25, prefix: readPrefix('10.0.0.0/24'), addresses: own('192.0.2.1') },
+    });
+    expect(selection({ src: '2001:DB8:0::/64', sport: 0, dst: 'mail', dport: 25 })).toEqual({
+      source: { port: 0, prefix: readPrefix('2001:db8::/64') },
+      destination: { port: 25, addresses: own('2001:db8::5') },
+    });
+  });
+
+  it.each<[StateFilter, RegExp]>([
+    [{ address: '10.0.0' }, /not an address/],
+    [{ src: 'web' }, /web is not an address or prefix|not an address/],
+    [{ host: 'web' }, /no host web/],
+    [{ phase: 'open' }, /phases are syn-sent, .*both-ways, mid-stream$/],
+    [{ phase: 'dying' }, /no phase/],
+    [{ proto: 'http' }, /not a protocol/],
+    [{ vlan: 4095 }, /vlan 4095 is not between 1 and 4094/],
+    [{ vlan: 0 }, /vlan 0 is not between/],
+    [{ port: -1 }, /port -1 is not between/],
+    [{ sport: 65536 }, /sport 65536 is not between/],
+    [{ dport: 1.5 }, /dport 1.5 is not between/],
+    [{ family: 5 }, /family 5: 4 or 6/],
+    [{ direction: 'up' }, /up is no direction: in, out, transit/],
+    [{ rule: 'nope' }, /there is no rule nope; counters --rules/],
+    [{ older: -1 }, /older -1: seconds/],
+    [{ idle: Number.NaN }, /idle NaN: seconds/],
+    [{ expires: 1e300 }, /expires 1e\+300: seconds/],
+  ])('refuses %j', (filter, why) => {
+    expect(() => selection(filter)).toThrow(why);
   });
 });
 

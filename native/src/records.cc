@@ -1,0 +1,53 @@
+#include "records.h"
+
+#include <cstring>
+
+#include "arguments.h"
+
+namespace libbpf_ts {
+
+namespace {
+
+bool IsBlank(const uint8_t* at, size_t length) {
+  uint8_t all = 0;
+  for (size_t i = 0; i < length; i++) all |= at[i];
+  return all == 0;
+}
+
+uint32_t BigEndian(const uint8_t* at) {
+  return static_cast<uint32_t>(at[0]) << 24 | static_cast<uint32_t>(at[1]) << 16 |
+         static_cast<uint32_t>(at[2]) << 8 | at[3];
+}
+
+}  // namespace
+
+Napi::Value DropBlank(const Napi::CallbackInfo& info) {
+  Bytes bytes = BytesOf(info[0]);
+  size_t size = U32Of(info[1]), offset = U32Of(info[2]), length = U32Of(info[3]);
+  size_t kept = 0;
+  for (size_t at = 0; at + size <= bytes.size; at += size) {
+    if (IsBlank(bytes.data + at + offset, length)) continue;
+    if (kept != at) memcpy(bytes.data + kept, bytes.data + at, size);
+    kept += size;
+  }
+  return Napi::Number::New(info.Env(), static_cast<double>(kept));
+}
+
+Napi::Value NewNumbers(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Bytes bytes = BytesOf(info[0]), seen = BytesOf(info[3]);
+  size_t size = U32Of(info[1]), offset = U32Of(info[2]);
+  Napi::Array numbers = Napi::Array::New(env);
+  uint32_t count = 0;
+  for (size_t at = 0; at + size <= bytes.size; at += size) {
+    uint32_t number = BigEndian(bytes.data + at + offset);
+    if (number / 8 >= seen.size) continue;
+    uint8_t bit = static_cast<uint8_t>(1u << (number % 8));
+    if (seen.data[number / 8] & bit) continue;
+    seen.data[number / 8] |= bit;
+    numbers.Set(count++, Napi::Number::New(env, number));
+  }
+  return numbers;
+}
+
+}  // namespace libbpf_ts

@@ -1,0 +1,14 @@
+// Records of one size that stand one after the other, handled by the batch.
+#pragma once
+
+#include <napi.h>
+
+namespace libbpf_ts {
+
+// dropBlank(bytes, size, offset, length) -> bytes left at the start of `bytes`
+Napi::Value DropBlank(const Napi::CallbackInfo& info);
+
+// newNumbers(bytes, size, offset, seen) -> numbers that `seen` had no bit of; it has now
+Napi::Value NewNumbers(const Napi::CallbackInfo& info);
+
+}  // namespace libbpf_ts
