@@ -23,8 +23,15 @@ export interface EventFields {
     uid?: number;
     why: string;
   };
-  /** Connections found no room; `count` is how many of them this event stands for. */
+  /**
+   * Connections found no room; `count` is how many of them this event stands for. It comes when the first one
+   * finds none, and once a minute while that lasts.
+   */
   'table-full': { port: string; count: number };
+  /** Nine tenths of the table of established connections are taken. */
+  'table-nearly-full': { established: number; max: number };
+  /** There is room in it again, for the first time after `table-full` or `table-nearly-full`. */
+  'table-room': { established: number; max: number };
   'mac-moved': { mac: string; fromPort: string; toPort: string; vlan: string };
   /** A live connection ended because the policy no longer allows it. */
   'state-cut': { proto: string; low: string; high: string; reason: string };

@@ -168,6 +168,15 @@ export interface PortStatus {
   why: string;
 }
 
+/** What an operator has to know now. */
+export interface Alarm {
+  /** table-nearly-full, table-full; more may come. */
+  kind: string;
+  message: string;
+  /** ISO 8601. */
+  since: string;
+}
+
 export interface StatusResult {
   node: string;
   role: string;
@@ -180,6 +189,7 @@ export interface StatusResult {
   sync: { peer: string; connected: boolean; lagMs: number; digestsMatch: boolean } | null;
   /** Null: the generation stays. */
   confirm: Confirmation | null;
+  alarms: Alarm[];
 }
 
 export interface CounterTotals {

@@ -14,6 +14,9 @@ export function formatStatus(status: StatusResult, paint: Paint): string[] {
     visible(`node:    ${paint('strong', node)}, ${roleText}, ${modeText}`),
     visible(`policy:  ${policyText(generation, policy, paint)}`),
     ...confirmLines(status, paint),
+    ...status.alarms.map(({ message, since }) =>
+      visible(`alarm:   ${paint('bad', message)}, since ${since}`),
+    ),
     `states:  ${states.established} established of ${states.max}, ${states.pending} pending`,
     visible(`sync:    ${syncText(sync, paint)}`),
     '',

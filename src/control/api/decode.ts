@@ -259,6 +259,7 @@ export function decodeStatus(status: StatusResponse__Output): StatusResult {
             digestsMatch: sync.digestsMatch,
           },
     confirm: decodeConfirmation(status.confirm),
+    alarms: status.alarms.map(({ kind, message, since }) => ({ kind, message, since })),
   };
 }
 

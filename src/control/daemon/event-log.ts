@@ -1,11 +1,12 @@
 /** What the packet path tells goes into the log: one line for a slab's events of a kind. */
 import type { Logger } from 'pino';
 import type { NumberedPort, WallEvent } from '../dataplane/index.js';
+import type { EventKind } from '../events.js';
 import { formatAddress } from '../policy/index.js';
+import type { EventSink } from './event-bus.js';
 
-const MESSAGES: Record<WallEvent['kind'], string> = {
+const MESSAGES: Record<Exclude<WallEvent['kind'], 'table-full'>, string> = {
   'mac-moved': 'a MAC address moved to another port',
-  'table-full': 'the table of established states is full',
   'state-cut': 'a live connection was cut by a change of policy',
   drops: 'a source had too many frames dropped',
   unknown: 'an event this version does not know',
@@ -18,8 +19,10 @@ export function logEvents(
 ): (events: readonly WallEvent[], lost: number) => void {
   const names = new Map(ports.map((port) => [port.number, port.name]));
   return (events, lost) => {
-    const byKind = new Map<WallEvent['kind'], WallEvent[]>();
+    const byKind = new Map<keyof typeof MESSAGES, WallEvent[]>();
     for (const event of events) {
+      // Its own lines tell of that: see logRoom.
+      if (event.kind === 'table-full') continue;
       const same = byKind.get(event.kind);
       if (same === undefined) byKind.set(event.kind, [event]);
       else same.push(event);
@@ -31,6 +34,23 @@ export function logEvents(
       else log.warn(fields, MESSAGES[kind]);
     }
     if (lost > 0) log.warn({ lost }, 'events were lost');
+  };
+}
+
+const ROOM_MESSAGES: Partial<Record<EventKind, string>> = {
+  'table-full': 'the table of established connections is full: new ones are refused',
+  'table-nearly-full': 'the table of established connections is nearly full',
+  'table-room': 'there is room in the table of established connections again',
+};
+
+/** Hands events of the table of connections on, and logs them. */
+export function logRoom(log: Logger, sink: EventSink): EventSink {
+  return {
+    emit(kind, fields) {
+      const level = kind === 'table-room' ? 'info' : 'warn';
+      log[level](fields as object, ROOM_MESSAGES[kind]);
+      sink.emit(kind, fields);
+    },
   };
 }
 
@@ -53,5 +73,5 @@ function named(event: WallEvent, names: ReadonlyMap<number, string>): Record<str
   if (event.kind === 'mac-moved') {
     return { ...event, fromPort: name(event.fromPort), toPort: name(event.toPort) };
   }
-  return event.kind === 'table-full' ? { ...event, port: name(event.port) } : { ...event };
+  return { ...event };
 }

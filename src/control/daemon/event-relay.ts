@@ -1,11 +1,13 @@
 /** What the packet path tells goes to whoever watches, in the words of the event bus. */
 import type { WallEvent } from '../dataplane/index.js';
 import type { EventSink } from './event-bus.js';
+import type { Room } from './room.js';
 
 /** Takes the events of a slab. @param portName of a port's number */
 export function relayEvents(
   sink: EventSink,
   portName: (number: number) => string,
+  room: Pick<Room, 'refused'>,
 ): (events: readonly WallEvent[], lost: number) => void {
   return (events, lost) => {
     const full = new Map<string, number>();
@@ -22,14 +24,13 @@ export function relayEvents(
           break;
         }
         case 'table-full': {
-          // A flood of them is one event: each says the same.
           const port = portName(event.port);
           full.set(port, (full.get(port) ?? 0) + 1);
           break;
         }
       }
     }
-    for (const [port, count] of full) sink.emit('table-full', { port, count });
+    for (const [port, count] of full) room.refused(port, count);
     if (lost > 0) sink.emit('events-lost', { count: lost });
   };
 }

@@ -13,6 +13,7 @@ import type {
 import type { EventBus } from './event-bus.js';
 import type { LogFeed } from './log-feed.js';
 import type { Policies } from './policies.js';
+import type { Room } from './room.js';
 import type { SessionFeed } from './session-feed.js';
 import type { StateCutter } from './state-cutter.js';
 
@@ -26,6 +27,7 @@ export interface WallParts {
   readonly policies: Policies;
   readonly sets: Sets;
   readonly sweeper: Sweeper;
+  readonly room: Room;
   readonly passes: StatePasses;
   readonly cutter: StateCutter;
   readonly logFeed: LogFeed;

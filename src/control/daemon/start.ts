@@ -25,7 +25,7 @@ import { type GenerationRecord, GenerationStore, generationRecord } from '../sto
 import { AutoDeny } from './auto-deny.js';
 import { Detour } from './detour.js';
 import { EventBus } from './event-bus.js';
-import { logEvents, lossTeller } from './event-log.js';
+import { logEvents, logRoom, lossTeller } from './event-log.js';
 import { relayEvents, relayLoss } from './event-relay.js';
 import { Guardian } from './guard/guardian.js';
 import { PortTable } from './guard/port-table.js';
@@ -37,6 +37,7 @@ import { Network, openCertificates } from './network.js';
 import { checkOwnership } from './ownership.js';
 import { Policies } from './policies.js';
 import { nodeSettings, type Raised, raise, vlanTagKeeper } from './raise.js';
+import { Room } from './room.js';
 import { SessionFeed } from './session-feed.js';
 import { StateCutter } from './state-cutter.js';
 import { countCut } from './states-cut.js';
@@ -168,7 +169,11 @@ async function start(
     portName: (ifindex) => portTable.nameOf(ifindex),
   });
   const numbers = new Map(ports.map((port) => [port.number, port.name]));
-  const relay = relayEvents(bus, (number) => numbers.get(number) ?? String(number));
+  const room = new Room({
+    max: () => dataplane.map('established').info.maxEntries,
+    events: logRoom(log, bus),
+  });
+  const relay = relayEvents(bus, (number) => numbers.get(number) ?? String(number), room);
   const logged = logEvents(log, ports);
   const sessions = new SessionFeed(
     dataplane,
@@ -188,6 +193,9 @@ async function start(
     async () => {
       for (const tell of tellLosses) tell();
     },
+    (swept, { live }) => {
+      if (swept === 'established') room.counted(live);
+    },
   );
   leases.add(() => sweeper.stop());
   sweeper.start();
@@ -203,7 +211,7 @@ async function start(
 
   const parts = {
     ...{ config, log, links, dataplane, mode, policies, sets, sweeper, logFeed, events: bus },
-    ...{ passes, cutter, sessions },
+    ...{ passes, cutter, sessions, room },
     get ports() {
       return portTable.all;
     },

@@ -172,6 +172,7 @@ export class Wall implements NodeService {
       counters: this.#total(this.#portCounts().values()),
       sync: null,
       confirm: policies.confirmation,
+      alarms: this.#parts.room.alarms,
     };
   }
 

@@ -13,6 +13,9 @@ const TICK_MS = 100;
 const PASS_MS = 850;
 /** Passes without need: for an end that nobody told of. */
 const REST_MS = 60_000;
+/** Passes that count what has come, and their share of a CPU: one part in so many. */
+const COUNT_MS = 5000;
+const COUNT_SHARE = 100;
 /** MACs expire after minutes; nobody waits for their room. */
 const FDB_MS = 5000;
 /** Elements of one read: 2 ms at most, where every one of them comes from memory. */
@@ -76,6 +79,8 @@ export class Sweeper {
   };
   /** Jiffies: before that no state that the last pass saw alive has expired. */
   #next = 0n;
+  /** Milliseconds of the last pass over `established`. */
+  #took = 0;
   #alsoAt = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -147,10 +152,15 @@ export class Sweeper {
     return performance.now() - this.#began[table] >= milliseconds;
   }
 
-  /** Whether a state may have expired there: by what the last pass saw, or what packets did since. */
+  /**
+   * Whether a state may have expired there: by what the last pass saw, or what packets did since. If they did
+   * anything at all, what is there is counted now and then.
+   */
   #established(): boolean {
     if (this.#past('established', REST_MS)) return true;
     const told = this.#dataplane.map('sweep_due').loadWord(0);
+    const counting = Math.max(COUNT_MS, COUNT_SHARE * this.#took);
+    if (told !== NEVER && this.#past('established', counting)) return true;
     return this.#dataplane.clock.now() >= (told < this.#next ? told : this.#next);
   }
 
@@ -160,7 +170,10 @@ export class Sweeper {
     if (table === 'established') this.#dataplane.map('sweep_due').storeWord(0, NEVER);
     const stats = await sweepPass(this.#dataplane, table, () => this.#stopped);
     this.#live[table] = stats.live;
-    if (table === 'established') this.#next = stats.next;
+    if (table === 'established') {
+      this.#next = stats.next;
+      this.#took = performance.now() - this.#began[table];
+    }
     this.#onPass(table, stats);
   }
 }

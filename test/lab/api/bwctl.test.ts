@@ -214,11 +214,19 @@ describe('questions', () => {
     const status = (await json('status')) as Record<string, unknown>;
     expect(status).toEqual(await node.status());
     expect(Object.keys(status)).toEqual(
-      'node role mode generation policy attach states counters sync confirm'.split(' '),
+      'node role mode generation policy attach states counters sync confirm alarms'.split(' '),
     );
     const { stdout } = await ask('status');
     expect(stdout).toContain('node:    fw1, active, enforce');
     expect(stdout).toContain('generation 3');
+    expect(stdout).not.toContain('alarm:');
+    const since = '2026-11-22T03:00:00.000Z';
+    node.alarms = [{ kind: 'table-full', message: '9 of 9 established connections', since }];
+    expect((await ask('status')).stdout).toContain(
+      `alarm:   9 of 9 established connections, since ${since}`,
+    );
+    expect(await json('status')).toMatchObject({ alarms: node.alarms });
+    node.alarms = [];
   });
 
   test('counters are plain numbers; rules come when asked for', async () => {

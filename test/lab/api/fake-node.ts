@@ -3,6 +3,7 @@
 import type { NodeEvent } from '../../../src/control/events.js';
 import { formatAddress, fromV4, readAddress } from '../../../src/control/policy/address.js';
 import type {
+  Alarm,
   ApplyOptions,
   ApplyResult,
   Caller,
@@ -156,6 +157,7 @@ export class FakeNode implements NodeService {
   pause: Promise<void> | null = null;
   /** What no set may hold. */
   screened = '10.0.0.77';
+  alarms: Alarm[] = [];
   /** Callbacks of the watches that are on. */
   readonly watchers = new Set<(record: LogRecord) => void>();
   readonly sessionWatchers = new Set<(record: SessionRecord) => void>();
@@ -284,6 +286,7 @@ export class FakeNode implements NodeService {
       counters: TOTALS,
       sync: null,
       confirm: this.confirmation,
+      alarms: this.alarms,
     };
   }
 

@@ -99,8 +99,17 @@ it('connections that found no room', async () => {
   const full = await told({ event: 'table-full' });
   expect(full.count).toBeGreaterThan(0);
   expect(['up0', 'dn0']).toContain(full.port);
+  expect((await bench.api.status()).alarms).toMatchObject([{ kind: 'table-full' }]);
+  expect((await bwctl(['status'], env())).stdout).toMatch(
+    /^alarm: {3}\d+ of \d+ established connections: new ones are refused, since 2/m,
+  );
   expect((await bwctl(['states', 'kill', 'all'], env())).code).toBe(0);
   await told({ event: 'states-killed', uid: 0 });
+  await told({ event: 'table-room', max: ROOM });
+  expect((await bench.api.status()).alarms).toEqual([]);
+  expect(await answers(bench.client, SERVER.v4, 7, ROOM)).toBe(ROOM);
+  await told({ event: 'table-nearly-full', max: ROOM });
+  expect((await bwctl(['states', 'kill', 'all'], env())).code).toBe(0);
 });
 
 it('a MAC address that moved', async () => {

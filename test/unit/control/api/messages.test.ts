@@ -170,6 +170,7 @@ test('status', () => {
       }),
     ),
     confirm: maybe(confirmation),
+    alarms: fc.array(fc.record({ kind: text, message: text, since: text })),
   });
   roundTrip(shapes, v1.StatusResponse, encodeStatus, decodeStatus);
 });

@@ -55,7 +55,10 @@ function sink() {
 
 test('events of the packet path name ports, and a flood of full tables is one', () => {
   const out = sink();
-  const relay = relayEvents(out, (number) => `port${number}`);
+  const refused: unknown[] = [];
+  const relay = relayEvents(out, (number) => `port${number}`, {
+    refused: (port, count) => void refused.push([port, count]),
+  });
   relay(
     [
       { kind: 'mac-moved', mac: '02:00:00:00:00:01', fromPort: 1, toPort: 2, vlan: [10, 20] },
@@ -69,9 +72,9 @@ test('events of the packet path name ports, and a flood of full tables is one', 
   expect(out.heard).toEqual([
     ['mac-moved', { mac: '02:00:00:00:00:01', fromPort: 'port1', toPort: 'port2', vlan: '10.20' }],
     ['state-cut', { proto: 'tcp', low: 'a', high: 'b', reason: 'no-in' }],
-    ['table-full', { port: 'port1', count: 2 }],
     ['events-lost', { count: 5 }],
   ]);
+  expect(refused).toEqual([['port1', 2]]);
 });
 
 test('a loss is told by how much it grew', () => {
