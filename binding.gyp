@@ -5,6 +5,9 @@
       "product_name": "libbpf_ts",
       "sources": [
         "native/src/addon.cc",
+        "native/src/announce.cc",
+        "native/src/beacon.cc",
+        "native/src/beacon_thread.cc",
         "native/src/btf_json.cc",
         "native/src/conversion.cc",
         "native/src/error.cc",

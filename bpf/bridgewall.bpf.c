@@ -79,6 +79,9 @@ struct layouts_exported {
 	enum any_peer any_peer;
 	enum cell_flags cell_flags;
 	enum role_flags role_flags;
+	struct probe probe;
+	enum probe_wire probe_wire;
+	enum probe_flags probe_flags;
 	enum change_sizes change_sizes;
 	enum change_kind_of change_kind_of;
 	struct change change;

@@ -25,6 +25,7 @@ enum frame_flags {
 	FRAME_ILL_FRAGMENT = 2048,	/* fragment of a length that cannot be */
 	FRAME_UPPER = 4096,		/* what is above IP was reached, and its header is whole */
 	FRAME_TCP_OPTIONS = 8192,	/* TCP options that have to be read (tcp_options.h) */
+	FRAME_PROBE = 16384,		/* the ethertype of probes, and no tag (probe.h) */
 };
 
 /* What a TCP segment says of itself. */
@@ -128,6 +129,15 @@ enum tcp_option_sizes {
 	TCP_OPTION_ROOM = 72,		/* for reads that begin within the first 64 bytes */
 };
 
+/* As it lies in a frame; what lies before it has whole words follow. */
+struct probe_frame {
+	__u8 align[2];
+	__u8 dmac[6];
+	__u8 smac[6];
+	__be16 ethertype;
+	struct probe probe;
+};
+
 struct walk {
 	struct frame frame;
 	struct frame quote;	/* what an ICMP error quotes; FRAME_QUOTE of `frame`: is valid */
@@ -159,6 +169,7 @@ struct walk {
 	__u32 kind;		/* enum walk_kind */
 	__u32 tentative;	/* the generation may yet be taken back: refuse frames, cut no state */
 	__u32 believed;		/* what is mirrored from the kernel may be believed */
+	struct probe_frame probe;
 	__u32 option_at;	/* reading position in `options` */
 	__u8 options[TCP_OPTION_ROOM];
 };

@@ -12,6 +12,7 @@
 #include "fragments.h"
 #include "link.h"
 #include "martian.h"
+#include "probe.h"
 #include "related.h"
 #include "reserved.h"
 #include "role.h"
@@ -176,6 +177,10 @@ __noinline int judge(int parsed, __u32 kind)
 		reason = REASON_MARTIAN;
 	} else if (is_reserved(&w->frame)) {
 		reason = judge_reserved(w);
+		if (!reason)
+			return 0;
+	} else if (w->frame.flags & FRAME_PROBE && has_peer()) {
+		reason = judge_probe(kind);
 		if (!reason)
 			return 0;
 	} else if (is_standby()) {

@@ -22,6 +22,84 @@ struct role {
 };
 
 /*
+ * A probe on a segment, after its Ethernet header; on the sync link the same is a UDP datagram. Numbers in
+ * network order. docs/decisions/0032-probes.md tells the protocol.
+ */
+enum probe_wire {
+	ETH_P_PROBE = 0x88b6,		/* IEEE 802 local experimental ethertype 2 */
+	PROBE_MAGIC = 0x42574841,	/* "BWHA" */
+	PROBE_VERSION = 1,
+	PROBE_ASKS = 1,			/* kinds */
+	PROBE_ANSWERS = 2,
+	PROBE_SYNC = 2,			/* path: the sync link; else enum side */
+	PROBE_KEYS = 2,			/* the one in use, and one that comes or goes */
+	PROBE_QUIET_MS = 10,		/* unit of `quiet`; 255: for longer */
+	PROBE_ALIVE_MS = 100,		/* a daemon that said nothing for so long is held for dead */
+	PROBE_SPREAD_US = 20000,	/* probes on two ports of a side may overtake each other so far */
+};
+
+enum probe_flags {
+	PROBE_READY = 1,	/* has the states of the pair */
+	PROBE_FAULT = 2,	/* a side of it has no carrier */
+	PROBE_YIELDING = 4,	/* is active, and would rather not be */
+	PROBE_ATTENDED = 8,	/* its daemon runs */
+};
+
+struct probe {
+	__be32 magic;
+	__u8 version;
+	__u8 kind;
+	__u8 path;
+	__u8 key;		/* number of the key that it is signed with */
+	__be32 node;		/* who says it: the first bytes of SHA-256 of its name */
+	__be16 priority;
+	__u8 quiet[2];		/* by enum side: since a frame other than a probe came in from there */
+	__be32 epoch;		/* of its role */
+	__u8 role;		/* enum role_flags */
+	__u8 flags;		/* enum probe_flags */
+	__u8 hears;		/* bits by path: where it hears the other node */
+	__u8 pad;
+	__be64 life;		/* random; another one with every start of its daemon */
+	__be64 counter;		/* of who asks: microseconds since 1970 that only grow */
+	__be64 nonce;		/* of who asks: `life` */
+	__be64 tag;		/* SipHash-2-4 of all before it, as its eight bytes are written, little endian */
+};
+
+/*
+ * Map `pair`, one element: this node as it says of itself, and who the other one is. The daemon writes it,
+ * its prober what it hears.
+ */
+struct pair {
+	__u64 key[PROBE_KEYS][2];
+	__u64 life;
+	__u64 awake;		/* nanoseconds of the monotonic clock: the prober's last round */
+	__u32 node;
+	__u32 peer;		/* 0: there is no other node */
+	__u16 priority;
+	__u8 keys;		/* bits: those that count */
+	__u8 first;		/* of two that are equal in all else, this node goes first */
+	__u8 flags;		/* enum probe_flags */
+	__u8 hears;
+	__u8 quiet[2];
+};
+
+/* Map `heard`, by enum side: the other node there. `who`, `said`, `life`: words of its last probe. */
+struct heard {
+	__u64 at;		/* nanoseconds of the monotonic clock; 0: never */
+	__u64 counter[PROBE_KEYS];	/* of the newest probe */
+	__u64 answered;		/* the newest of our own that it answered */
+	__u64 who;
+	__u64 said;
+	__u64 life;
+	__u64 strange;		/* when a probe came while there was no key to check it with */
+};
+
+/* Map `probe_counters`, by port: of the newest probe. */
+struct probe_counter {
+	__u64 of[PROBE_KEYS];
+};
+
+/*
  * When a connection began says which one of its ends' it is: the epoch of roles in the upper 16 bits,
  * jiffies of the node that was active then in the rest. A later one is a greater number.
  */

@@ -58,6 +58,8 @@ enum action {
 	ACTION_FLOOD,		/* the kernel bridge floods it */
 	ACTION_EVERY_PORT,	/* reserved multicast: every other port */
 	ACTION_DETOUR,		/* through netfilter, on the side bridge */
+	ACTION_ANSWER,		/* a probe: the answer goes back where it came from */
+	ACTION_HEARD,		/* an answer to a probe: it ends here */
 };
 
 enum verdict_flags {

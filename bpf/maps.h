@@ -71,6 +71,24 @@ struct {
 	__type(value, struct role);
 } role SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pair);
+} pair SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct heard);
+} heard SEC(".maps");
+
+ARRAY_MAP(probe_counters, MAX_PORTS, struct probe_counter);
+
 HASH_MAP(self_macs, BPF_MAP_TYPE_HASH, 0, MAX_PORTS * 2, struct mac_key, __u32);
 ARRAY_MAP(timeouts, TIMEOUT_COUNT, __u64);
 ARRAY_MAP(clock, 1, __u64);

@@ -143,6 +143,8 @@ static __always_inline int parse(struct frame *f, void *data, void *end, __u32 l
 		return parse_ipv6(f, &c);
 	if (type == ETH_P_ARP)
 		return parse_arp(f, &c);
+	if (type == ETH_P_PROBE && !tags)
+		f->flags |= FRAME_PROBE;
 	return type < 0x600 ? parse_llc(f, &c) : 0;
 }
 

@@ -22,6 +22,7 @@
 	REASON(MALFORMED_L4, "malformed-l4", "transport header or length that contradicts IP")     \
 	REASON(MARTIAN, "martian", "a source that cannot be, or IP inside another link layer")     \
 	REASON(RESERVED, "reserved", "reserved multicast that the node does not forward")          \
+	REASON(PROBE_AUTH, "probe-auth", "a probe that is forged, repeated, or not of the other node")   \
 	REASON(STANDBY, "standby", "this node is not the active one")                              \
 	REASON(NO_POLICY, "no-policy", "no policy was ever applied")                               \
 	REASON(STP, "stp", "the port is not forwarding")                                           \

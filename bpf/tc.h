@@ -45,6 +45,8 @@ __noinline int parse_skb(struct __sk_buff *skb)
 		parse_quote_skb(skb);
 	if (!reason && w->frame.flags & FRAME_TCP_OPTIONS)
 		read_options_skb(skb);
+	if (!reason && w->frame.flags & FRAME_PROBE)
+		read_probe_skb(skb);
 	return reason;
 }
 
@@ -124,6 +126,20 @@ __noinline int send_everywhere(struct __sk_buff *skb)
 	return 0;
 }
 
+__noinline int tc_answer(struct __sk_buff *skb)
+{
+	struct walk *w = walk_here(WALK_PACKET);
+
+	if (!w)
+		return TC_ACT_SHOT;
+	count_outcome(&w->frame, OUTCOME_RX);
+	count_outcome(&w->frame, OUTCOME_ANSWERED);
+	if (w->verdict.action != ACTION_ANSWER ||
+	    bpf_skb_store_bytes(skb, 0, w->probe.dmac, PROBE_FRAME_BYTES, 0))
+		return TC_ACT_SHOT;
+	return bpf_redirect(skb->ifindex, 0);
+}
+
 __noinline int tc_carry_out(struct __sk_buff *skb)
 {
 	struct walk *w = walk_here(WALK_PACKET);
@@ -160,6 +176,9 @@ __noinline int tc_carry_out(struct __sk_buff *skb)
 		account(w, OUTCOME_PASSED);
 		mark = mark ? mark : MARK_ACCEPT;
 		break;
+	case ACTION_ANSWER:
+	case ACTION_HEARD:
+		return tc_answer(skb);
 	default:
 		account(w, OUTCOME_DROP + v->reason);
 		if (!mark)

@@ -81,6 +81,8 @@ __noinline int parse_xdp(struct xdp_md *ctx, __u32 kind)
 		parse_quote_xdp(ctx, kind);
 	if (!reason && w->frame.flags & FRAME_TCP_OPTIONS)
 		read_options_xdp(ctx, kind);
+	if (!reason && w->frame.flags & FRAME_PROBE)
+		read_probe_xdp(ctx, kind);
 	return reason;
 }
 
@@ -158,6 +160,21 @@ __noinline int xdp_pass(struct xdp_md *ctx, __u32 mark, __u32 outcome)
 	return XDP_PASS;
 }
 
+/* Back by the devmap, which takes it to the port that it came in on as to any other. */
+__noinline int xdp_answer(struct xdp_md *ctx)
+{
+	struct walk *w = walk_here(WALK_PACKET);
+
+	if (!w)
+		return XDP_DROP;
+	count_outcome(&w->frame, OUTCOME_RX);
+	count_outcome(&w->frame, OUTCOME_ANSWERED);
+	if (w->verdict.action != ACTION_ANSWER ||
+	    bpf_xdp_store_bytes(ctx, 0, w->probe.dmac, PROBE_FRAME_BYTES))
+		return XDP_DROP;
+	return bpf_redirect_map(&tx_ports, w->frame.port, 0);
+}
+
 SEC("xdp")
 int xdp_wall(struct xdp_md *ctx)
 {
@@ -188,6 +205,9 @@ int xdp_wall(struct xdp_md *ctx)
 	case ACTION_DETOUR:
 	case ACTION_FLOOD:
 		return xdp_pass(ctx, mark, OUTCOME_PASSED);
+	case ACTION_ANSWER:
+	case ACTION_HEARD:
+		return xdp_answer(ctx);
 	default:
 		if (mark)
 			return xdp_pass(ctx, mark, OUTCOME_DROP + v->reason);

@@ -1,5 +1,5 @@
 import { isUint8Array } from 'node:util/types';
-import type { Btf } from './btf.js';
+import { type Btf, camelCase } from './btf.js';
 import { checkBytes, shown } from './check.js';
 import { type CodecSource, codecSource } from './codec-source.js';
 import { BpfError } from './error.js';
@@ -8,6 +8,8 @@ import { BpfError } from './error.js';
 export interface Codec<T> {
   /** sizeof the struct. */
   readonly size: number;
+  /** Where each field begins, in bytes, by its name in TypeScript. */
+  readonly offsets: Readonly<Record<keyof T & string, number>>;
   /**
    * Writes `value` into `into` at `offset`, or into a new buffer.
    * @returns the `size` bytes written; a view of `into` when that was given
@@ -42,8 +44,12 @@ export function codec<T>(btf: Pick<Btf, 'structs'>, structName: string): Codec<T
   if (layout === undefined) throw new BpfError(`no struct ${structName}`, 'EUNKNOWN');
   const { read, write } = compile<T>(codecSource(btf.structs, layout, structName));
   const { size } = layout;
+  const offsets = Object.fromEntries(
+    layout.fields.map(({ name, offset }) => [camelCase(name), offset]),
+  ) as Record<keyof T & string, number>;
   return {
     size,
+    offsets,
     encode(value, into, offset = 0) {
       const to = into ?? Buffer.alloc(size);
       checkPlace(to, offset, size, structName);

@@ -1,4 +1,15 @@
 /** libbpf-ts: BPF objects, maps, programs and links for Node, over libbpf. */
+export { ANNOUNCEMENT_BYTES, type Announced, announce } from './announce.js';
+export {
+  Beacon,
+  type BeaconActivity,
+  type BeaconField,
+  type BeaconFrame,
+  type BeaconOptions,
+  type BeaconSnapshot,
+  type BeaconSpot,
+  type BeaconUdp,
+} from './beacon.js';
 export type {
   Btf,
   FieldLayout,

@@ -296,10 +296,16 @@ export class BpfMap implements Disposable {
    */
   storeWord(index: number, value: bigint): void {
     checkNumber(index, 'index');
-    if (typeof value !== 'bigint' || (value & WORD) !== value) {
-      throw new BpfError(`value: expected a bigint of 64 bits, got ${shown(value)}`);
-    }
+    checkWord(value);
     this.#native.storeWord(index, value);
+  }
+
+  /** One atomic compare-and-swap; false: the word was not `expected`, and stays as it is. */
+  swapWord(index: number, expected: bigint, value: bigint): boolean {
+    checkNumber(index, 'index');
+    checkWord(expected);
+    checkWord(value);
+    return this.#native.swapWord(index, expected, value);
   }
 
   /** One atomic load, the counterpart of {@link BpfMap.storeWord}. */
@@ -343,6 +349,11 @@ export class BpfMap implements Disposable {
 function updateFlag(flag: UpdateFlag): number {
   if (Object.hasOwn(FLAGS, flag)) return FLAGS[flag];
   throw new BpfError(`flags: expected any, noexist or exist, got ${shown(flag)}`);
+}
+
+function checkWord(value: unknown): void {
+  if (typeof value === 'bigint' && (value & WORD) === value) return;
+  throw new BpfError(`value: expected a bigint of 64 bits, got ${shown(value)}`);
 }
 
 function descriptorOf(map: unknown): number {

@@ -22,6 +22,12 @@ export interface Addon {
     maxDelayMs: number,
     slabs: number,
   ) => NativeRingReader;
+  NativeBeacon: new (spec: NativeBeaconSpec, onChange: () => void) => NativeBeacon;
+  announce(
+    records: Uint8Array,
+    count: number,
+    perSecond: number,
+  ): Promise<{ sent: number; failed: number; ms: number }>;
   createMap(
     type: number,
     name: string,
@@ -125,6 +131,7 @@ export interface NativeMap {
   memory(): ArrayBuffer;
   storeWord(index: number, value: bigint): void;
   loadWord(index: number): bigint;
+  swapWord(index: number, expected: bigint, value: bigint): boolean;
   pin(path: string): void;
   close(): void;
 }
@@ -163,6 +170,50 @@ export interface NativeLink {
 /** One run of an iterator program. */
 export interface NativeIterator {
   read(size: number): Buffer;
+  close(): void;
+}
+
+/** What a beacon is made of; spots are pairs of a number in `memories` and an offset. */
+export interface NativeBeaconSpec {
+  intervalMs: number;
+  lostMs: number;
+  quietUnitMs: number;
+  payloadAt: number;
+  payloadBytes: number;
+  counterAt: number;
+  keyAt: number;
+  counter: bigint;
+  /** Descriptor and size of each map. */
+  memories: Uint32Array;
+  awake: Uint32Array;
+  hears: Uint32Array;
+  heard: Uint32Array;
+  /** Spot, place in the payload, length, and 1: in the other byte order. */
+  fields: Uint32Array;
+  /** Spot and length. */
+  regions: Uint32Array;
+  counters: number;
+  counterBytes: number;
+  activities: { plus: Uint32Array; minus: Uint32Array; quiet: Uint32Array }[];
+  udp: object | undefined;
+}
+
+/** The thread of a beacon. */
+export interface NativeBeacon {
+  setFrames(ifindexes: Uint32Array, frames: Uint8Array[]): void;
+  setKeys(keys: Uint8Array, usable: number, sign: number): void;
+  kick(): void;
+  snapshot(): {
+    now: bigint;
+    awake: bigint;
+    heard: bigint;
+    said: Buffer;
+    counter: bigint;
+    rounds: number;
+    naps: number;
+    failed: number;
+    refused: number;
+  };
   close(): void;
 }
 

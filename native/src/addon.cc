@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "announce.h"
+#include "beacon.h"
 #include "error.h"
 #include "iterator.h"
 #include "link.h"
@@ -53,6 +55,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["NativeLink"] = Link::Define(env);
   exports["NativeIterator"] = Iterator::Define(env);
   exports["NativeRingReader"] = RingReader::Define(env);
+  exports["NativeBeacon"] = Beacon::Define(env);
+  exports["announce"] = Napi::Function::New<Announce>(env);
   exports["createMap"] = Napi::Function::New<Map::Create>(env);
   exports["digestOf"] = Napi::Function::New<Map::DigestOf>(env);
   exports["dropBlank"] = Napi::Function::New<DropBlank>(env);

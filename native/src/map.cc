@@ -42,6 +42,7 @@ Napi::Function Map::Define(Napi::Env env) {
                          InstanceMethod<&Map::Memory>("memory"),
                          InstanceMethod<&Map::StoreWord>("storeWord"),
                          InstanceMethod<&Map::LoadWord>("loadWord"),
+                         InstanceMethod<&Map::SwapWord>("swapWord"),
                          InstanceMethod<&Map::Pin>("pin"),
                          InstanceMethod<&Map::Close>("close"),
                      });
@@ -202,6 +203,16 @@ void Map::StoreWord(const Napi::CallbackInfo& info) {
 Napi::Value Map::LoadWord(const Napi::CallbackInfo& info) {
   uint64_t value = __atomic_load_n(Word(info), __ATOMIC_SEQ_CST);
   return Napi::BigInt::New(info.Env(), value);
+}
+
+Napi::Value Map::SwapWord(const Napi::CallbackInfo& info) {
+  uint64_t* word = Word(info);
+  bool lossless = false;
+  uint64_t expected = info[1].As<Napi::BigInt>().Uint64Value(&lossless);
+  uint64_t value = info[2].As<Napi::BigInt>().Uint64Value(&lossless);
+  bool swapped = __atomic_compare_exchange_n(word, &expected, value, false, __ATOMIC_SEQ_CST,
+                                             __ATOMIC_SEQ_CST);
+  return Napi::Boolean::New(info.Env(), swapped);
 }
 
 void Map::Pin(const Napi::CallbackInfo& info) {

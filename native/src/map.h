@@ -34,6 +34,7 @@ class Map : public Napi::ObjectWrap<Map> {
   Napi::Value Memory(const Napi::CallbackInfo& info);
   void StoreWord(const Napi::CallbackInfo& info);
   Napi::Value LoadWord(const Napi::CallbackInfo& info);
+  Napi::Value SwapWord(const Napi::CallbackInfo& info);
   void Pin(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
 

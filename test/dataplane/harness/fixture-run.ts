@@ -5,6 +5,7 @@ import { differences, everything } from './afterwards.js';
 import { writeExpectation } from './expected.js';
 import { countAnew, isLimited } from './limits.js';
 import { planOf } from './plans.js';
+import { setPair } from './probes.js';
 import { sweep } from './states.js';
 import type { TestWall } from './wall.js';
 
@@ -60,6 +61,7 @@ function change(wall: TestWall, step: Exclude<Step, FrameStep>, now: number): vo
   else if (step.kind === 'port') wall.setPort(step.port, step);
   else if (step.kind === 'lease') wall.believeUntil(step.until);
   else if (step.kind === 'role') wall.setStandby(step.standby);
+  else if (step.kind === 'pair') setPair(wall);
   else if (step.kind === 'policy') install(wall, step.text);
   else if (step.kind === 'expected') writeExpectation(wall, step, wall.jiffies(step.until));
   else if (step.remove) wall.setMember(step.group, step.address, 'remove');

@@ -84,6 +84,19 @@ interface Segments {
 
 const SHIM = 'test/dataplane/native/shim.bpf.c';
 
+/** Brings frames to `tc_wall` as they come from the wire: its program `from_wire`. */
+export function openShim(wall: TestWall): BpfObject {
+  const include = `-I/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
+  const object = built('build/test/shim.bpf.o', SHIM, (output) => [
+    'clang',
+    ...['-O2', '-g', '-Wall', '-target', 'bpf', '-mcpu=v3', include, '-c', SHIM, '-o', output],
+  ]);
+  const shim = BpfObject.open(resolve(ROOT, object));
+  shim.load();
+  shim.map('under_test').update(index(0), index(wall.object.program('tc_wall').fd));
+  return shim;
+}
+
 export class TcHook {
   readonly name = 'tc';
   readonly #wall: TestWall;
@@ -92,14 +105,7 @@ export class TcHook {
 
   constructor(wall: TestWall) {
     this.#wall = wall;
-    const include = `-I/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
-    const object = built('build/test/shim.bpf.o', SHIM, (output) => [
-      'clang',
-      ...['-O2', '-g', '-Wall', '-target', 'bpf', '-mcpu=v3', include, '-c', SHIM, '-o', output],
-    ]);
-    this.#shim = BpfObject.open(resolve(ROOT, object));
-    this.#shim.load();
-    this.#shim.map('under_test').update(index(0), index(wall.object.program('tc_wall').fd));
+    this.#shim = openShim(wall);
     this.#program = this.#shim.program('from_wire');
   }
 

@@ -74,6 +74,7 @@ export function modelRun(fixture: Fixture): ModelRun {
     else if (step.kind === 'port') model.setPort(portNumber(step.port), step);
     else if (step.kind === 'lease') model.believeUntil(jiffies(step.until));
     else if (step.kind === 'role') model.setStandby(step.standby);
+    else if (step.kind === 'pair') model.setPaired();
     else if (step.kind === 'policy') install(model, step.text, jiffies(now));
     else if (step.kind === 'expected') model.expect(expectedOf(step, jiffies(step.until)));
     else if (step.kind === 'member') {

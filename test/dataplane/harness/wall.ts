@@ -307,6 +307,7 @@ export class TestWall implements Disposable {
     this.map('log_window').update(index(0), Buffer.alloc(8));
     this.openPorts();
     this.setStandby(false);
+    this.map('pair').update(index(0), Buffer.alloc(layouts.pair.size));
     this.setNode(options);
     this.setClock(0);
     const since = Buffer.alloc(8);

@@ -69,6 +69,9 @@ const RULES: Readonly<Record<string, MapRule>> = {
   mirror: { how: 'copy', enums: ['mirror_word'] },
   node: { how: 'copy', enums: ['reserved_action'] },
   role: { how: 'copy', enums: ['role_flags'] },
+  pair: { how: 'copy', enums: ['probe_flags'] },
+  heard: { how: 'copy', enums: ['probe_wire', 'probe_flags'] },
+  probe_counters: { how: 'copy' },
   adoption: { how: 'copy' },
   birthdays: { how: 'copy' },
   changed_states4: {

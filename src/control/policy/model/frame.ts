@@ -24,6 +24,8 @@ export interface Frame {
   readonly ethertype: number;
   /** IP or ARP inside an 802.3 frame with SNAP. */
   readonly wrapped: boolean;
+  /** Of the ethertype of probes (IEEE 802 local experimental 2), and without a tag. */
+  readonly probe: boolean;
   /** Bytes. */
   readonly length: number;
   /** A frame of the spanning tree protocol: does it tell of a topology change? Else null. */
@@ -52,7 +54,8 @@ export function parseFrame(data: Uint8Array): Frame | Malformed {
   const wrapped = ethertype < FIRST_ETHERTYPE && holdsSnap(rest);
   const bpdu = ethertype < FIRST_ETHERTYPE ? bpduIn(rest) : null;
   const { length } = data;
-  const frame = { destinationMac, sourceMac, tags, ethertype, wrapped, length, bpdu };
+  const probe = data[12] === 0x88 && data[13] === 0xb6;
+  const frame = { destinationMac, sourceMac, tags, ethertype, wrapped, probe, length, bpdu };
   if (ethertype === ETHERTYPE_ARP) {
     if (!isWholeArp(rest)) return 'malformed-arp';
     return { ...frame, arpSender: rest.slice(8, 6), packet: null };

@@ -35,6 +35,7 @@ export type Reason =
   | Exclude<LinkDecision, 'passes' | 'goes-on'>
   | 'martian'
   | 'reserved'
+  | 'probe-auth'
   | 'standby'
   | 'no-policy'
   | 'self'

@@ -65,6 +65,7 @@ export class Wall {
   readonly #offenders: Offenders;
   #policy: Policy | null = null;
   #standby = false;
+  #paired = false;
   #names: ResolvedNames = new Map();
   #epoch = 0;
   #now = 0;
@@ -172,6 +173,11 @@ export class Wall {
     this.#standby = standby;
   }
 
+  /** There is another node. Its probes are none of the model's: what looks like one here is forged. */
+  setPaired(): void {
+    this.#paired = true;
+  }
+
   /** Connections that have not expired. */
   connections(now: number): Connection[] {
     return this.#connections.all(now);
@@ -212,6 +218,7 @@ export class Wall {
       const unsure = !believed && this.#node.reserved.bpdu === 'kernel';
       return shut || unsure ? this.#dropped(drop('stp')) : this.#sendEverywhere(port, believed);
     }
+    if (this.#paired && frame.probe) return this.#dropped(drop('probe-auth'));
     if (this.#standby) return this.#dropped(drop('standby'));
     if (this.#policy === null) return this.#dropped(drop('no-policy'));
     if (shut) return this.#dropped(drop('stp'));

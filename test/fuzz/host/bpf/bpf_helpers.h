@@ -27,6 +27,7 @@ long bpf_map_update_elem(void *map, const void *key, const void *value, __u64 fl
 long bpf_map_delete_elem(void *map, const void *key);
 
 __u64 bpf_jiffies64(void);
+__u64 bpf_ktime_get_ns(void);
 __u32 bpf_get_smp_processor_id(void);
 long bpf_ringbuf_output(void *ring, void *data, __u64 size, __u64 flags);
 long bpf_tail_call(void *ctx, void *programs, __u32 index);
@@ -36,6 +37,9 @@ long bpf_clone_redirect(struct __sk_buff *skb, __u32 ifindex, __u64 flags);
 
 long bpf_xdp_adjust_meta(struct xdp_md *ctx, int delta);
 long bpf_xdp_load_bytes(struct xdp_md *ctx, __u32 offset, void *to, __u32 length);
+long bpf_xdp_store_bytes(struct xdp_md *ctx, __u32 offset, void *from, __u32 length);
+long bpf_skb_store_bytes(struct __sk_buff *skb, __u32 offset, const void *from, __u32 length,
+			 __u64 flags);
 long bpf_skb_load_bytes(const void *skb, __u32 offset, void *to, __u32 length);
 long bpf_skb_pull_data(struct __sk_buff *skb, __u32 length);
 

@@ -79,6 +79,7 @@ function run(fixture: Fixture): void {
     else if (step.kind === 'lease') wall.believeUntil(START + step.until * HZ);
     else if (step.kind === 'sweep') wall.sweep(now);
     else if (step.kind === 'role') wall.setStandby(step.standby);
+    else if (step.kind === 'pair') wall.setPaired();
     else if (step.kind === 'policy') install(wall, step.text, now);
     else if (step.kind === 'expected') {
       wall.expect(expectedOf(step, START + step.until * HZ));
