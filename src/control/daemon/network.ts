@@ -18,10 +18,11 @@ import type { EventKind } from '../events.js';
 import type { NodeService } from '../service.js';
 import type { EventBus, EventSink } from './event-bus.js';
 
-/** What others may ask of a node; whatever changes it is said at its own socket. */
-const READING = [
-  ...['Status', 'Counters', 'Ports', 'Matrix', 'States', 'Explain', 'History', 'Policy', 'Diff'],
-  ...['Sets', 'SetMembers', 'SetDump', 'WatchDrops', 'WatchEvents', 'WatchSessions'],
+/** What others may ask of a node; what changes it, or costs it much, is said at its own socket. */
+export const READING: readonly string[] = [
+  ...['Status', 'Counters', 'Ports', 'Matrix', 'Explain', 'History', 'Policy', 'Diff', 'States'],
+  ...['StateDump', 'CountStates', 'Sets', 'SetMembers', 'SetDump'],
+  ...['WatchDrops', 'WatchEvents', 'WatchSessions'],
 ];
 const LISTEN_AGAIN_MS = 1000;
 const WATCH_QUEUE = 4096;

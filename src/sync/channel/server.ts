@@ -24,8 +24,12 @@ import { isNamed, namesOf } from './names.js';
 import { type RefusalReason, type Refusals, reasonOf } from './refusals.js';
 
 const HANDSHAKE_MS = 5000;
-/** Handshakes at a time, and connections in all: a flood costs no more memory than that. */
+/**
+ * Handshakes at a time, from one address and in all, and connections: a flood costs no more memory than
+ * that, and one from elsewhere does not keep the peer out.
+ */
 const MOST_HANDSHAKES = 64;
+const MOST_OF_ONE = 16;
 const MOST_CONNECTIONS = 256;
 const LARGEST_REQUEST = 64 * 1024 * 1024;
 
@@ -163,7 +167,9 @@ export class SecureServer {
 
   #begin(socket: Socket): void {
     const key = keyOf(socket);
-    if (this.#handshakes.size >= MOST_HANDSHAKES) {
+    const own = `${socket.remoteAddress} `;
+    const same = [...this.#handshakes].filter((other) => other.startsWith(own)).length;
+    if (same >= MOST_OF_ONE || this.#handshakes.size >= MOST_HANDSHAKES) {
       this.#options.refusals.tell(addressOf(socket), 'too-many');
       socket.destroy();
       return;

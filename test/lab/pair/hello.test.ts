@@ -97,6 +97,9 @@ describe('two nodes with a sync link', () => {
   });
 
   it('goes on with new certificates, and stops when one is revoked', async () => {
+    process.kill(walls.fw2.pid!, 'SIGHUP');
+    const asked = () => log('fw2', 'asked to read the certificates again');
+    await expect.poll(asked, WITHIN).toHaveLength(1);
     await ha('cert', pki, 'fw2', '--renew');
     const loaded = () => log('fw2', 'other certificates hold from now on');
     await expect.poll(loaded, WITHIN).toHaveLength(1);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { connect as plainConnect } from 'node:net';
+import { type AddressInfo, createServer, connect as plainConnect } from 'node:net';
 import { connect } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { TlsConfig } from '../../../../src/control/config/index.js';
@@ -254,5 +254,42 @@ describe('a greeting', () => {
     );
     expect(await says({ node: 'fw1', formats: [] })).toBe('the caller names no format');
     expect(await says({ node: 'fw1', formats: [99] })).toBe('no common format: fw2 speaks 1');
+  });
+});
+
+describe('a flood', () => {
+  it('of connections that say nothing is bounded, and told of', async () => {
+    const ca = newAuthority();
+    const b = await node('fw1', 'fw2', ca.issue('fw1'));
+    const idle = Array.from({ length: 60 }, () => plainConnect(b.server.port, '127.0.0.1'));
+    let gone = 0;
+    for (const socket of idle) {
+      socket.on('error', () => {});
+      socket.on('close', () => gone++);
+    }
+    await until(() => gone === 60 - 16);
+    expect(b.of('peer-refused')).toEqual([expect.objectContaining({ reason: 'too-many' })]);
+    for (const socket of idle) socket.destroy();
+    await until(() => gone === 60);
+    const a = await node('fw2', 'fw1', ca.issue('fw2'));
+    const channel = a.connect('fw1', b.server.port);
+    await until(() => channel.state.up);
+  });
+});
+
+describe('a peer that does not answer', () => {
+  it('is given up on, called again, and found once it does', async () => {
+    const ca = newAuthority();
+    const a = await node('fw1', 'fw2', ca.issue('fw1'));
+    let calls = 0;
+    const silent = createServer(() => calls++).listen(0, '127.0.0.1');
+    await until(() => silent.listening);
+    const { port } = silent.address() as AddressInfo;
+    const channel = a.connect('fw2', port);
+    await until(() => calls >= 2);
+    expect(channel.state).toEqual({ up: false, why: 'no answer' });
+    expect(a.of('peer-down')).toHaveLength(1);
+    await channel.close();
+    silent.close();
   });
 });
