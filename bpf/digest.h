@@ -88,7 +88,10 @@ int tell_states(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
-/* Ends those of chosen buckets: what the other node holds of them is told again. */
+/*
+ * Takes those of chosen buckets out: what the other node holds of them is told again. At once, for what
+ * only waits for its end does not come back; of a standby no packet holds a slot.
+ */
 SEC("iter/bpf_map_elem")
 int drop_states(struct bpf_iter__bpf_map_elem *ctx)
 {
@@ -96,14 +99,17 @@ int drop_states(struct bpf_iter__bpf_map_elem *ctx)
 	struct state *s = ctx->value;
 	void *raw = ctx->key;
 	struct state_key key;
-	__u64 now = now_jiffies();
+	__u32 word;
 
-	if (!raw || !s || !pass)
+	if (!raw || !s || !pass || !is_standby())
 		return 0;
 	__builtin_memcpy(&key, raw, sizeof(key));
-	if (is_held(s, &key, pass) && is_chosen(pass, bucket_of(key_hash(&key))) &&
-	    state_end(&key, s, *(volatile __u32 *)&s->word, now, slot_now(now)))
-		pass->hit++;
+	word = *(volatile __u32 *)&s->word;
+	if (is_held(s, &key, pass) && is_chosen(pass, bucket_of(key_hash(&key)))) {
+		state_uncount(&key, s, word, slot_now(now_jiffies()));
+		if (!bpf_map_delete_elem(&established, &key))
+			pass->hit++;
+	}
 	slice(ctx);
 	return 0;
 }

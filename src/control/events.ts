@@ -87,6 +87,20 @@ export interface EventFields {
    * the certificate says; `reason` `not-the-peer` and `not-a-reader`: let in, but not for that call.
    */
   'peer-refused': { remote: string; name: string; reason: string; count: number };
+  /** The other node does not know of connections what it should: `why`, and for a second already. */
+  'sync-alarm': { peer: string; why: string };
+  'sync-recovered': { peer: string };
+  /** Connections that one node had missed were told again; `whole`: the tables are the same now. */
+  'sync-repaired': {
+    peer: string;
+    added: number;
+    dropped: number;
+    bytes: number;
+    ms: number;
+    whole: boolean;
+  };
+  /** So many connections of the other node found no room here. */
+  'sync-full': { peer: string; count: number };
   /** Other certificates hold from now on; `expires` is ISO 8601. */
   'certificates-loaded': { name: string; serial: string; expires: string };
   /** The files changed and are not usable: what held before goes on. */

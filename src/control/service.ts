@@ -177,6 +177,32 @@ export interface Alarm {
   since: string;
 }
 
+/** How well the other node of a pair knows this one, or this one the other. */
+export interface SyncStatus {
+  peer: string;
+  connected: boolean;
+  /** Milliseconds from a change on the active node to where it is known on the other. */
+  lagMs: number;
+  /** The tables were the same when they were compared last. */
+  digestsMatch: boolean;
+  /** Bytes that wait for the other node. */
+  queue: number;
+  /** Changes that found no room on their way, since the dataplane was loaded; digests find them. */
+  lost: number;
+  /** What became of what this node was told, since the daemon started. */
+  told: {
+    added: number;
+    moved: number;
+    ended: number;
+    stale: number;
+    full: number;
+    bad: number;
+    bytes: number;
+  };
+  /** The last time that something was told again. */
+  repair: { added: number; dropped: number; bytes: number; ms: number } | null;
+}
+
 export interface StatusResult {
   node: string;
   role: string;
@@ -186,7 +212,7 @@ export interface StatusResult {
   attach: PortStatus[];
   states: { pending: number; established: number; max: number };
   counters: CounterTotals;
-  sync: { peer: string; connected: boolean; lagMs: number; digestsMatch: boolean } | null;
+  sync: SyncStatus | null;
   /** Null: the generation stays. */
   confirm: Confirmation | null;
   alarms: Alarm[];

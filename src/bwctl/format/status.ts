@@ -49,7 +49,8 @@ function syncText(sync: StatusResult['sync'], paint: Paint): string {
   if (sync === null) return 'none, the node stands alone';
   if (!sync.connected) return `${sync.peer}, ${paint('bad', 'not connected')}`;
   const digests = sync.digestsMatch ? 'digests match' : paint('warn', 'digests differ');
-  return `${sync.peer}, connected, lag ${sync.lagMs} ms, ${digests}`;
+  const queue = sync.queue === 0 ? '' : `, ${count(sync.queue, 'byte')} waiting`;
+  return `${sync.peer}, connected, lag ${sync.lagMs} ms, ${digests}${queue}`;
 }
 
 /** Lines of the list of ports. */

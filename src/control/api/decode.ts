@@ -28,6 +28,7 @@ import type { Side__Output } from '../../generated/proto/bridgewall/v1/Side.js';
 import type { StateDumpResponse__Output } from '../../generated/proto/bridgewall/v1/StateDumpResponse.js';
 import type { StatesRequest__Output } from '../../generated/proto/bridgewall/v1/StatesRequest.js';
 import type { StatusResponse__Output } from '../../generated/proto/bridgewall/v1/StatusResponse.js';
+import type { SyncStatus__Output } from '../../generated/proto/bridgewall/v1/SyncStatus.js';
 import type { Verdict__Output } from '../../generated/proto/bridgewall/v1/Verdict.js';
 import type { EventValue, NodeEvent } from '../events.js';
 import type { Position } from '../policy/plan.js';
@@ -55,6 +56,7 @@ import type {
   StateFilter,
   StateRows,
   StatusResult,
+  SyncStatus,
 } from '../service.js';
 
 const KIND = {
@@ -232,6 +234,14 @@ function decodePortStatus(status: PortStatus__Output): PortStatus {
   return { port, side: decodeSide(side), mode, why };
 }
 
+function decodeSync({ told, repair, ...sync }: SyncStatus__Output): SyncStatus {
+  return {
+    ...sync,
+    told: told ?? { added: 0, moved: 0, ended: 0, stale: 0, full: 0, bad: 0, bytes: 0 },
+    repair,
+  };
+}
+
 /** Status of the node. */
 export function decodeStatus(status: StatusResponse__Output): StatusResult {
   const { node, role, mode, generation, policy, states, sync } = status;
@@ -249,15 +259,7 @@ export function decodeStatus(status: StatusResponse__Output): StatusResult {
       max: states?.max ?? 0,
     },
     counters: decodeTotals(status.counters),
-    sync:
-      sync === null
-        ? null
-        : {
-            peer: sync.peer,
-            connected: sync.connected,
-            lagMs: sync.lagMs,
-            digestsMatch: sync.digestsMatch,
-          },
+    sync: sync === null ? null : decodeSync(sync),
     confirm: decodeConfirmation(status.confirm),
     alarms: status.alarms.map(({ kind, message, since }) => ({ kind, message, since })),
   };

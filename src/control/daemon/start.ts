@@ -37,6 +37,7 @@ import { Network, openCertificates } from './network.js';
 import { checkOwnership } from './ownership.js';
 import { Policies } from './policies.js';
 import { nodeSettings, type Raised, raise, vlanTagKeeper } from './raise.js';
+import { Replication } from './replication.js';
 import { Room } from './room.js';
 import { SessionFeed } from './session-feed.js';
 import { StateCutter } from './state-cutter.js';
@@ -209,11 +210,15 @@ async function start(
   });
   leases.add(() => guardian.close());
 
+  let replication: Replication | null = null;
   const parts = {
     ...{ config, log, links, dataplane, mode, policies, sets, sweeper, logFeed, events: bus },
     ...{ passes, cutter, sessions, room },
     get ports() {
       return portTable.all;
+    },
+    get sync() {
+      return replication?.status ?? null;
     },
   };
   const wall = new Wall(parts, installer);
@@ -249,6 +254,16 @@ async function start(
   if (certificates !== null) {
     const network = Network.open({ config, certificates, service: wall, events: bus, log });
     leases.add(() => network.close());
+    if (network.peer !== null) {
+      const { server, peer } = network;
+      replication = new Replication({
+        ...{ dataplane, server, peer, cell: installer.cell, events: bus },
+        peerName: config.ha!.peer.name,
+        rejudge: () => cutter.ask(),
+        onError: (error) => log.warn({ error: String(error) }, 'the pair could not be compared'),
+      });
+      leases.add(() => replication?.close());
+    }
   }
   if (upgraded !== null) bus.emit('upgraded', upgradeFields(upgraded));
   bus.emit('daemon-started', {

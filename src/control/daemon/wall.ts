@@ -170,7 +170,7 @@ export class Wall implements NodeService {
         max: dataplane.map('established').info.maxEntries,
       },
       counters: this.#total(this.#portCounts().values()),
-      sync: null,
+      sync: this.#parts.sync,
       confirm: policies.confirmation,
       alarms: this.#parts.room.alarms,
     };

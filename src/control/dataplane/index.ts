@@ -53,6 +53,7 @@ export {
   writePorts,
 } from './ports.js';
 export type { Reasons, ReasonText } from './reasons.js';
+export { Replica } from './replica/index.js';
 export { checkKernel, checkPins, mountPins } from './requirements.js';
 export { Serial } from './serial.js';
 export {

@@ -7,7 +7,10 @@ import type { Choice, ConnectionTable, Taken } from './table.js';
 
 /** The other node's side of it. */
 export interface Told {
-  digests(): Promise<{ until: bigint; bytes: Uint8Array; count: number; epoch: number }>;
+  /** @param young those that began within the last second, too */
+  digests(
+    young: boolean,
+  ): Promise<{ until: bigint; bytes: Uint8Array; count: number; epoch: number }>;
   /** Messages with records of kind `states`. */
   buckets(choice: Choice): AsyncIterable<{ epoch: number; states: Uint8Array }>;
 }
@@ -31,8 +34,9 @@ export interface Repair extends Comparison {
   readonly ms: number;
 }
 
-/** Rounds: told again; what still differs, dropped and told again; and to see that it helped. */
+/** Rounds: what differs is told again, twice, for some of it was too young; dropped and told again; looked at. */
 const MOST_ROUNDS = 4;
+const DROPPING = 2;
 /** What ended while tables were read has been told by then. */
 const SETTLE_MS = 100;
 
@@ -40,9 +44,10 @@ interface Difference extends Comparison {
   readonly choice: Choice;
 }
 
+/** @param all nothing was told before: every bucket counts, and whoever is young */
 async function look(table: ConnectionTable, other: Told, all: boolean): Promise<Difference> {
   table.forgetTouched();
-  const theirs = await other.digests();
+  const theirs = await other.digests(all);
   const own = await table.digests(theirs.until);
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   const { buckets, count } = difference(theirs.bytes, own.bytes, all ? undefined : table.touched());
@@ -74,7 +79,7 @@ export async function repair(
       return { differing, count, rounds: round, bytes, added, dropped, ms };
     }
     // What was told and still differs is something that only this node holds.
-    if (round > 0) dropped += await table.drop(choice);
+    if (round >= DROPPING) dropped += await table.drop(choice);
     for await (const { epoch, states } of other.buckets(choice)) {
       const taken = table.take('states', epoch, states);
       onTaken(taken);

@@ -107,7 +107,8 @@ export class ChangeSource {
     const outbox = new Outbox(call, () => table.role.epoch);
     this.#outbox = outbox;
     this.#passed = null;
-    this.#passAt = Number.NEGATIVE_INFINITY;
+    // First it compares; what differs is told whole then.
+    this.#passAt = table.now();
     const gone = () => {
       outbox.close();
       if (this.#outbox === outbox) this.#outbox = null;
@@ -123,7 +124,7 @@ export class ChangeSource {
   ): Promise<DigestsResponse> {
     this.#checkAsked(call.request.format);
     const { table } = this.#options;
-    const until = table.bornBefore(YOUNGEST_SECONDS);
+    const until = table.bornBefore(call.request.young ? 0 : YOUNGEST_SECONDS);
     const { bytes, count } = await table.digests(until);
     return { until: bornBytes(until), digests: bytes as Buffer, count, epoch: table.role.epoch };
   }

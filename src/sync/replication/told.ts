@@ -11,8 +11,8 @@ const DEADLINE_MS = 20_000;
 
 export function toldBy(client: ReplicationClient): Told {
   return {
-    digests: async () => {
-      const { until, digests, count, epoch } = await digestsOf(client);
+    digests: async (young) => {
+      const { until, digests, count, epoch } = await digestsOf(client, young);
       return { until: bornFrom(until), bytes: digests, count, epoch };
     },
     async *buckets({ until, buckets }) {
@@ -29,10 +29,10 @@ export function toldBy(client: ReplicationClient): Told {
   };
 }
 
-function digestsOf(client: ReplicationClient): Promise<DigestsResponse__Output> {
+function digestsOf(client: ReplicationClient, young: boolean): Promise<DigestsResponse__Output> {
   return new Promise((resolve, reject) => {
     client.Digests(
-      { format: FORMAT },
+      { format: FORMAT, young },
       { deadline: Date.now() + DEADLINE_MS },
       (error, response) => {
         if (error !== null) reject(error);

@@ -41,6 +41,14 @@ export class Replica {
     return { active: (flags & RoleFlags.STANDBY) === 0, epoch: Number(word >> 32n) };
   }
 
+  /** Has the packet path tell what changes, from now on. */
+  replicate(): void {
+    const map = this.#dataplane.map('role');
+    let word = map.loadWord(0);
+    // Another writer, the packet path among them, goes first.
+    while (!map.swapWord(0, word, word | BigInt(RoleFlags.REPLICATES))) word = map.loadWord(0);
+  }
+
   /** Milliseconds of the kernel's clock. */
   now(): number {
     return this.#ms(this.#dataplane.clock.now());

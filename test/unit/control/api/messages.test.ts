@@ -167,6 +167,13 @@ test('status', () => {
         connected: fc.boolean(),
         lagMs: seconds,
         digestsMatch: fc.boolean(),
+        queue: counter,
+        lost: counter,
+        told: fc.record({
+          ...{ added: counter, moved: counter, ended: counter, stale: counter },
+          ...{ full: counter, bad: counter, bytes: counter },
+        }),
+        repair: maybe(fc.record({ added: counter, dropped: counter, bytes: counter, ms: counter })),
       }),
     ),
     confirm: maybe(confirmation),
