@@ -170,7 +170,7 @@ export interface PortStatus {
 
 /** What an operator has to know now. */
 export interface Alarm {
-  /** table-nearly-full, table-full; more may come. */
+  /** table-nearly-full, table-full, sync; more may come. */
   kind: string;
   message: string;
   /** ISO 8601. */

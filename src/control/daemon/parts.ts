@@ -10,7 +10,7 @@ import type {
   StatePasses,
   Sweeper,
 } from '../dataplane/index.js';
-import type { SyncStatus } from '../service.js';
+import type { Alarm, SyncStatus } from '../service.js';
 import type { EventBus } from './event-bus.js';
 import type { LogFeed } from './log-feed.js';
 import type { Policies } from './policies.js';
@@ -35,5 +35,5 @@ export interface WallParts {
   readonly sessions: SessionFeed;
   readonly events: EventBus;
   /** How well the pair replicates; null: the node is alone. */
-  readonly sync: SyncStatus | null;
+  readonly sync: { readonly status: SyncStatus; readonly alarms: readonly Alarm[] } | null;
 }

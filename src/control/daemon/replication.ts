@@ -9,9 +9,9 @@ import {
 } from '../../sync/replication/index.js';
 import type { Cell } from '../dataplane/index.js';
 import { type Dataplane, Replica } from '../dataplane/index.js';
-import type { SyncStatus } from '../service.js';
-import { Alarm } from './alarm.js';
+import type { Alarm, SyncStatus } from '../service.js';
 import type { EventSink } from './event-bus.js';
+import { LastingFault } from './lasting-fault.js';
 
 const TICK_MS = 100;
 /** Later than that is an alarm, and this node is not fit to take over. */
@@ -36,7 +36,7 @@ export class Replication {
   readonly #replica: Replica;
   readonly #source: ChangeSource;
   readonly #sink: ChangeSink;
-  readonly #alarm: Alarm;
+  readonly #fault: LastingFault;
   readonly #stopping = new AbortController();
   readonly #timer: NodeJS.Timeout;
   #full = 0;
@@ -66,7 +66,7 @@ export class Replication {
       if (state.up) this.#sink.follow(peer.client(service));
       else this.#sink.leave();
     }, this.#stopping.signal);
-    this.#alarm = new Alarm(ALARM_MS, (why) => {
+    this.#fault = new LastingFault(ALARM_MS, (why) => {
       const { peerName } = deps;
       if (why === null) events.emit('sync-recovered', { peer: peerName });
       else events.emit('sync-alarm', { peer: peerName, why });
@@ -107,6 +107,12 @@ export class Replication {
     };
   }
 
+  get alarms(): Alarm[] {
+    const fault = this.#fault.fault;
+    if (fault === null) return [];
+    return [{ kind: 'sync', message: `not replicated: ${fault.why}`, since: fault.since }];
+  }
+
   /** Right before this node becomes active: connections that were the other one's go on here. */
   adopt(): void {
     this.#replica.adopt(this.#deps.cell, this.#sink.knownUntilMs);
@@ -122,7 +128,7 @@ export class Replication {
 
   #tick(): void {
     this.#sink.tick();
-    this.#alarm.look(this.#wrong());
+    this.#fault.look(this.#wrong());
     const { full } = this.#sink.counts;
     if (full > this.#full) {
       this.#deps.events.emit('sync-full', { peer: this.#deps.peerName, count: full - this.#full });

@@ -218,7 +218,7 @@ async function start(
       return portTable.all;
     },
     get sync() {
-      return replication?.status ?? null;
+      return replication;
     },
   };
   const wall = new Wall(parts, installer);

@@ -170,9 +170,9 @@ export class Wall implements NodeService {
         max: dataplane.map('established').info.maxEntries,
       },
       counters: this.#total(this.#portCounts().values()),
-      sync: this.#parts.sync,
+      sync: this.#parts.sync?.status ?? null,
       confirm: policies.confirmation,
-      alarms: this.#parts.room.alarms,
+      alarms: [...this.#parts.room.alarms, ...(this.#parts.sync?.alarms ?? [])],
     };
   }
 
