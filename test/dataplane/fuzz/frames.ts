@@ -102,8 +102,8 @@ function tags(random: Random): Layer[] {
     ]);
   const count = random.weighted([
     [40, 0],
-    [8, 1],
-    [4, 2],
+    [14, 1],
+    [8, 2],
     [1, 3],
   ]);
   return Array.from({ length: count }, tag);
@@ -356,13 +356,17 @@ export function oddFrame(random: Random): Arrival {
               [5, 2],
               [1, 3],
             ]),
-            senderMac: from.mac,
+            senderMac: random.oneIn(6) ? random.pick(MACS) : from.mac,
             sender: from.v4,
             target: to.v4,
           }),
         ),
     ],
     [2, () => link(to.mac, ipv6({ src: from.v6, dst: to.v6 }), neighbour(135, to.v6, from.mac))],
+    [
+      3,
+      () => link(to.mac, ipv6({ src: from.v6, dst: to.v6 }), ...randomNeighbour(random, from, to)),
+    ],
     [
       1,
       () =>
@@ -427,6 +431,42 @@ export function oddFrame(random: Random): Arrival {
         ),
     ],
   ])();
+}
+
+/** What ND says of one of two stations, with options of any kind. */
+function randomNeighbour(random: Random, from: Party, to: Party): (Layer | Uint8Array)[] {
+  const type = random.pick([135, 136] as const);
+  const told = random.oneIn(4) ? to : from;
+  const mac = random.oneIn(4) ? random.pick(MACS) : told.mac;
+  const more = Array.from(
+    {
+      length: random.weighted([
+        [4, 0],
+        [2, 1],
+        [1, 3],
+        [1, 5],
+      ]),
+    },
+    () => {
+      const unit = Buffer.alloc(
+        8 *
+          random.weighted([
+            [6, 1],
+            [1, 2],
+          ]),
+      );
+      unit.set([
+        random.pick([1, 2, 5, 14]),
+        random.weighted([
+          [8, unit.length / 8],
+          [1, random.below(3)],
+        ]),
+      ]);
+      if (random.oneIn(2)) unit.set(Buffer.from(mac.replaceAll(':', ''), 'hex'), 2);
+      return unit;
+    },
+  );
+  return [neighbour(type, told.v6, mac), ...more];
 }
 
 /** A length field of IP or UDP, untagged, that is not what it ought to be. */

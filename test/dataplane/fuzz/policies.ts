@@ -3,6 +3,7 @@ import {
   DYNAMIC_GROUPS,
   GROUPS,
   HOSTS,
+  MACS,
   PREFIXES,
   PROTOCOLS,
   SCREENABLE,
@@ -60,8 +61,10 @@ function dynamicGroup(name: string): string {
 
 function hostLines(random: Random, names: Names): string[] {
   if (names.hosts.length === 0) return [];
+  const bound = random.oneIn(2);
   const lines = names.hosts.flatMap((name) => {
-    const own = SCREENABLE[HOSTS.indexOf(name as (typeof HOSTS)[number])]!;
+    const shared = bound && random.oneIn(3);
+    const own = SCREENABLE[shared ? 0 : HOSTS.indexOf(name as (typeof HOSTS)[number])]!;
     const addresses = random.weighted<readonly string[]>([
       [3, own],
       [1, [own[0]]],
@@ -70,12 +73,38 @@ function hostLines(random: Random, names: Names): string[] {
     return [
       `  ${name}:`,
       `    addresses: [${addresses.map((address) => `"${address}"`).join(', ')}]`,
+      ...(bound ? bindingLines(random) : []),
       ...(random.oneIn(8) ? [`    limits: ${limit(random)}`] : []),
       ...sideLines(random, names, 'in'),
       ...sideLines(random, names, 'out'),
     ];
   });
   return ['hosts:', ...lines];
+}
+
+/** Where a host may speak from; an address of several hosts only goes with a VLAN of each. */
+function bindingLines(random: Random): string[] {
+  const vlan = random.weighted([
+    [3, ''],
+    [3, '10'],
+    [2, 'none'],
+    [1, '20'],
+    [1, random.pick(['[10, 20]', '[10, 10]', '[30, 10]', '[20, 10]'])],
+  ]);
+  const port = random.weighted([
+    [8, ''],
+    [2, 'dn0'],
+    [2, 'dn1'],
+    [1, random.pick(['up0', 'dn9'])],
+  ]);
+  const mac = random.weighted([
+    [6, ''],
+    [2, random.pick(MACS.slice(3))],
+    [1, random.pick(MACS)],
+  ]);
+  return Object.entries({ vlan, port, mac }).flatMap(([key, value]) =>
+    value === '' ? [] : [`    ${key}: ${value}`],
+  );
 }
 
 function sideLines(random: Random, names: Names, side: 'in' | 'out'): string[] {
