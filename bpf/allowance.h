@@ -76,7 +76,7 @@ static __always_inline int act_on_host(struct walk *w, __u32 act)
 
 	if (!limit || !limit->host.rate.count)
 		return 0;
-	h = holder_of(&limit->name, HOLDER_HOST, act == ALLOWANCE_TAKE);
+	h = holder_of(&limit->name, limit->kind, act == ALLOWANCE_TAKE);
 	return h ? act_on_rate(&h->full_at, &limit->host.rate, w->now, act) : 0;
 }
 
@@ -136,7 +136,7 @@ __noinline int full_holder(__u32 kind)
 	if (!g || !(g->flags & GENERATION_HOLDERS))
 		return ALLOWANCE_NONE;
 	limit = rule_limit_of(w->flow.slot, w->verdict.rule_in);
-	if (limit && holder_full(&limit->name, HOLDER_HOST, limit->host.states))
+	if (limit && holder_full(&limit->name, limit->kind, limit->host.states))
 		return ALLOWANCE_HOST;
 	if (!(w->verdict.flags & VERDICT_SOURCE_SCREENED) &&
 	    holder_full(&w->flow.src, HOLDER_SOURCE, g->source.states))

@@ -77,6 +77,9 @@ struct layouts_exported {
 	enum service_code service_code;
 	enum direction direction;
 	enum any_peer any_peer;
+	enum class_flags class_flags;
+	enum bound_port bound_port;
+	enum tagged_length tagged_length;
 	enum cell_flags cell_flags;
 	enum role_flags role_flags;
 	struct probe probe;

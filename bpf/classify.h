@@ -37,6 +37,35 @@ static __always_inline struct address_class *probe(void *map, struct address *ad
 	return bpf_map_lookup_elem(map, &key);
 }
 
+/*
+ * The VLANs of a frame as keys have them; 0: no host can be in those. Which of the two kinds of tag the
+ * outer one of two is depends on who set it: it is the same VLAN.
+ */
+static __always_inline __u32 tagged_length(__u16 *tag)
+{
+	__u32 outer = tag[0], inner = tag[1];
+
+	if (inner)
+		outer &= ~TAG_SERVICE;
+	if ((outer | inner) & ~TAG_VID)
+		return 0;
+	return LENGTH_TAGGED | outer << LENGTH_OUTER_AT | inner;
+}
+
+/* Of an address that only its VLANs tell of; nothing moves where it is nobody's. */
+static __always_inline void classify_tagged(void *map, struct address *address, struct flow *flow,
+					    struct address_class *out)
+{
+	struct address_class *found;
+	struct address_key key;
+
+	key.length = tagged_length(flow->tag);
+	address_copy(&key.address, address);
+	found = bpf_map_lookup_elem(map, &key);
+	if (found)
+		*out = *found;
+}
+
 /* The class of flow->src, or of flow->dst, into *out. Returns 0, or -1: no such generation. */
 __noinline int classify(struct flow *flow, __u32 destination, struct address_class *out)
 {
@@ -66,7 +95,15 @@ __noinline int classify(struct flow *flow, __u32 destination, struct address_cla
 			found = probe(map, &address, g->v6_length[i]);
 		*out = found ? *found : g->v6;
 	}
+	if (out->flags & CLASS_TAGGED)
+		classify_tagged(map, &address, flow, out);
 	return 0;
+}
+
+/* Is it a host's in other VLANs only? There is nobody by that address here. */
+static __always_inline int is_elsewhere(struct address_class *class)
+{
+	return class->flags & CLASS_TAGGED;
 }
 
 static __always_inline __u16 service_class_of(__u32 slot, __u32 service)

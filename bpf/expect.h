@@ -11,9 +11,11 @@
 #include "policy.h"
 #include "state.h"
 
-/* No rule speaks for it; nothing speaks against it either. */
-static __always_inline int lacks_rule(int reason)
+/* No rule speaks for it; nothing speaks against it either. `flow` was judged last. */
+static __always_inline int lacks_rule(struct flow *flow, int reason)
 {
+	if (is_elsewhere(&flow->from) || is_elsewhere(&flow->to))
+		return 0;
 	return reason == REASON_NO_OUT || reason == REASON_NO_IN || reason == REASON_NOT_SCREENED;
 }
 
@@ -65,6 +67,7 @@ static __always_inline void flow_of_master(struct walk *w)
 
 	address_copy(&w->flow.src, high ? &key->high : &key->low);
 	address_copy(&w->flow.dst, high ? &key->low : &key->high);
+	flow_in(&w->flow, key->tag);
 	w->flow.service = service_code(key->family, key->proto, port, 0);
 }
 

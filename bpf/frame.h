@@ -26,6 +26,7 @@ enum frame_flags {
 	FRAME_UPPER = 4096,		/* what is above IP was reached, and its header is whole */
 	FRAME_TCP_OPTIONS = 8192,	/* TCP options that have to be read (tcp_options.h) */
 	FRAME_PROBE = 16384,		/* the ethertype of probes, and no tag (probe.h) */
+	FRAME_CLAIM = 32768,		/* ARP or ND that tells where an address is: `claim` */
 };
 
 /* What a TCP segment says of itself. */
@@ -39,6 +40,14 @@ struct segment {
 	__u8 options;		/* bytes of options */
 	__u8 bits;		/* of a SYN: enum tcp_bits */
 	__u8 pad[2];
+};
+
+/* What ARP and neighbour discovery say of an address (bound.h). */
+struct claim {
+	struct address address;
+	__u8 mac[6];		/* zero: nobody's, for they contradict themselves */
+	__u8 named;		/* there is one */
+	__u8 pad;
 };
 
 struct frame {
@@ -63,7 +72,10 @@ struct frame {
 	__u16 fragment_before;	/* IPv6: where the fragment header stands */
 	__u8 fragment_headers;	/* IPv6: how many there are */
 	__u32 fragment_id;
-	struct segment tcp;
+	union {
+		struct segment tcp;
+		struct claim claim;
+	};
 	__u32 length;		/* bytes on the wire, all segments */
 	__u32 segments;		/* frames on the wire: GRO hands tc many as one */
 	__u32 headers;		/* bytes up to the payload: what every segment repeats */
@@ -111,6 +123,7 @@ struct flow {
 	struct address_class to;
 	__u32 service;		/* enum service_code, or NO_SERVICE */
 	__u32 slot;
+	__u16 tag[2];		/* as in state_key */
 	__u8 family;
 	__u8 pad[3];
 };
@@ -211,6 +224,12 @@ static __always_inline struct walk *walk_begin(__u32 kind)
 	return w;
 }
 
+static __always_inline void flow_in(struct flow *flow, __u16 *tag)
+{
+	flow->tag[0] = tag[0];
+	flow->tag[1] = tag[1];
+}
+
 static __always_inline __be32 *words(struct address *a)
 {
 	return (__be32 *)a->byte;
@@ -241,6 +260,12 @@ static __always_inline int address_equal(struct address *a, struct address *b)
 	__be32 *x = words(a), *y = words(b);
 
 	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3];
+}
+
+static __always_inline int same_mac(const __u8 *a, const __u8 *b)
+{
+	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4] &&
+	       a[5] == b[5];
 }
 
 /* Order of addresses as bytes: is a above b? */

@@ -15,12 +15,6 @@
 #include "parse.h"
 #include "reserved.h"
 
-static __always_inline int same_mac(const __u8 *a, const __u8 *b)
-{
-	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4] &&
-	       a[5] == b[5];
-}
-
 static __always_inline int is_own_bpdu(struct __sk_buff *skb)
 {
 	const __u8 group[6] = {0x01, 0x80, 0xc2};

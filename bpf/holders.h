@@ -126,7 +126,7 @@ __noinline int count_state(struct state_key *key, __u32 word, __u32 rule_in, __u
 	limit = word & to_screened ? rule_limit_of(slot, rule_in) : NULL;
 	if (!limit || !limit->host.states)
 		return 0;
-	host = holder_of(&limit->name, HOLDER_HOST, act != COUNT_REMOVE && act != COUNT_LOOK);
+	host = holder_of(&limit->name, limit->kind, act != COUNT_REMOVE && act != COUNT_LOOK);
 	reason = count_for(host, limit->host.states, colour, act);
 	if (reason && act == COUNT_ADD_WITHIN)
 		count_for(source, 0, colour, COUNT_REMOVE);

@@ -7,6 +7,7 @@
 #ifndef BW_JUDGE_H
 #define BW_JUDGE_H
 
+#include "bound.h"
 #include "detour.h"
 #include "fdb.h"
 #include "fragments.h"
@@ -148,13 +149,19 @@ static __always_inline __u32 enter_generation(struct walk *w)
 	return g->flags & GENERATION_POLICY ? g->flags : 0;
 }
 
-static __always_inline int judge_in_generation(struct walk *w)
+/* `generation`: its flags. */
+static __always_inline int judge_in_generation(struct walk *w, __u32 generation)
 {
-	int reason;
+	int reason, strayed;
 
 	if (is_self(&w->frame))
 		return REASON_SELF;
 	reason = judge_link(&w->frame);
+	if (generation & GENERATION_BOUND && (reason == LINK_GOES_ON || reason == LINK_PASSES)) {
+		strayed = judge_bound(w->kind);
+		if (strayed)
+			return strayed;
+	}
 	return reason == LINK_GOES_ON ? judge_ip(w) : reason;
 }
 
@@ -190,7 +197,7 @@ __noinline int judge(int parsed, __u32 kind)
 	} else if (port_shut(w)) {
 		reason = REASON_STP;
 	} else {
-		reason = judge_in_generation(w);
+		reason = judge_in_generation(w, generation);
 	}
 	if (!reason)
 		reason = forward(w);

@@ -19,10 +19,27 @@ struct cell {
 	__u32 epoch;
 };
 
+/* Instead of a prefix length: one address in VLANs, by their ids, the outer one first. */
+enum tagged_length {
+	LENGTH_TAGGED = 0x80000000,
+	LENGTH_OUTER_AT = 12,	/* shift */
+};
+
 /* What an address is; the most specific prefix that holds it speaks. Inner maps of `addresses`. */
 struct address_key {
-	__u32 length;		/* prefix length of the 16-byte form: 96 + n for IPv4 */
+	__u32 length;		/* prefix length of the 16-byte form: 96 + n for IPv4; enum tagged_length */
 	struct address address;	/* bits past length are zero */
+};
+
+enum class_flags {
+	CLASS_TAGGED = 1,	/* screened, but only in VLANs that have elements of their own */
+	CLASS_PORT = 2,		/* speaks from `port` alone */
+	CLASS_MAC = 4,		/* speaks with `mac` alone */
+	CLASS_BOUND = 8,	/* in some way */
+};
+
+enum bound_port {
+	BOUND_NOWHERE = 0xff,	/* none that this node has */
 };
 
 struct address_class {
@@ -30,6 +47,9 @@ struct address_class {
 	__u32 peer;		/* the combination of groups it is in */
 	__u64 deny_from;	/* deny lines whose `from` holds it */
 	__u64 deny_to;
+	__u8 flags;		/* enum class_flags */
+	__u8 port;		/* number */
+	__u8 mac[6];
 };
 
 /*
@@ -118,11 +138,12 @@ struct rule_limit {
 	struct rate rate;	/* new connections */
 	struct limit host;	/* of an `in` rule: all connections to its host */
 	struct address name;	/* by which `holders` knows the host: its first address */
+	__u32 kind;		/* ... and which of the hosts that have it: enum holder_kind */
 };
 
 enum holder_kind {
 	HOLDER_SOURCE,
-	HOLDER_HOST,
+	HOLDER_HOST,		/* of hosts in VLANs: as in address_key */
 };
 
 /* Map `holders` (holders.h). */
@@ -142,6 +163,7 @@ enum generation_flags {
 	GENERATION_SOURCES = 4,		/* sources have limits: every opening is measured */
 	GENERATION_HOLDERS = 8,		/* somebody's states, or a host's rate, have a limit */
 	GENERATION_ON_DROP = 16,	/* has `watches` */
+	GENERATION_BOUND = 32,		/* some hosts may not speak from everywhere */
 };
 
 /* Map `generations`, by slot. Written whole while its slot is out of use. */

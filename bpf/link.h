@@ -5,24 +5,12 @@
 
 #include <linux/if_ether.h>
 #include "frame.h"
+#include "parse_claim.h"
 #include "protocols.h"
 
 enum link_decision {
 	LINK_GOES_ON = -1,	/* IP: to states and matrix */
 	LINK_PASSES = 0,	/* REASON_NONE; any other value is the reason of a drop */
-};
-
-/* Neighbour discovery (RFC 4861) and multicast listeners (RFC 2710, 3810). */
-enum nd_type {
-	MLD_QUERY = 130,
-	MLD_REPORT = 131,
-	MLD_DONE = 132,
-	ND_ROUTER_SOLICIT = 133,
-	ND_ROUTER_ADVERT = 134,
-	ND_NEIGHBOUR_SOLICIT = 135,
-	ND_NEIGHBOUR_ADVERT = 136,
-	ND_REDIRECT = 137,
-	MLD2_REPORT = 143,
 };
 
 static __always_inline int to_group(struct frame *f)

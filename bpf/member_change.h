@@ -217,7 +217,7 @@ static __always_inline int is_screened(struct address *address, __u32 slot)
 	key.length = 128;
 	address_copy(&key.address, address);
 	class = bpf_map_lookup_elem(map, &key);
-	return class && class->host;
+	return class && (class->host || class->flags & CLASS_TAGGED);
 }
 
 static __always_inline __u32 deal_with(struct member_change *c, struct address *address)

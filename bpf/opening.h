@@ -15,7 +15,7 @@ static __always_inline int judge_opening(struct walk *w)
 
 	if (reason == REASON_NO_STATE && is_mid_stream(&w->frame))
 		return pick_up(w->kind);
-	if (lacks_rule(reason) && detour_here() && judge_expected(w->kind, reason))
+	if (lacks_rule(&w->flow, reason) && detour_here() && judge_expected(w->kind, reason))
 		return judge_frame_flow(w, JUDGE_MAY_OPEN);
 	if (reason && !w->related)
 		return reason;

@@ -31,7 +31,8 @@ static __always_inline int parse_arp(struct frame *f, struct cursor *c)
 		__u8 hlen, plen;
 		__be16 op;
 		__u8 sender_mac[6];
-		__u8 rest[14];
+		__be32 sender;
+		__u8 rest[10];
 	} __attribute__((packed)) *arp = cursor_at(c, 28);
 
 	if (!arp || arp->htype != bpf_htons(1) || arp->ptype != bpf_htons(ETH_P_IP) ||
@@ -41,6 +42,10 @@ static __always_inline int parse_arp(struct frame *f, struct cursor *c)
 		return REASON_MALFORMED_ARP;
 	if (arp->sender_mac[0] & 1)
 		f->flags |= FRAME_ARP_GROUP_SENDER;
+	f->flags |= FRAME_CLAIM;
+	f->claim.named = 1;
+	address_from_v4(&f->claim.address, arp->sender);
+	__builtin_memcpy(f->claim.mac, arp->sender_mac, 6);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #define BW_PARSE_TRANSPORT_H
 
 #include "cursor.h"
+#include "parse_claim.h"
 #include "protocols.h"
 
 /* Nothing but a timestamp, in the form of RFC 7323 appendix A: most segments. */
@@ -103,6 +104,8 @@ static __always_inline int parse_icmp(struct frame *f, struct cursor *c)
 	f->sport = *(__be16 *)(icmp + 4);
 	if (is_icmp_error(f))
 		f->flags |= FRAME_ERROR;
+	if (f->family == 6 && is_discovery(f->icmp_type) && !(f->flags & FRAME_FRAGMENT))
+		return parse_claim(f, c);
 	return 0;
 }
 

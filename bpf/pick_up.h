@@ -20,6 +20,7 @@ static __always_inline int judge_frame_flow(struct walk *w, __u32 options)
 		options |= JUDGE_FROM_UPLINK;
 	address_copy(&w->flow.src, &w->frame.src);
 	address_copy(&w->flow.dst, &w->frame.dst);
+	flow_in(&w->flow, w->frame.tag);
 	w->flow.service = service_of(&w->frame);
 	return judge_flow(&w->flow, &w->verdict, options);
 }
@@ -49,6 +50,7 @@ static __always_inline int judge_way(struct walk *w, int by_receiver)
 		return judge_frame_flow(w, JUDGE_MAY_OPEN);
 	address_copy(&w->flow.src, &f->dst);
 	address_copy(&w->flow.dst, &f->src);
+	flow_in(&w->flow, f->tag);
 	w->flow.service = service_code(f->family, f->proto, bpf_ntohs(f->sport), 0);
 	return judge_flow(&w->flow, &w->verdict, JUDGE_MAY_OPEN);
 }

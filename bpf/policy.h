@@ -46,6 +46,8 @@ static __always_inline int judge_matrix(void *map, struct flow *flow, struct add
 	struct matrix_entry *e;
 	__u32 flags = 0, asked = 0;
 
+	if (is_elsewhere(src) || is_elsewhere(dst))
+		return REASON_NOT_SCREENED;
 	if (!src->host && !dst->host) {
 		e = matrix_find(map, DIRECTION_TRANSIT, src->peer, dst->peer, service);
 		if (!speaker_of(flow, e, &speaker))

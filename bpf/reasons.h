@@ -31,7 +31,9 @@
 	REASON(RA_GUARD, "ra-guard", "router advertisement that does not come from the uplink")    \
 	REASON(ICMP_REDIRECT, "icmp-redirect", "ICMP redirects never cross")                       \
 	REASON(OFF_LINK, "off-link", "ND or MLD that by its hop limit or source came from afar")    \
-	REASON(SPOOFED, "spoofed", "a screened address as source, coming from the uplink")         \
+	REASON(ARP_GUARD, "arp-guard", "ARP that claims a host's address from where it is not")    \
+	REASON(ND_GUARD, "nd-guard", "ND that claims a host's address from where it is not")       \
+	REASON(SPOOFED, "spoofed", "a screened address as source, from where its host is not")     \
 	REASON(BAD_FLAGS, "bad-flags", "TCP flags that no honest stack sends")                     \
 	REASON(BAD_PHASE, "bad-phase", "TCP segment that does not fit its connection's phase")     \
 	REASON(OUT_OF_WINDOW, "out-of-window", "TCP segment outside its connection's window")      \

@@ -41,6 +41,7 @@ static __always_inline void flow_of_state(struct walk *w, __u32 word)
 
 	address_copy(&w->flow.src, high ? &key->high : &key->low);
 	address_copy(&w->flow.dst, high ? &key->low : &key->high);
+	flow_in(&w->flow, key->tag);
 	w->flow.service = service_code(key->family, key->proto, port, type);
 }
 
@@ -56,7 +57,7 @@ static __always_inline int rejudge(struct walk *w, struct state *s)
 
 	flow_of_state(w, word);
 	reason = judge_flow(&w->flow, v, JUDGE_MAY_OPEN);
-	if (word & STATE_RELATED && lacks_rule(reason))
+	if (word & STATE_RELATED && lacks_rule(&w->flow, reason))
 		reason = rejudge_related(w, reason);
 	word &= ~(STATE_LOW_SCREENED | STATE_HIGH_SCREENED | STATE_TRANSIT | STATE_DETOUR);
 	word |= v->detour ? STATE_DETOUR : 0;

@@ -89,10 +89,11 @@ static __always_inline int is_spared(struct walk *w, struct watch *watch)
 	__u32 groups = watch->exempt_groups | 1U << (watch->group & 31);
 
 	address_copy(&flow->src, &w->frame.src);
+	flow_in(flow, w->frame.tag);
 	flow->family = w->frame.family;
 	if (classify(flow, 0, &flow->from))
 		return 1;
-	if (flow->from.host && !(watch->flags & WATCH_SCREENED))
+	if ((flow->from.host || is_elsewhere(&flow->from)) && !(watch->flags & WATCH_SCREENED))
 		return 1;
 	if (flow->from.deny_from & watch->exempt)
 		return 1;

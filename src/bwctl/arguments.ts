@@ -15,6 +15,8 @@ const ICMP_PROTOCOLS = new Set(['icmp', 'icmp6']);
 /** Source port of a packet to explain when none is given: any client's would do. */
 const CLIENT_PORT = 40000;
 
+const MOST_VLAN = 4094;
+
 /** `HOST`, `HOST:PORT`, `V6`, `[V6]`, `[V6]:PORT`. */
 export function parseEndpoint(text: string): Endpoint {
   const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(text);
@@ -55,6 +57,7 @@ export function parseExplain(
   destinationText: string,
   typeText: string | undefined,
   port = '',
+  vlan = '',
 ): ExplainQuery {
   const protocol = parseProtocol(protocolText);
   const source = parseEndpoint(sourceText);
@@ -85,7 +88,21 @@ export function parseExplain(
     destinationPort: destination.port ?? 0,
     icmpType: ICMP_PROTOCOLS.has(protocol) ? parseIcmpType(protocol, typeText) : 0,
     port,
+    vlan: parseVlans(vlan),
   };
+}
+
+/** `10`, `100,10`, `none`; '' leaves it to the node. */
+function parseVlans(text: string): number[] {
+  if (text === '') return [];
+  if (text === 'none') return [0];
+  const tags = text.split(',');
+  if (tags.length > 2) throw usage(`--vlan ${text}: a frame has two tags at most`);
+  return tags.map((tag) => {
+    const vlan = parseNumber(tag, MOST_VLAN);
+    if (vlan !== null && vlan > 0) return vlan;
+    throw usage(`--vlan ${text}: "${tag}" is no VLAN; they go from 1 to ${MOST_VLAN}`);
+  });
 }
 
 function example(host: string): string {

@@ -155,17 +155,18 @@ function describeQuestions(program: Command, start: Start): void {
     .argument('<dst>', 'the same')
     .argument('[type]', 'type of the message for icmp and icmp6 (default: echo request)')
     .option('--port <port>', 'port of the bridge where it enters', '')
+    .option('--vlan <vlan>', 'N, or OUTER,INNER for two tags, or none (default: of the hosts)', '')
     .action(
       (
         protocol: string,
         source: string,
         destination: string,
         type: string | undefined,
-        { port }: { port: string },
+        place: { port: string; vlan: string },
       ) =>
         start(async (s) => {
           const { explain } = await import('./commands/show.js');
-          return explain(s, { protocol, source, destination, type }, port);
+          return explain(s, { protocol, source, destination, type }, place);
         }),
     );
   program

@@ -63,10 +63,18 @@ export interface LimitChange {
   after: string;
 }
 
+/** Where a host may speak from, as a policy writes it: `vlan: 10, port: dn0`; '' for anywhere. */
+export interface BindingChange {
+  host: string;
+  before: string;
+  after: string;
+}
+
 export interface PlanResult {
   differs: boolean;
   changes: RuleChange[];
   limits: LimitChange[];
+  bindings: BindingChange[];
   /** By `plan` and a dry run, not by `apply`. */
   packets: PacketChange[];
   /** Packet classes beyond those in `packets`. */
@@ -134,6 +142,7 @@ export interface PolicyDifference {
   differs: boolean;
   changes: RuleChange[];
   limits: LimitChange[];
+  bindings: BindingChange[];
 }
 
 /** Addresses or host names as typed; resolved by the node against the installed policy. */
@@ -148,6 +157,8 @@ export interface ExplainQuery {
   icmpType: number;
   /** Port of entry; '' when the node shall choose. */
   port: string;
+  /** VLAN ids, the outer one first; [0] for none, [] when the node shall choose. */
+  vlan: number[];
 }
 
 export interface ExplainResult {
@@ -157,6 +168,8 @@ export interface ExplainResult {
   /** What a drop for `rate` or `limit` went over: `host www: 1000 states, 50/s`; else ''. */
   limit: string;
   port: string;
+  /** That were assumed, the outer one first. */
+  vlan: number[];
   rules: { out: RuleRef | null; in: RuleRef | null; transit: RuleRef | null; deny: RuleRef | null };
   state: { phase: string } | null;
 }

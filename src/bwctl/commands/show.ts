@@ -11,10 +11,10 @@ import { DONE, type Session } from '../session.js';
 export async function explain(
   { node, out }: Session,
   words: { protocol: string; source: string; destination: string; type: string | undefined },
-  port: string,
+  place: { port: string; vlan: string },
 ): Promise<number> {
   const { protocol, source, destination, type } = words;
-  const query = parseExplain(protocol, source, destination, type, port);
+  const query = parseExplain(protocol, source, destination, type, place.port, place.vlan);
   const explained = await node.explain(query);
   await out.show(explained, (value) => formatExplain(query, value, out.paint));
   return DONE;

@@ -2,7 +2,7 @@
 import type { ExplainQuery, ExplainResult } from '../../control/service.js';
 import type { Paint } from './paint.js';
 import { table, visible } from './table.js';
-import { endpoint, hasPorts, rulePlace, ruleText } from './words.js';
+import { endpoint, hasPorts, rulePlace, ruleText, vlanText } from './words.js';
 
 const RULES = ['deny', 'out', 'in', 'transit'] as const;
 
@@ -13,8 +13,9 @@ export function formatExplain(
   paint: Paint,
 ): string[] {
   const { verdict, reason, explanation, limit, rules, state } = explained;
+  const vlan = explained.vlan.length > 0 ? ` in VLAN ${vlanText(explained.vlan)}` : '';
   const word = paint('strong', paint(verdict === 'accept' ? 'good' : 'bad', verdict));
-  const lines = [visible(`${word}  ${packet(query)}, entering by ${explained.port}`)];
+  const lines = [visible(`${word}  ${packet(query)}, entering by ${explained.port}${vlan}`)];
   if (verdict === 'drop') lines.push(visible(`reason: ${reason}: ${explanation}`));
   if (limit !== '') lines.push(visible(`limit: ${limit}`));
   const rows = RULES.flatMap((part) => {

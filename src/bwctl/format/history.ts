@@ -1,7 +1,7 @@
 /** The history of a node, for people. */
 import type { Caller, HistoryEntry, PolicyDifference } from '../../control/service.js';
 import type { Paint } from './paint.js';
-import { changeLines, changeSummary, limitLines } from './policy.js';
+import { bindingLines, changeLines, changeSummary, limitLines } from './policy.js';
 import { table } from './table.js';
 
 const DIGEST_SHOWN = 12;
@@ -44,10 +44,10 @@ export function callerText({ user, uid }: Caller): string {
 
 /** Lines of what differs between two generations. */
 export function formatDifference(difference: PolicyDifference, paint: Paint): string[] {
-  const { from, to, differs, changes, limits } = difference;
+  const { from, to, differs, changes, limits, bindings } = difference;
   if (!differs) return ['no differences'];
   const rules = changes.flatMap((change) => changeLines(change, paint));
-  const lines = [...rules, ...limitLines(limits, paint)];
+  const lines = [...rules, ...limitLines(limits, paint), ...bindingLines(bindings, paint)];
   if (lines.length > 0) return [...lines, changeSummary(changes)];
   return [
     from.digest === to.digest ? 'only the text differs' : 'no rule differs, groups or defaults do',

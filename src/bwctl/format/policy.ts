@@ -1,6 +1,7 @@
 /** What a policy changes, for people. */
 import type {
   ApplyResult,
+  BindingChange,
   LimitChange,
   PlanResult,
   RuleChange,
@@ -18,6 +19,7 @@ export function formatPlan(plan: PlanResult, paint: Paint): string[] {
   return [
     ...plan.changes.flatMap((change) => changeLines(change, paint)),
     ...limitLines(plan.limits, paint),
+    ...bindingLines(plan.bindings, paint),
     ...packetLines(plan, paint),
     ...warningLines(plan, paint),
     ...(plan.differs ? [changeSummary(plan.changes), ...cutLines(plan, 'would end', paint)] : []),
@@ -60,7 +62,8 @@ export function formatApply(applied: ApplyResult, paint: Paint): string[] {
   const lines = changes.slice(0, CHANGES_SHOWN).flatMap((change) => changeLines(change, paint));
   const hidden = changes.length - CHANGES_SHOWN;
   if (hidden > 0) lines.push(`  and ${count(hidden, 'change')} more`);
-  lines.push(...limitLines(applied.limits, paint), ...warningLines(applied, paint));
+  lines.push(...limitLines(applied.limits, paint), ...bindingLines(applied.bindings, paint));
+  lines.push(...warningLines(applied, paint));
   if (!installed) return [...lines, `generation ${generation} stays: this policy is installed`];
   const size = `${count(applied.rules, 'rule')}, ${count(applied.hosts, 'host')}`;
   const what = paint('strong', `generation ${generation} installed`);
@@ -98,6 +101,14 @@ export function limitLines(limits: readonly LimitChange[], paint: Paint): string
   const text = (limit: string): string => (limit === '' ? 'none' : limit);
   return limits.map(({ what, before, after }) =>
     visible(paint('warn', `~ limits of ${what}: ${text(before)} -> ${text(after)}`)),
+  );
+}
+
+/** `~ host www speaks from: anywhere -> vlan: 10, port: dn0`. */
+export function bindingLines(bindings: readonly BindingChange[], paint: Paint): string[] {
+  const text = (binding: string): string => (binding === '' ? 'anywhere' : binding);
+  return bindings.map(({ host, before, after }) =>
+    visible(paint('warn', `~ host ${host} speaks from: ${text(before)} -> ${text(after)}`)),
   );
 }
 

@@ -3,6 +3,7 @@
  * names and the order of its fields come from.
  */
 import type { ApplyResponse__Output } from '../../generated/proto/bridgewall/v1/ApplyResponse.js';
+import type { BindingChange__Output } from '../../generated/proto/bridgewall/v1/BindingChange.js';
 import type { Caller__Output } from '../../generated/proto/bridgewall/v1/Caller.js';
 import type { Confirmation__Output } from '../../generated/proto/bridgewall/v1/Confirmation.js';
 import type { CountersResponse__Output } from '../../generated/proto/bridgewall/v1/CountersResponse.js';
@@ -34,6 +35,7 @@ import type { EventValue, NodeEvent } from '../events.js';
 import type { Position } from '../policy/plan.js';
 import type {
   ApplyResult,
+  BindingChange,
   Caller,
   Confirmation,
   CountersResult,
@@ -90,6 +92,7 @@ export function decodePlan(plan: PlanResponse__Output): PlanResult {
     differs: plan.differs,
     changes: plan.changes.map(decodeChange),
     limits: plan.limits.map(decodeLimit),
+    bindings: plan.bindings.map(decodeBinding),
     packets: plan.packets.map(decodePacketChange),
     packetsMore: plan.packetsMore,
     warnings: plan.warnings.map(({ message, position }) => ({
@@ -122,6 +125,10 @@ function decodeLimit({ what, before, after }: LimitChange__Output): LimitChange 
   return { what, before, after };
 }
 
+function decodeBinding({ host, before, after }: BindingChange__Output): BindingChange {
+  return { host, before, after };
+}
+
 /** Who asks; `name` stands for clients that give no more than that. */
 export function decodeCaller(caller: Caller__Output | null, name = ''): Caller {
   return { user: caller?.user ?? name, uid: caller?.uid ?? null };
@@ -150,9 +157,10 @@ export function decodeText(reply: PolicyResponse__Output | null): PolicyText {
 
 /** What differs between two generations. */
 export function decodeDifference(reply: DiffResponse__Output): PolicyDifference {
-  const { from, to, differs, changes, limits } = reply;
+  const { from, to, differs, changes, limits, bindings } = reply;
   return {
     limits: limits.map(decodeLimit),
+    bindings: bindings.map(decodeBinding),
     from: decodeText(from),
     to: decodeText(to),
     differs,
@@ -173,7 +181,15 @@ export function decodeEvent({ ts, event, fields }: Event__Output): NodeEvent {
 export function decodeApply(applied: ApplyResponse__Output): ApplyResult {
   const { generation, digest, installed, plan, confirm } = applied;
   const empty = {
-    ...{ differs: false, changes: [], limits: [], packets: [], packetsMore: 0, warnings: [] },
+    ...{
+      differs: false,
+      changes: [],
+      limits: [],
+      bindings: [],
+      packets: [],
+      packetsMore: 0,
+      warnings: [],
+    },
     ...{ rules: 0, hosts: 0, statesCut: 0 },
   };
   return {
@@ -195,13 +211,14 @@ function decodeSide(side: Side__Output): 'uplink' | 'inside' {
 
 /** A verdict with its rules. */
 export function decodeExplain(explained: ExplainResponse__Output): ExplainResult {
-  const { reason, explanation, limit, port, rules, state } = explained;
+  const { reason, explanation, limit, port, vlan, rules, state } = explained;
   return {
     verdict: decodeVerdict(explained.verdict),
     reason,
     explanation,
     limit,
     port,
+    vlan,
     rules: {
       out: decodeOptionalRule(rules?.out),
       in: decodeOptionalRule(rules?.in),

@@ -65,6 +65,7 @@ export function encodePlan(plan: PlanResult): PlanResponse {
     differs,
     changes,
     limits: [...plan.limits],
+    bindings: [...plan.bindings],
     packets,
     packetsMore,
     warnings: [...warnings],
@@ -107,9 +108,10 @@ export function encodeText({ generation, text, file, digest }: PolicyText): Poli
 
 /** What differs between two generations. */
 export function encodeDifference(difference: PolicyDifference): DiffResponse {
-  const { from, to, differs, changes, limits } = difference;
+  const { from, to, differs, changes, limits, bindings } = difference;
   return {
     limits: [...limits],
+    bindings: [...bindings],
     from: encodeText(from),
     to: encodeText(to),
     differs,

@@ -1,5 +1,5 @@
 /** The generations of the store, as operators ask for them. */
-import { differences, diffLimits, PolicyError } from '../policy/index.js';
+import { diffBindings, differences, diffLimits, PolicyError } from '../policy/index.js';
 import {
   type HistoryEntry,
   type PolicyDifference,
@@ -56,6 +56,7 @@ export class History {
       differs: changes.length > 0 || before.digest !== after.digest || before.text !== after.text,
       changes,
       limits: diffLimits(old, now),
+      bindings: diffBindings(old, now),
     };
   }
 

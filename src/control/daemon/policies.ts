@@ -4,7 +4,14 @@
  */
 import type { Installer, Numbering, Sets } from '../dataplane/index.js';
 import { Serial } from '../dataplane/index.js';
-import { differences, diffLimits, type Plan, PolicyError, packetClasses } from '../policy/index.js';
+import {
+  diffBindings,
+  differences,
+  diffLimits,
+  type Plan,
+  PolicyError,
+  packetClasses,
+} from '../policy/index.js';
 import {
   type ApplyOptions,
   type ApplyResult,
@@ -19,6 +26,7 @@ import {
 } from '../service.js';
 import { inSlices } from '../slices.js';
 import type { GenerationRecord, GenerationStore } from '../store/index.js';
+import { checkBoundPorts } from './bound-ports.js';
 import { type Compiled, PolicyCompiler } from './compiler/compiler.js';
 import { type EventSink, SILENT } from './event-bus.js';
 import { History } from './history.js';
@@ -39,6 +47,8 @@ export interface PolicyDeps {
   readonly store: GenerationStore<GenerationRecord>;
   readonly resolve?: Resolve;
   readonly events?: EventSink;
+  /** Those of the node, to which a policy may bind hosts. */
+  readonly ports: readonly { readonly name: string; readonly side: 'uplink' | 'inside' }[];
   /** Live states that a plan would cut. */
   readonly countCut: (plan: Plan, held: Numbering) => Promise<number>;
   /** Makes ready what a plan takes besides its tables. */
@@ -155,6 +165,7 @@ export class Policies {
       await this.#installation.settle();
       const target = await this.#rollbackTarget(wanted);
       const compiled = await this.#compiler.recompile(target).catch(throwRefused);
+      this.#checkPorts(compiled);
       const held = this.#installation.fallback?.numbering ?? this.#installation.held;
       const result = await this.#compare(compiled.plan, false, held);
       const [from, to] = [this.generation, target.generation];
@@ -235,7 +246,17 @@ export class Policies {
 
   /** Before its turn: a nameserver that does not answer must not keep a confirmation waiting. */
   async #compile(source: PolicySource, signal?: AbortSignal): Promise<Compiled> {
-    return await this.#compiler.compile(source, signal).catch(throwRefused);
+    const compiled = await this.#compiler.compile(source, signal).catch(throwRefused);
+    this.#checkPorts(compiled);
+    return compiled;
+  }
+
+  #checkPorts({ plan }: Compiled): void {
+    try {
+      checkBoundPorts(plan, this.#deps.ports);
+    } catch (error) {
+      throwRefused(error);
+    }
   }
 
   /**
@@ -254,6 +275,7 @@ export class Policies {
       differs: judgesAnew || changes.length > 0,
       changes,
       limits: diffLimits(before, plan),
+      bindings: diffBindings(before, plan),
       ...packetChanges(packets && judgesAnew ? await inSlices(packetClasses(before, plan)) : []),
       warnings: [...plan.warnings],
       rules: plan.rules.length,

@@ -1,6 +1,13 @@
 /** What `explain` was asked, as a frame and the port it enters by. */
 import { type FrameSpec, Protocol } from '../dataplane/frame.js';
-import { familyOf, type PlanHost, readAddress } from '../policy/index.js';
+import {
+  familyOf,
+  formatAddress,
+  type PlanHost,
+  readAddress,
+  type Vlan,
+  vlansMeet,
+} from '../policy/index.js';
 import { type ExplainQuery, ServiceError } from '../service.js';
 
 const PROTOCOLS = new Map<string, number>([
@@ -10,6 +17,8 @@ const PROTOCOLS = new Map<string, number>([
   ['icmp', Protocol.ICMP],
   ['icmp6', Protocol.ICMP6],
 ]);
+
+const MOST_VLAN = 4094;
 
 interface QueryPort {
   readonly name: string;
@@ -83,18 +92,66 @@ export function frameOf(query: ExplainQuery, hosts: readonly PlanHost[]): FrameS
     sourcePort: checkNumber('port', query.sourcePort, 65535),
     destinationPort: checkNumber('port', query.destinationPort, 65535),
     icmpType: checkNumber('icmp type', query.icmpType, 255),
+    ...placeOf(query, ends, hosts),
   };
 }
 
+/** VLANs of the frame, and the MAC of its source where that has one. */
+function placeOf(
+  query: ExplainQuery,
+  [source, destination]: readonly [Uint8Array, Uint8Array],
+  hosts: readonly PlanHost[],
+): Pick<FrameSpec, 'vlan' | 'sourceMac'> {
+  const known =
+    vlanAt(query.source, source, hosts) ?? vlanAt(query.destination, destination, hosts);
+  const vlan = query.vlan.length > 0 ? askedVlan(query.vlan) : (known ?? [0, 0]);
+  const binding = hostIn(vlan, source, hosts)?.binding;
+  return { vlan, sourceMac: binding?.mac ?? null };
+}
+
+/** Where an end is, by its name, or by its address if that is bound. */
+function vlanAt(text: string, address: Uint8Array, hosts: readonly PlanHost[]): Vlan | null {
+  const named = hosts.find(({ name }) => name === text);
+  if (named !== undefined) return named.binding.vlan;
+  const spelled = formatAddress(address);
+  const found = hosts.find(({ addresses, binding }) => binding.vlan && addresses.includes(spelled));
+  return found?.binding.vlan ?? null;
+}
+
+function hostIn(vlan: Vlan, address: Uint8Array, hosts: readonly PlanHost[]): PlanHost | undefined {
+  const text = formatAddress(address);
+  return hosts.find(
+    ({ addresses, binding }) => addresses.includes(text) && vlansMeet(binding.vlan, vlan),
+  );
+}
+
+function askedVlan(asked: readonly number[]): Vlan {
+  if (asked.length === 1 && asked[0] === 0) return [0, 0];
+  if (asked.length > 2) {
+    throw new ServiceError('invalid', `${asked.length} VLANs: a frame has two tags at most`);
+  }
+  const [outer = 0, inner = 0] = asked.map((vid) => {
+    if (vid >= 1 && vid <= MOST_VLAN) return vid;
+    throw new ServiceError('invalid', `vlan ${vid} is not between 1 and ${MOST_VLAN}`);
+  });
+  return [outer, inner];
+}
+
+/** The port that the source of a frame is bound to; '' when it is to none. */
+export function boundPort({ source, vlan }: FrameSpec, hosts: readonly PlanHost[]): string {
+  return hostIn(vlan, source, hosts)?.binding.port ?? '';
+}
+
 /**
- * The port that the frame enters by: the one that was asked for, else the first of the side where
- * its source belongs.
+ * The port that the frame enters by: the one that was asked for, else the one that its source is bound
+ * to, if the node has that, else the first of the side where its source belongs.
  * @throws ServiceError `not-found`
  */
 export function portOf<P extends QueryPort>(
   asked: string,
   ports: readonly P[],
   sourceIsScreened: boolean,
+  bound = '',
 ): P {
   if (asked !== '') {
     const named = ports.find((port) => port.name === asked);
@@ -102,6 +159,8 @@ export function portOf<P extends QueryPort>(
     const names = ports.map((port) => port.name).join(', ');
     throw new ServiceError('not-found', `there is no port ${asked}; ports are ${names}`);
   }
+  const own = ports.find((port) => port.name === bound);
+  if (own !== undefined) return own;
   const side = sourceIsScreened ? 'inside' : 'uplink';
   return ports.find((port) => port.side === side) ?? ports[0]!;
 }

@@ -78,7 +78,7 @@ export async function raise(
     const mac = survey.bridge?.mac ?? survey.ports[0]?.mac ?? NO_MAC;
     writeNode(dataplane, ports, nodeSettings(config, mac));
     writeTimeouts(dataplane, config.state.timeouts);
-    const upgraded = await upgradeWall(dataplane, store);
+    const upgraded = await upgradeWall(dataplane, store, ports);
     const present = ports.filter(hasDevice);
     const mode = await attachAll(dataplane, present, gone, config.attach, {
       pins,

@@ -14,6 +14,7 @@ import {
   Installer,
   lostEvents,
   PinSet,
+  portNumbers,
   readEvents,
   Sets,
   StatePasses,
@@ -137,7 +138,7 @@ async function start(
     );
   }
 
-  const installer = new Installer(dataplane);
+  const installer = new Installer(dataplane, () => portNumbers(ports));
   const sets = Sets.open(dataplane);
   leases.add(() => sets.close());
   const warn = (message: string) => log.warn(message);
@@ -149,7 +150,7 @@ async function start(
   const detour = new Detour({ config, links, dataplane, pins });
   leases.add(() => detour.close());
   const policies = new Policies({
-    ...{ installer, sets, store: store!, events: bus, warn },
+    ...{ installer, sets, store: store!, events: bus, ports, warn },
     countCut: (plan, held) => countCut(installer, passes, plan, held),
     cutStates: () => cutter.ask(),
     prepare: (plan) => detour.prepare(plan),

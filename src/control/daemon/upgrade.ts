@@ -5,8 +5,10 @@ import {
   type Dataplane,
   DataplaneError,
   Installer,
+  type NumberedPort,
   type OldPolicy,
   type Prepared,
+  portNumbers,
   type UpgradeReport,
 } from '../dataplane/index.js';
 import type { EventFields } from '../events.js';
@@ -21,11 +23,12 @@ import { numberingOf } from './records.js';
 export async function upgradeWall(
   dataplane: Dataplane,
   store: GenerationStore<GenerationRecord>,
+  ports: readonly NumberedPort[],
 ): Promise<UpgradeReport | null> {
   const { upgrade } = dataplane;
   if (upgrade === null) return null;
   try {
-    if (upgrade.policyMoves) await carryPolicy(dataplane, upgrade.oldPolicy(), store);
+    if (upgrade.policyMoves) await carryPolicy(dataplane, upgrade.oldPolicy(), store, ports);
     const members = upgrade.oldMembers();
     const homeless = members && (await carryFirstMembers(members.map, members.types, dataplane));
     const report = upgrade.run();
@@ -52,8 +55,9 @@ async function carryPolicy(
   dataplane: Dataplane,
   old: OldPolicy,
   store: GenerationStore<GenerationRecord>,
+  ports: readonly NumberedPort[],
 ): Promise<void> {
-  const installer = new Installer(dataplane);
+  const installer = new Installer(dataplane, () => portNumbers(ports));
   if (old.generation !== 0) {
     // The tables are not new, whatever a version knew that did not note it.
     installer.judgingSince(LONG_AGO);

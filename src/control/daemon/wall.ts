@@ -53,7 +53,7 @@ import {
 import { limitOf } from './limit-of.js';
 import { matrixCells } from './matrix-view.js';
 import type { WallParts } from './parts.js';
-import { frameOf, portOf } from './query.js';
+import { boundPort, frameOf, portOf } from './query.js';
 import { whoFields } from './records.js';
 import { ruleRef } from './rules.js';
 import { SetService } from './set-service.js';
@@ -126,7 +126,7 @@ export class Wall implements NodeService {
     const { dataplane, policies, ports } = this.#parts;
     const hosts = policies.active?.plan.hosts ?? [];
     const frame = frameOf(query, hosts);
-    const port = portOf(query.port, ports, this.#isScreened(frame.source));
+    const port = portOf(query.port, ports, this.#isScreened(frame.source), boundPort(frame, hosts));
     if (attachedMode(dataplane, port.ifindex) === 'gone') {
       throw new ServiceError('precondition', `the device of port ${port.name} is gone`);
     }
@@ -139,6 +139,7 @@ export class Wall implements NodeService {
       explanation: reason.text,
       limit: limitOf(verdict, policies.active?.plan ?? null, index),
       port: port.name,
+      vlan: frame.vlan.filter((vid) => vid !== 0),
       rules: {
         out: index.ref(verdict.ruleOut),
         in: index.ref(verdict.ruleIn),

@@ -3,6 +3,7 @@
  * like. Everything in it is right (lengths, checksums), so that only the policy decides.
  */
 import { isV4 } from '../policy/address.js';
+import { macBytes } from './ports.js';
 
 export interface FrameSpec {
   /** IP protocol number. */
@@ -13,6 +14,10 @@ export interface FrameSpec {
   readonly sourcePort: number;
   readonly destinationPort: number;
   readonly icmpType: number;
+  /** VLAN ids, the outer one first; 0: no such tag. */
+  readonly vlan: readonly [number, number];
+  /** Null: any. */
+  readonly sourceMac: string | null;
 }
 
 export const Protocol = { ICMP: 1, TCP: 6, UDP: 17, ICMP6: 58, SCTP: 132 } as const;
@@ -21,6 +26,8 @@ export const Protocol = { ICMP: 1, TCP: 6, UDP: 17, ICMP6: 58, SCTP: 132 } as co
 const SOURCE_MAC = Buffer.from('026277000001', 'hex');
 const DESTINATION_MAC = Buffer.from('026277000002', 'hex');
 const SHORTEST = 60;
+const CUSTOMER_TAG = 0x8100;
+const SERVICE_TAG = 0x88a8;
 
 /** RFC 1071 over all parts as one run of bytes; every part but the last has an even length. */
 function checksum(...parts: Uint8Array[]): number {
@@ -141,13 +148,27 @@ function ipv6(spec: FrameSpec, payload: Buffer): Buffer {
   return header;
 }
 
-/** An untagged Ethernet frame with the first packet of the connection. */
+/** Of two tags, the outer one is of 802.1ad. */
+function tags([outer, inner]: FrameSpec['vlan']): Buffer {
+  const tag = (tpid: number, vid: number): Buffer => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt16BE(tpid, 0);
+    bytes.writeUInt16BE(vid, 2);
+    return bytes;
+  };
+  if (outer === 0) return Buffer.alloc(0);
+  if (inner === 0) return tag(CUSTOMER_TAG, outer);
+  return Buffer.concat([tag(SERVICE_TAG, outer), tag(CUSTOMER_TAG, inner)]);
+}
+
+/** An Ethernet frame with the first packet of the connection. */
 export function firstFrame(spec: FrameSpec): Buffer {
   const v4 = isV4(spec.source);
   const payload = transport(spec);
   const type = Buffer.from(v4 ? '0800' : '86dd', 'hex');
   const ip = v4 ? ipv4(spec, payload) : ipv6(spec, payload);
-  const frame = Buffer.concat([DESTINATION_MAC, SOURCE_MAC, type, ip, payload]);
+  const from = spec.sourceMac === null ? SOURCE_MAC : macBytes(spec.sourceMac);
+  const frame = Buffer.concat([DESTINATION_MAC, from, tags(spec.vlan), type, ip, payload]);
   return frame.length < SHORTEST
     ? Buffer.concat([frame, Buffer.alloc(SHORTEST - frame.length)])
     : frame;

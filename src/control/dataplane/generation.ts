@@ -1,8 +1,16 @@
 /** A plan in the shapes that the packet path reads: pure, so that it can be checked without a kernel. */
 import * as layouts from '../../generated/layouts.js';
 import { isV4 } from '../policy/address.js';
+import { isBound } from '../policy/bindings.js';
 import type { AddressClass, Alternative, MatrixEntry, Plan } from '../policy/plan.js';
 import type { Sliced } from '../slices.js';
+import {
+  type Bound,
+  boundValue,
+  type PortNumbers,
+  taggedLength,
+  UNBOUND_VALUE,
+} from './bindings.js';
 import { DataplaneError } from './errors.js';
 import { type LimitedRules, limitedRules, limitFlags, limitValue } from './limits.js';
 import type { Numbering } from './numbering.js';
@@ -25,7 +33,8 @@ const DIRECTIONS = { in: Direction.IN, out: Direction.OUT, transit: Direction.TR
 function prefixLengths(plan: Plan): { v4: number[]; v6: number[] } {
   const v4 = new Set<number>();
   const v6 = new Set<number>();
-  for (const { length, address } of plan.addresses) {
+  for (const { length, address, vlan } of plan.addresses) {
+    if (vlan !== null) continue;
     (isV4(address) ? v4 : v6).add(length);
   }
   const longestFirst = (set: Set<number>) => [...set].sort((a, b) => b - a);
@@ -57,19 +66,22 @@ export function checkSize(plan: Plan, ruleCounters: number): void {
   }
 }
 
-function classValue(from: AddressClass): layouts.AddressClass {
-  return { host: from.host, peer: from.peerClass, denyFrom: from.denyFrom, denyTo: from.denyTo };
+function classValue(from: AddressClass, bound: Bound = UNBOUND_VALUE): layouts.AddressClass {
+  const { host, peerClass: peer, denyFrom, denyTo } = from;
+  return { host, peer, denyFrom, denyTo, ...bound };
 }
 
-export function* packAddresses(plan: Plan): Sliced<Packed> {
+export function* packAddresses(plan: Plan, ports: PortNumbers): Sliced<Packed> {
   const count = plan.addresses.length;
   const keys = Buffer.alloc(count * layouts.addressKey.size);
   const values = Buffer.alloc(count * layouts.addressClass.size);
   for (const [i, entry] of plan.addresses.entries()) {
     if (i % SLICE === 0) yield;
-    const key = { length: entry.length, address: { byte: entry.address } };
+    const length = entry.vlan === null ? entry.length : taggedLength(entry.vlan);
+    const key = { length, address: { byte: entry.address } };
     layouts.addressKey.encode(key, keys, i * layouts.addressKey.size);
-    layouts.addressClass.encode(classValue(entry), values, i * layouts.addressClass.size);
+    const value = classValue(entry, boundValue(plan, entry, ports));
+    layouts.addressClass.encode(value, values, i * layouts.addressClass.size);
   }
   return { keys, values, count };
 }
@@ -205,6 +217,7 @@ export function generationValue(
   const flags =
     GenerationFlags.POLICY |
     limitFlags(plan) |
+    (plan.hosts.some(({ binding }) => isBound(binding)) ? GenerationFlags.BOUND : 0) |
     (plan.logDrops ? GenerationFlags.LOG_DROPS : 0) |
     (plan.onDrop.length > 0 ? GenerationFlags.ON_DROP : 0);
   const lengths = prefixLengths(plan);

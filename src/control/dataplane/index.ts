@@ -47,6 +47,7 @@ export {
   type NodeSettings,
   type NumberedPort,
   type PortDevice,
+  portNumbers,
   withdrawPort,
   writeNode,
   writePort,

@@ -7,6 +7,7 @@ import { BpfMap } from '../../../native/lib/index.js';
 import * as layouts from '../../generated/layouts.js';
 import type { Plan } from '../policy/plan.js';
 import { atOnce, inSlices, type Sliced } from '../slices.js';
+import type { PortNumbers } from './bindings.js';
 import { Cell } from './cell.js';
 import { DataplaneError } from './errors.js';
 import {
@@ -67,10 +68,13 @@ export interface Prepared extends Numbering {
 /** Puts plans into the kernel. Not to be used by two callers at once. */
 export class Installer {
   readonly #dataplane: Dataplane;
+  readonly #ports: () => PortNumbers;
   readonly cell: Cell;
 
-  constructor(dataplane: Dataplane) {
+  /** @param ports of the node, by name: to which hosts may be bound */
+  constructor(dataplane: Dataplane, ports: () => PortNumbers) {
     this.#dataplane = dataplane;
+    this.#ports = ports;
     this.cell = new Cell(dataplane.map('cell'));
   }
 
@@ -97,7 +101,7 @@ export class Installer {
 
   /** Names of the tables of a slot that do not hold what this policy puts there; none: all is well. */
   damaged(slot: number, installed: Omit<Prepared, 'freshRules' | 'freshBits'>): Promise<string[]> {
-    return inSlices(damagedTables(this.#dataplane, slot, installed));
+    return inSlices(damagedTables(this.#dataplane, slot, installed, this.#ports()));
   }
 
   /** Keeps the generation that is on trial. False: too late, the fallback judges. */
@@ -310,7 +314,7 @@ export class Installer {
       };
       const matrix = yield* packMatrix(plan, prepared);
       const inner: Inner = {
-        addresses: yield* hash('addresses', yield* packAddresses(plan)),
+        addresses: yield* hash('addresses', yield* packAddresses(plan, this.#ports())),
         matrix: yield* hash('matrix', matrix.entries),
         rule_limits: yield* hash('rule_limits', yield* packRuleLimits(plan, prepared)),
         alternatives: array(

@@ -5,18 +5,22 @@ import { isLimit, type Limit, NO_LIMIT } from '../policy/limits.js';
 import type { Plan } from '../policy/plan.js';
 import { rateOf } from '../policy/rates.js';
 import type { Sliced } from '../slices.js';
+import { taggedLength } from './bindings.js';
 import type { Packed } from './generation.js';
 import type { Numbering } from './numbering.js';
 
-const { GenerationFlags } = layouts;
+const { GenerationFlags, HolderKind } = layouts;
 
 /** Rules by their index that do not let every connection through, and what holds for all of their host. */
-export type LimitedRules = ReadonlyMap<
-  number,
-  { readonly limit: Limit; readonly name: Uint8Array }
->;
+export type LimitedRules = ReadonlyMap<number, LimitedRule>;
 
-const NOBODY = new Uint8Array(16);
+interface LimitedRule {
+  readonly limit: Limit;
+  readonly name: Uint8Array;
+  readonly kind: number;
+}
+
+const NO_HOST = { limit: NO_LIMIT, name: new Uint8Array(16), kind: HolderKind.SOURCE } as const;
 /** Entries encoded between two yields. */
 const SLICE = 1024;
 
@@ -24,12 +28,15 @@ export function limitedRules({ hosts, rules }: Plan): LimitedRules {
   const limits = new Map(
     hosts
       .filter(({ limit }) => isLimit(limit))
-      .map(({ name, limit, addresses }) => [name, { limit, name: bytesOf(addresses[0]!) }]),
+      .map(({ name, limit, addresses, binding: { vlan } }) => {
+        const kind = vlan === null ? HolderKind.HOST : taggedLength(vlan);
+        return [name, { limit, name: bytesOf(addresses[0]!), kind }];
+      }),
   );
-  const limited = new Map<number, { limit: Limit; name: Uint8Array }>();
+  const limited = new Map<number, LimitedRule>();
   for (const [i, { direction, host, rate }] of rules.entries()) {
     const own = direction === 'in' ? limits.get(host) : undefined;
-    if (own !== undefined || rate !== '') limited.set(i, own ?? { limit: NO_LIMIT, name: NOBODY });
+    if (own !== undefined || rate !== '') limited.set(i, own ?? NO_HOST);
   }
   return limited;
 }
@@ -46,11 +53,11 @@ export function* packRuleLimits(plan: Plan, numbering: Numbering): Sliced<Packed
   const keys = Buffer.alloc(limited.size * 4);
   const values = Buffer.alloc(limited.size * layouts.ruleLimit.size);
   let at = 0;
-  for (const [index, { limit, name }] of limited) {
+  for (const [index, { limit, name, kind }] of limited) {
     if (at % SLICE === 0) yield;
     const { id, rate } = plan.rules[index]!;
     keys.writeUInt32LE(numbering.ruleSlots.get(id)!, at * 4);
-    const value = { rate: rateValue(rate), host: limitValue(limit), name: { byte: name } };
+    const value = { rate: rateValue(rate), host: limitValue(limit), name: { byte: name }, kind };
     layouts.ruleLimit.encode(value, values, at * layouts.ruleLimit.size);
     at++;
   }

@@ -30,6 +30,11 @@ export interface NumberedPort extends PortDevice {
   readonly number: number;
 }
 
+/** Numbers by name. */
+export function portNumbers(ports: readonly NumberedPort[]): Map<string, number> {
+  return new Map(ports.map(({ name, number }) => [name, number]));
+}
+
 /** Of a port without a device. */
 export const NO_MAC = '00:00:00:00:00:00';
 

@@ -7,6 +7,7 @@ import * as layouts from '../../generated/layouts.js';
 import type { Plan } from '../policy/plan.js';
 import type { Sliced } from '../slices.js';
 import { index } from './array-key.js';
+import type { PortNumbers } from './bindings.js';
 import { generationValue, type Packed, packAddresses, packMatrix } from './generation.js';
 import { packRuleLimits } from './limits.js';
 import type { Numbering } from './numbering.js';
@@ -29,10 +30,11 @@ export function* damagedTables(
   dataplane: Pick<Dataplane, 'map' | 'clock'>,
   slot: number,
   installed: InstalledPolicy,
+  ports: PortNumbers,
 ): Sliced<string[]> {
   const { plan } = installed;
   const matrix = yield* packMatrix(plan, installed);
-  const addresses = yield* packAddresses(plan);
+  const addresses = yield* packAddresses(plan, ports);
   const limits = yield* packRuleLimits(plan, installed);
   const expected: Record<Table, () => Packed> = {
     addresses: () => addresses,

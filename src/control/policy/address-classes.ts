@@ -1,5 +1,6 @@
 import { hostPrefix, type Prefix } from './address.js';
 import type { PolicyHost } from './ast.js';
+import { placeOf, vlanOfPlace } from './bindings.js';
 import type { AddressClass, AddressEntry } from './plan.js';
 import { type PrefixSet, sweep } from './prefix-set.js';
 
@@ -26,6 +27,8 @@ export interface AddressClasses {
 interface Node {
   readonly prefix: Prefix;
   host: number;
+  /** Hosts have it in VLANs of their own. */
+  tagged: boolean;
   /** Peer sets that begin (number * 2 + 1) or end (number * 2) to hold addresses here. */
   readonly changes: number[];
   /** Deny masks to set and to clear. */
@@ -72,7 +75,7 @@ class Combinations {
 /**
  * Puts every address into a class: which host it is, which peer sets hold it, which deny lines it
  * falls under. An entry that says the same as the prefix around it is left out, but every screened
- * address has one.
+ * address has one; of an address that hosts have in VLANs, so has each of these.
  */
 export function classifyAddresses(
   hosts: readonly PolicyHost[],
@@ -102,12 +105,18 @@ export function classifyAddresses(
     if (prefix.length === (prefix.family === 4 ? 96 : 0)) {
       if (prefix.family === 4) defaultV4 = own;
       else defaultV6 = own;
-    } else if (own.host !== 0 || !sameClass(own, parent)) {
-      entries.push({ ...own, length: prefix.length, address: prefix.address });
+    } else if (own.host !== 0 || node.tagged || !sameClass(own, parent)) {
+      entries.push({ ...own, ...placeIn(prefix), tagged: node.tagged });
     }
     return own;
   });
   return { entries, defaultV4, defaultV6, ...invert(combinations, entries, defaultV4, defaultV6) };
+}
+
+function placeIn(prefix: Prefix): Pick<AddressEntry, 'length' | 'address' | 'vlan'> {
+  const vlan = vlanOfPlace(prefix);
+  if (vlan === null) return { length: prefix.length, address: prefix.address, vlan };
+  return { length: 128, address: prefix.address.slice(0, 16), vlan };
 }
 
 function sameClass(a: AddressClass, b: AddressClass): boolean {
@@ -129,7 +138,7 @@ function collect(
     let found = nodes.get(prefix.key);
     if (found === undefined) {
       const masks = { fromSet: 0n, fromClear: 0n, toSet: 0n, toClear: 0n };
-      found = { prefix, host: 0, changes: [], ...masks };
+      found = { prefix, host: 0, tagged: false, changes: [], ...masks };
       nodes.set(prefix.key, found);
     }
     return found;
@@ -147,7 +156,11 @@ function collect(
     }
   }
   for (const [i, host] of hosts.entries()) {
-    for (const { address } of host.addresses) node(hostPrefix(address)).host = i + 1;
+    const { vlan } = host.binding;
+    for (const { address } of host.addresses) {
+      node(placeOf(address, vlan)).host = i + 1;
+      if (vlan !== null) node(hostPrefix(address)).tagged = true;
+    }
   }
   return nodes;
 }
@@ -167,7 +180,8 @@ function invert(
   }
   const hostsOf = new Map<number, number[]>();
   const unscreened = new Set([defaultV4.peerClass, defaultV6.peerClass]);
-  for (const { host, peerClass } of entries) {
+  for (const { host, peerClass, tagged } of entries) {
+    if (tagged) continue;
     if (host === 0) {
       unscreened.add(peerClass);
       continue;

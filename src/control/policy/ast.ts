@@ -1,4 +1,5 @@
 import type { Prefix } from './address.js';
+import type { Binding } from './bindings.js';
 import type { CodeRange } from './codes.js';
 import type { Limit } from './limits.js';
 import type { DropReason, PolicyWarning, Position } from './plan.js';
@@ -52,6 +53,8 @@ export interface HostAddress {
 export interface PolicyHost {
   readonly name: string;
   readonly addresses: readonly HostAddress[];
+  /** Where it speaks from. */
+  readonly binding: Binding;
   /** Of connections to it. */
   readonly limit: Limit;
   readonly note: string | null;

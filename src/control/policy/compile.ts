@@ -74,8 +74,9 @@ export function compile(policy: Policy, options: CompileOptions = {}): Plan {
   const matrix = buildMatrix(rules.all, services, peers, dynamic, hosts.length, classes, limits);
   const ruleIndex = new Map(rules.all.map(({ rule }, i) => [rule.id, i]));
   const plan = {
-    hosts: hosts.map(({ name, addresses, limit, position }) => ({
+    hosts: hosts.map(({ name, addresses, binding, limit, position }) => ({
       name,
+      binding,
       limit,
       addresses: addresses.map(({ text }) => text),
       position,

@@ -1,4 +1,5 @@
 import { atOnce, type Sliced } from '../slices.js';
+import { bindingText, UNBOUND } from './bindings.js';
 import { limitText, NO_LIMIT } from './limits.js';
 import type { Plan, Rule } from './plan.js';
 import { contentKey } from './rule-id.js';
@@ -15,6 +16,24 @@ export interface LimitDifference {
   readonly what: string;
   readonly before: string;
   readonly after: string;
+}
+
+/** Where a host may speak from, as a policy writes it; '' for anywhere. */
+export interface BindingDifference {
+  readonly host: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** Hosts that a new plan binds otherwise than another one. A host that is new is bound to nothing before. */
+export function diffBindings(before: Plan | null, after: Plan): BindingDifference[] {
+  const old = new Map((before?.hosts ?? []).map(({ name, binding }) => [name, binding]));
+  return after.hosts
+    .map(({ name, binding }) => {
+      const was = old.get(name) ?? UNBOUND;
+      return { host: name, before: bindingText(was), after: bindingText(binding) };
+    })
+    .filter((one) => one.before !== one.after);
 }
 
 /** What a new plan does to the limits of another one. Hosts that only one of them has are no difference. */

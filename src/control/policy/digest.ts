@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { addressKey } from './address.js';
+import { bindingText, isBound, vlanText } from './bindings.js';
 import { isLimit, limitText } from './limits.js';
 import type { AddressClass, Plan } from './plan.js';
 
@@ -39,7 +40,9 @@ export function planDigest(plan: Omit<Plan, 'digest'>): string {
   putClass('v4', plan.defaultV4);
   putClass('v6', plan.defaultV6);
   for (const entry of plan.addresses) {
-    putClass(`${addressKey(entry.address)}/${entry.length}`, entry);
+    const vlan = entry.vlan === null ? '' : ` in ${vlanText(entry.vlan)}`;
+    const place = `${entry.length}${entry.tagged ? ' tagged' : vlan}`;
+    putClass(`${addressKey(entry.address)}/${place}`, entry);
   }
   for (const { id, detour } of plan.rules) if (detour !== 0) put('detour', id, detour);
   for (const line of plan.deny) {
@@ -68,6 +71,8 @@ export function planDigest(plan: Omit<Plan, 'digest'>): string {
   for (const { id, rate } of plan.rules) if (rate !== '') put('rate', id, rate);
   const { hosts, sourceLimit } = plan;
   if (isLimit(sourceLimit)) put('sources', limitText(sourceLimit));
+  for (const { name, binding } of hosts)
+    if (isBound(binding)) put('bound', name, bindingText(binding));
   for (const { name, limit, addresses } of hosts) {
     // What a host holds is counted under its first address.
     if (isLimit(limit)) put('host', name, limitText(limit), addresses[0]!);

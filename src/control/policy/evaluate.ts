@@ -1,7 +1,14 @@
 import { isV4, maskAddress, prefixKey } from './address.js';
+import { placeOf, vlanOf } from './bindings.js';
 import { bothDetours } from './detour.js';
 import type { Judgement, Members, Opening } from './opening.js';
-import { type AddressClass, type MatrixEntry, PEER_ANY, type Plan } from './plan.js';
+import {
+  type AddressClass,
+  type AddressEntry,
+  type MatrixEntry,
+  PEER_ANY,
+  type Plan,
+} from './plan.js';
 
 /** The rule that speaks for an opening. */
 interface Speaker {
@@ -9,18 +16,25 @@ interface Speaker {
   readonly log: boolean;
 }
 
+/** With what only entries of single addresses have. */
+type Class = AddressClass & Partial<Pick<AddressEntry, 'tagged'>>;
+
 /** Judges openings by the tables of a plan, lookup by lookup as the packet path does it. */
 export class PlanEvaluator {
   readonly #plan: Plan;
   /** One table for each prefix length that occurs, longest first. IPv4 by its 32 bits: it is many. */
   readonly #v4: { readonly length: number; readonly classes: Map<number, AddressClass> }[] = [];
   readonly #v6: { readonly length: number; readonly classes: Map<string, AddressClass> }[] = [];
+  /** Of addresses that hosts have in VLANs, by {@link placeOf}. */
+  readonly #places = new Map<string, AddressClass>();
   readonly #matrix = new Map<string, MatrixEntry>();
 
   constructor(plan: Plan) {
     this.#plan = plan;
     for (const entry of plan.addresses) {
-      if (isV4(entry.address)) {
+      if (entry.vlan !== null) {
+        this.#places.set(placeOf(entry.address, entry.vlan).key, entry);
+      } else if (isV4(entry.address)) {
         tableOf(this.#v4, entry.length).set(bitsOf(entry.address, entry.length), entry);
       } else {
         tableOf(this.#v6, entry.length).set(prefixKey(entry.address, entry.length), entry);
@@ -35,14 +49,15 @@ export class PlanEvaluator {
   }
 
   judge(opening: Opening, members: Members): Judgement {
-    const source = this.#classify(opening.source);
-    const destination = this.#classify(opening.destination);
+    const source = this.#classify(opening.source, opening.tags);
+    const destination = this.#classify(opening.destination, opening.tags);
     if (source.host !== 0 && opening.fromUplink) return drop('spoofed');
     const denied = this.#denied(opening, source, destination, members);
     if (denied !== null) return denied;
     const serviceClass = opening.code === null ? 0 : this.#plan.services[opening.code]!;
     const find = (direction: MatrixEntry['direction'], host: number, peer: number) =>
       this.#speaker(this.#find(direction, host, peer, serviceClass), opening, members);
+    if (source.tagged || destination.tagged) return drop('not-screened');
     if (source.host === 0 && destination.host === 0) {
       const transit = find('transit', source.peerClass, destination.peerClass);
       return transit === null
@@ -64,8 +79,16 @@ export class PlanEvaluator {
     return accept({ ...outRule, in: this.#id(into) }, outLog || into.log, detour);
   }
 
+  /** The class of an address in its VLANs; `tagged`: it is nobody's there. */
+  #classify(address: Uint8Array, tags: Opening['tags'] = [0, 0]): Class {
+    const found: Class = this.#longest(address);
+    if (!found.tagged) return found;
+    const vlan = vlanOf(tags);
+    return (vlan && this.#places.get(placeOf(address, vlan).key)) ?? found;
+  }
+
   /** The class of the longest prefix that holds an address. */
-  #classify(address: Uint8Array): AddressClass {
+  #longest(address: Uint8Array): AddressClass {
     if (isV4(address)) {
       for (const { length, classes } of this.#v4) {
         const found = classes.get(bitsOf(address, length));

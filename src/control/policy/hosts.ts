@@ -1,14 +1,22 @@
 import { isSeq, type Node } from 'yaml';
 import { addressKey, formatAddress, readAddress, readPrefix } from './address.js';
 import type { HostAddress, HostLine, PolicyHost } from './ast.js';
-import { quote } from './errors.js';
+import {
+  BINDING_KEYS,
+  type Binding,
+  readBinding,
+  type Vlan,
+  vlansMeet,
+  vlanText,
+} from './bindings.js';
+import { formatPosition, quote } from './errors.js';
 import { type Limit, readLimit } from './limits.js';
 import { type LineContext, readHostLines } from './lines.js';
 import type { Entry, Reader } from './reader.js';
 import { neverSource } from './sources.js';
 
-const HOST_KEYS = ['addresses', 'note', 'limits', 'in', 'out'];
-const LATER_KEYS = ['use', 'port', 'vlan', 'mac'];
+const HOST_KEYS = ['addresses', 'note', ...BINDING_KEYS, 'limits', 'in', 'out'];
+const LATER_KEYS = ['use'];
 
 /** Reads the entries of `hosts`: who is screened, and the lines of each; `limit` is that of each. */
 export function readHosts(
@@ -19,7 +27,7 @@ export function readHosts(
   const reader: Reader = context.reader;
   const hosts = new Map<string, PolicyHost>();
   const lines: HostLine[] = [];
-  const owners = new Map<string, { host: string; line: number }>();
+  const owners = new Map<string, Owner[]>();
   for (const entry of entries) {
     const name = entry.key;
     const what = `host ${quote(name)}`;
@@ -31,11 +39,12 @@ export function readHosts(
       reader.fail('missing-key', position, `${what} has no addresses`, hint);
     }
     const addresses = readAddresses(reader, what, addressesEntry);
-    for (const address of addresses) claim(reader, owners, name, address);
+    const binding = readBinding(reader, fields);
+    for (const address of addresses) claim(reader, owners, name, address, binding);
     const note = fields.get('note');
     const text = note && reader.text(note.value, note.keyNode, '`note`', 'write any text');
     const own = readLimit(reader, fields.get('limits'), limit);
-    hosts.set(name, { name, addresses, limit: own, note: text ?? null, position });
+    hosts.set(name, { name, addresses, binding, limit: own, note: text ?? null, position });
     for (const direction of ['in', 'out'] as const) {
       const section = fields.get(direction);
       if (section !== undefined) {
@@ -80,18 +89,35 @@ function readHostAddress(
   return reader.fail('bad-address', position, `${quote(text)} is not a single address`, hint);
 }
 
+interface Owner {
+  readonly host: string;
+  readonly vlan: Vlan | null;
+  readonly position: HostAddress['position'];
+}
+
+/** An address is of one host, or of one in each VLAN. */
 function claim(
   reader: Reader,
-  owners: Map<string, { host: string; line: number }>,
+  owners: Map<string, Owner[]>,
   host: string,
-  address: HostAddress,
+  { address, text, position }: HostAddress,
+  { vlan }: Binding,
 ): void {
-  const key = addressKey(address.address);
-  const owner = owners.get(key);
+  const key = addressKey(address);
+  const others = owners.get(key) ?? [];
+  const owner = others.find((other) => vlansMeet(other.vlan, vlan));
   if (owner !== undefined) {
-    const problem = `${address.text} is already an address of host ${quote(owner.host)}`;
-    const hint = `line ${owner.line} has it: an address belongs to one host, once`;
-    reader.fail('duplicate', address.position, problem, hint);
+    const bound = vlan !== null || owner.vlan !== null;
+    const where = bound ? ` ${placeText(owner.vlan)}` : '';
+    const problem = `${text} is already an address of host ${quote(owner.host)}${where}`;
+    const hint = bound
+      ? `${formatPosition(owner.position)} has it: give each of the two a vlan of its own`
+      : `line ${owner.position.line} has it: an address belongs to one host, once`;
+    reader.fail('duplicate', position, problem, hint);
   }
-  owners.set(key, { host, line: address.position.line });
+  owners.set(key, [...others, { host, vlan, position }]);
+}
+
+function placeText(vlan: Vlan | null): string {
+  return vlan === null ? 'in every VLAN' : `with vlan: ${vlanText(vlan)}`;
 }

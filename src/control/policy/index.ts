@@ -20,10 +20,13 @@ export type {
   PolicyHost,
   ResolvedNames,
 } from './ast.js';
+export { type Binding, type Vlan, vlansMeet, vlanText } from './bindings.js';
 export { serviceCode } from './codes.js';
 export { type CompileOptions, compile, DEFAULT_LIMITS, type Limits } from './compile.js';
 export { detourText, HELPERS } from './detour.js';
 export {
+  type BindingDifference,
+  diffBindings,
   differences,
   diffLimits,
   diffRules,

@@ -7,6 +7,8 @@ export interface Opening {
   readonly code: number | null;
   /** Does it enter by an uplink port? */
   readonly fromUplink: boolean;
+  /** VLAN tags as states have them, the outer one first; left out: none. */
+  readonly tags?: readonly [number, number];
 }
 
 /** Is an address in a dynamic group now? */

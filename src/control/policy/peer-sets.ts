@@ -1,5 +1,6 @@
 import { hostPrefix, type Prefix, readAddress } from './address.js';
 import type { PeerItem, Peers, Policy, ResolvedNames } from './ast.js';
+import { placeOf } from './bindings.js';
 import { PolicyError, quote } from './errors.js';
 import { peersText } from './peers.js';
 import { complement, EVERYTHING, type PrefixSet, setOf, union } from './prefix-set.js';
@@ -30,8 +31,8 @@ export class PeerSets {
       case 'name':
         return setOf(this.#names.get(item.name)!);
       case 'host': {
-        const { addresses } = this.#policy.hosts.get(item.name)!;
-        return setOf(addresses.map(({ address }) => hostPrefix(address)));
+        const { addresses, binding } = this.#policy.hosts.get(item.name)!;
+        return setOf(addresses.map(({ address }) => placeOf(address, binding.vlan)));
       }
       case 'not':
         return complement(this.of(item.items));

@@ -3,6 +3,7 @@
  * the installer; the two share nothing else. All addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d, and
  * prefix lengths count those 128 bits (`10.0.0.0/8` has length 104).
  */
+import type { Binding, Vlan } from './bindings.js';
 import type { Limit } from './limits.js';
 
 /** Where an item of the policy stands, for people: `file:line:column`. Lines and columns from 1. */
@@ -47,6 +48,10 @@ export interface AddressClass {
 export interface AddressEntry extends AddressClass {
   readonly length: number;
   readonly address: Uint8Array;
+  /** What this one address is in these VLANs; null: a prefix, whatever the tags. */
+  readonly vlan: Vlan | null;
+  /** Screened in VLANs of which other entries tell, and nobody's everywhere else. */
+  readonly tagged: boolean;
 }
 
 /** Peer class that stands for every peer (`PEER_ANY` in bpf/layout.h). */
@@ -121,6 +126,8 @@ export interface OnDrop {
 }
 
 export interface PlanHost {
+  /** Where it speaks from. */
+  readonly binding: Binding;
   /** Of connections to it. */
   readonly limit: Limit;
   readonly name: string;

@@ -65,6 +65,7 @@ export class Comparison {
     wall.reset({ bpdu, detour, ...(fdbQuota === undefined ? {} : { fdbQuota }) });
     const model = new Model({
       ports: new Map(wall.ports.map(({ side }, number) => [number, side])),
+      names: new Map(wall.ports.map(({ name }, number) => [number, name])),
       macs: [SELF_MAC, ...wall.ports.map(({ mac }) => mac)].map(macBytes),
       reserved: { bpdu, lldp: 'drop', lacp: 'drop', eapol: 'drop' },
       hz: wall.hz,

@@ -158,6 +158,7 @@ const CANDIDATES = 12;
 function matchmaker(policy: string): (random: Random) => Conversation {
   const model = new Model({
     ports: new Map(PORTS.map(({ side }, number) => [number, side])),
+    names: new Map(PORTS.map(({ name }, number) => [number, name])),
     macs: [],
     reserved: { bpdu: 'drop', lldp: 'drop', lacp: 'drop', eapol: 'drop' },
     hz: 1,

@@ -37,6 +37,7 @@ const jiffies = (seconds: number) => Math.round((1 + seconds) * HZ);
 function modelOf({ node = {}, policy, maxStates }: Fixture): Model {
   const model = new Model({
     ports: new Map(PORTS.map(({ side }, number) => [number, side])),
+    names: new Map(PORTS.map(({ name }, number) => [number, name])),
     macs: [macBytes(SELF_MAC), ...PORTS.map((_, number) => macBytes(`02:00:00:00:ff:0${number}`))],
     reserved: {
       bpdu: node.bpdu ?? 'forward',

@@ -107,7 +107,7 @@ export class TestWall implements Disposable {
       program: (name: string) => this.object.program(name),
       clock: new Clock(this.object.program('read_clock'), this.hz),
     } as unknown as Dataplane;
-    this.#installer = new Installer(this.dataplane);
+    this.#installer = new Installer(this.dataplane, () => this.#numberOf);
     this.passes = new StatePasses(this.dataplane);
     this.#members = MemberTable.open(this);
     writeTimeouts(this.dataplane);

@@ -212,6 +212,7 @@ export class FakeNode implements NodeService {
       differs,
       changes,
       limits: [],
+      bindings: [],
     };
   }
 
@@ -239,6 +240,7 @@ export class FakeNode implements NodeService {
         differs,
         changes,
         limits: [],
+        bindings: [],
         warnings,
         packets: differs ? PACKETS : [],
         packetsMore: 0,
@@ -257,7 +259,7 @@ export class FakeNode implements NodeService {
       const explanation = 'the destination is screened and no in rule allows this';
       return {
         ...{ verdict: 'drop', reason: 'no-in', explanation, limit: '' },
-        ...{ port: 'up0', rules, state: null },
+        ...{ port: 'up0', vlan: [], rules, state: null },
       };
     }
     return {
@@ -266,6 +268,7 @@ export class FakeNode implements NodeService {
       explanation: 'the frame was not dropped',
       limit: '',
       port: query.port === '' ? 'up0' : query.port,
+      vlan: query.vlan.filter((vid) => vid !== 0),
       rules: { ...rules, in: RULE },
       state: null,
     };

@@ -20,7 +20,7 @@ describe('installing a plan', () => {
   beforeAll(() => {
     lab = new Lab('install');
     dataplane = Dataplane.open(new PinSet(lab.bpffs(), 'fw.1'), { maxStates: 1024 });
-    installer = new Installer(dataplane);
+    installer = new Installer(dataplane, () => new Map());
   });
   afterAll(async () => {
     dataplane.close();
@@ -99,7 +99,7 @@ describe('installing a plan', () => {
     const again = Dataplane.open(new PinSet(`${dataplanePins(lab)}`, 'fw.1'), { maxStates: 5 });
     try {
       expect(again.fresh).toBe(false);
-      expect(new Installer(again).current()).toEqual(installer.current());
+      expect(new Installer(again, () => new Map()).current()).toEqual(installer.current());
       expect(again.reasons.get(1)).toEqual(dataplane.reasons.get(1));
       const sets = await Sets.open(again);
       expect(sets.count(0)).toBe(0);

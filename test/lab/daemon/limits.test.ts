@@ -37,7 +37,7 @@ describe('new connections', () => {
   const explain = (destinationPort: number) =>
     bench.api.explain({
       ...{ protocol: 'tcp', source: CLIENT.v4, sourcePort: 4000, destination: 'server' },
-      ...{ destinationPort, icmpType: 0, port: '' },
+      ...{ destinationPort, icmpType: 0, port: '', vlan: [] },
     });
 
   it('over the rate of their rule are dropped, and those before them live', async () => {

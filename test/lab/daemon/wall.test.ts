@@ -11,6 +11,7 @@ const query = (o: Partial<ExplainQuery>): ExplainQuery => ({
   destinationPort: 80,
   icmpType: 0,
   port: '',
+  vlan: [],
   ...o,
 });
 

@@ -42,6 +42,7 @@ describe('explain', () => {
     destinationPort: 25,
     icmpType: 0,
     port: '',
+    vlan: [],
   };
 
   test('takes ports, and any client port when none is given', () => {
@@ -51,6 +52,16 @@ describe('explain', () => {
       port: 'up0',
     });
     expect(parseExplain('TCP', '10.0.0.1', 'aquilante:25', undefined)).toEqual(query);
+  });
+
+  test('takes one VLAN, two, or none', () => {
+    const vlan = (text: string) => parseExplain('47', 'a', 'b', undefined, '', text).vlan;
+    expect(vlan('10')).toEqual([10]);
+    expect(vlan('100,10')).toEqual([100, 10]);
+    expect(vlan('none')).toEqual([0]);
+    for (const wrong of ['0', '4095', '1,2,3', '1,', 'x']) {
+      expect(() => vlan(wrong)).toThrow(expect.objectContaining({ code: 'EUSAGE' }));
+    }
   });
 
   test('takes types of ICMP, echo request when none is given', () => {

@@ -116,9 +116,9 @@ export function firstPhase(protocol: number): Phase {
 }
 
 /** The opening that a packet would be. */
-export function openingOf(packet: Packet, fromUplink: boolean): Opening {
+export function openingOf({ tags }: Frame, packet: Packet, fromUplink: boolean): Opening {
   const { source, destination } = packet;
-  return { source, destination, code: packetCode(packet), fromUplink };
+  return { source, destination, code: packetCode(packet), fromUplink, tags };
 }
 
 /** Key of the connection between two addresses ({@link addressKey}) and ports; `place`: family, protocol, tags. */

@@ -1,9 +1,9 @@
 import { addressKey } from '../address.js';
 import { Detour } from '../detour.js';
-import type { Judgement } from '../opening.js';
+import type { Judgement, Opening } from '../opening.js';
 import type { Connection } from './connection.js';
 import type { Frame } from './frame.js';
-import { judgeOpening, type World } from './judge.js';
+import { isElsewhere, judgeOpening, type World } from './judge.js';
 import type { Packet } from './packet.js';
 
 /** A connection that a helper has read of in another one. */
@@ -69,16 +69,18 @@ function keyOf(
 export function judgeConnection(world: World, { opening, master }: Connection): Judgement {
   const judgement = judgeOpening(world, opening);
   if (judgement.verdict === 'accept' || master === null) return judgement;
-  return judgeByMaster(world, judgement, master);
+  return judgeByMaster(world, judgement, opening, master);
 }
 
 /** The same for a connection that lacks a rule of its own. */
 export function judgeByMaster(
   world: World,
   lack: Judgement,
+  opening: Opening,
   master: Connection['opening'],
 ): Judgement {
   if (!['no-out', 'no-in', 'not-screened'].includes(lack.reason)) return lack;
+  if (isElsewhere(world, opening)) return lack;
   const judgement = judgeOpening(world, master);
   if (judgement.verdict === 'drop') return judgement;
   if ((judgement.detour & Detour.HELPER) === 0) return lack;

@@ -1,4 +1,6 @@
+import { fromV4 } from '../address.js';
 import { Bytes } from './bytes.js';
+import { type Claim, claimIn } from './claim.js';
 import type { Malformed } from './malformed.js';
 import { type Packet, parseIpv4, parseIpv6 } from './packet.js';
 
@@ -32,6 +34,8 @@ export interface Frame {
   readonly bpdu: { readonly topologyChange: boolean } | null;
   /** Of ARP: the sender's hardware address. */
   readonly arpSender: Uint8Array | null;
+  /** What ARP or neighbour discovery tells. */
+  readonly claim: Claim | null;
   readonly packet: Packet | null;
 }
 
@@ -58,14 +62,16 @@ export function parseFrame(data: Uint8Array): Frame | Malformed {
   const frame = { destinationMac, sourceMac, tags, ethertype, wrapped, probe, length, bpdu };
   if (ethertype === ETHERTYPE_ARP) {
     if (!isWholeArp(rest)) return 'malformed-arp';
-    return { ...frame, arpSender: rest.slice(8, 6), packet: null };
+    const mac = rest.slice(8, 6);
+    const claim = { address: fromV4(rest.slice(14, 4)), mac };
+    return { ...frame, arpSender: mac, claim, packet: null };
   }
   if (ethertype !== ETHERTYPE_IPV4 && ethertype !== ETHERTYPE_IPV6) {
-    return { ...frame, arpSender: null, packet: null };
+    return { ...frame, arpSender: null, claim: null, packet: null };
   }
   const packet = ethertype === ETHERTYPE_IPV4 ? parseIpv4(rest) : parseIpv6(rest);
   if (typeof packet === 'string') return packet;
-  return { ...frame, arpSender: null, packet };
+  return { ...frame, arpSender: null, claim: claimIn(packet), packet };
 }
 
 /** As hexadecimal digits. */

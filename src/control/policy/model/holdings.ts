@@ -15,7 +15,7 @@ const OPEN: ReadonlySet<Phase> = new Set<Phase>([
   'both-ways',
 ]);
 
-type Ends = Pick<Connection['opening'], 'source' | 'destination'>;
+type Ends = Pick<Connection['opening'], 'source' | 'destination' | 'tags'>;
 
 export class Holdings {
   readonly #held = new Map<string, Connection>();
@@ -40,10 +40,10 @@ export class Holdings {
   /** Would one more be too many for its source, or for its host? */
   isFull(world: World, ends: Ends): boolean {
     const { policy } = world;
-    const host = screenedHost(world, ends.destination);
-    const toHost = (each: Ends) => screenedHost(world, each.destination) === host;
+    const host = screenedHost(world, ends.destination, ends.tags);
+    const toHost = (each: Ends) => screenedHost(world, each.destination, each.tags) === host;
     if (host !== null && this.#reaches(host.limit, toHost)) return true;
-    if (screenedHost(world, ends.source) !== null) return false;
+    if (screenedHost(world, ends.source, ends.tags) !== null) return false;
     const source = addressKey(ends.source);
     return this.#reaches(policy.sourceLimit, (each) => addressKey(each.source) === source);
   }

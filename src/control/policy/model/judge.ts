@@ -12,6 +12,7 @@ import type {
   ResolvedNames,
   ServiceRef,
 } from '../ast.js';
+import type { Vlan } from '../bindings.js';
 import { rangeWidth, SERVICE_CODES } from '../codes.js';
 import { bothDetours } from '../detour.js';
 import { type Judgement, type Members, NO_MEMBERS, type Opening } from '../opening.js';
@@ -19,6 +20,7 @@ import { peersText } from '../peers.js';
 import type { Position } from '../plan.js';
 import { denyServicesText, hashedId, matrixId, pairText } from '../rule-id.js';
 import { servicesText } from '../service-reader.js';
+import { TAG_SERVICE } from './frame.js';
 
 /** A policy and the state of the world that it refers to. */
 export interface World {
@@ -53,6 +55,10 @@ export interface Verdict {
   readonly allowing: readonly Allowing[];
 }
 
+/** VLAN tags as frames have them, the outer one first. */
+export type Tags = readonly [number, number];
+
+const UNTAGGED: Tags = [0, 0];
 const NO_RULES = { out: null, in: null, transit: null, deny: null };
 
 /** Judges the packet that asks for a connection. */
@@ -62,11 +68,13 @@ export function judgeOpening(world: World, opening: Opening): Judgement {
 
 /** The same, with the lines that allow it. */
 export function judgeLines(world: World, opening: Opening): Verdict {
-  const source = screenedHost(world, opening.source);
-  const destination = screenedHost(world, opening.destination);
+  const tags = opening.tags ?? UNTAGGED;
+  const source = screenedHost(world, opening.source, tags);
+  const destination = screenedHost(world, opening.destination, tags);
   if (source !== null && opening.fromUplink) return refused('spoofed');
   const denied = judgeDeny(world, opening);
   if (denied !== null) return { judgement: denied, allowing: [] };
+  if (isElsewhere(world, opening)) return refused('not-screened');
   if (source === null && destination === null) return judgeTransit(world, opening);
 
   let rules: Judgement['rules'] = NO_RULES;
@@ -75,7 +83,7 @@ export function judgeLines(world: World, opening: Opening): Verdict {
   let asked = 0;
   if (source !== null) {
     const lines = candidates(world, source, 'out', opening.source);
-    const out = winner(world, lines, opening.destination, opening.code);
+    const out = winner(world, lines, opening.destination, opening);
     if (out === null) return refused('no-out');
     rules = { ...rules, out: out.id() };
     log ||= out.log;
@@ -84,7 +92,7 @@ export function judgeLines(world: World, opening: Opening): Verdict {
   }
   if (destination !== null) {
     const lines = candidates(world, destination, 'in', opening.destination);
-    const into = winner(world, lines, opening.source, opening.code);
+    const into = winner(world, lines, opening.source, opening);
     if (into === null) return refused('no-in', rules);
     rules = { ...rules, in: into.id() };
     log ||= into.log;
@@ -97,7 +105,7 @@ export function judgeLines(world: World, opening: Opening): Verdict {
 /** The deny lines alone: the only part of a policy that fragments meet. */
 export function judgeDeny(world: World, opening: Opening): Judgement | null {
   const holds = (peers: Peers | null, address: Uint8Array): boolean =>
-    peers === null || peersHold(world, peers, address);
+    peers === null || peersHold(world, peers, address, opening.tags);
   for (const line of world.policy.deny) {
     const asked = line.services === null || narrowest(line.services, opening.code) !== null;
     if (asked && holds(line.from, opening.source) && holds(line.to, opening.destination)) {
@@ -117,42 +125,76 @@ export function denyRuleId(line: DenyStatement): string {
   return line.id ?? hashedId({ host: '', direction: 'deny', service, peers, ...options });
 }
 
-/** The host that an address is screened as, or null. */
-export function screenedHost({ policy }: World, address: Uint8Array): PolicyHost | null {
+/** The host that an address is screened as in its VLANs, or null. */
+export function screenedHost(
+  { policy }: World,
+  address: Uint8Array,
+  tags: Tags = UNTAGGED,
+): PolicyHost | null {
   for (const host of policy.hosts.values()) {
+    const { vlan } = host.binding;
+    if (vlan !== null && !isInVlan(vlan, tags)) continue;
     if (host.addresses.some((own) => sameAddress(own.address, address))) return host;
   }
   return null;
 }
 
-/** Is an address among peers? `not` takes from all addresses of both families. */
-export function peersHold(world: World, peers: Peers, address: Uint8Array): boolean {
-  return peers.some((item) => itemHolds(world, item, address));
+/** Is it the address of a screened host in whatever VLANs? */
+export function isScreenedAnywhere({ policy }: World, address: Uint8Array): boolean {
+  return [...policy.hosts.values()].some((host) =>
+    host.addresses.some((own) => sameAddress(own.address, address)),
+  );
 }
 
-function itemHolds(world: World, item: PeerItem, address: Uint8Array): boolean {
+/** Is an end of it a screened host, but in other VLANs only? There is nobody by that address here. */
+export function isElsewhere(
+  world: World,
+  { source, destination, tags = UNTAGGED }: Pick<Opening, 'source' | 'destination' | 'tags'>,
+): boolean {
+  return [source, destination].some(
+    (end) => isScreenedAnywhere(world, end) && screenedHost(world, end, tags) === null,
+  );
+}
+
+/** Of two tags, the outer one may be of 802.1ad; one alone may not. */
+function isInVlan([outer, inner]: Vlan, tags: Tags): boolean {
+  if (inner === 0) return tags[0] === outer && tags[1] === 0;
+  return (tags[0] & ~TAG_SERVICE) === outer && tags[1] === inner;
+}
+
+/** Is an address among peers? `not` takes from all addresses of both families. */
+export function peersHold(
+  world: World,
+  peers: Peers,
+  address: Uint8Array,
+  tags: Tags = UNTAGGED,
+): boolean {
+  return peers.some((item) => itemHolds(world, item, address, tags));
+}
+
+function itemHolds(world: World, item: PeerItem, address: Uint8Array, tags: Tags): boolean {
   switch (item.kind) {
     case 'any':
       return true;
     case 'prefix':
       return prefixHolds(item.prefix, address);
     case 'host':
-      return screenedHost(world, address)?.name === item.name;
+      return screenedHost(world, address, tags)?.name === item.name;
     case 'name':
       return (world.names.get(item.name) ?? []).some((text) => isText(address, text));
     case 'not':
-      return !peersHold(world, item.items, address);
+      return !peersHold(world, item.items, address, tags);
     case 'group': {
       const group = world.policy.groups.get(item.name)!;
       if (group.dynamic !== null) return world.members(group.name, address);
-      return peersHold(world, group.items, address);
+      return peersHold(world, group.items, address, tags);
     }
   }
 }
 
 function judgeTransit(world: World, opening: Opening): Verdict {
   const lines = world.policy.transit
-    .filter((line) => peersHold(world, line.from, opening.source))
+    .filter((line) => peersHold(world, line.from, opening.source, opening.tags))
     .map((line): Candidate => {
       const { services, to, position, log, session, rate, detour } = line;
       const id = (): string => {
@@ -163,7 +205,7 @@ function judgeTransit(world: World, opening: Opening): Verdict {
       };
       return { services, peers: to, position, log, session, rate, detour, id };
     });
-  const line = winner(world, lines, opening.destination, opening.code);
+  const line = winner(world, lines, opening.destination, opening);
   if (line === null) return refused('not-screened');
   const { log, rate } = line;
   const rules = { ...NO_RULES, transit: line.id() };
@@ -212,7 +254,8 @@ function candidates(
  */
 function touches(world: World, side: Peers, host: PolicyHost, own: Uint8Array): boolean {
   const nobody = { ...world, members: NO_MEMBERS };
-  if (host.addresses.some(({ address }) => peersHold(nobody, side, address))) return true;
+  const tags = host.binding.vlan ?? UNTAGGED;
+  if (host.addresses.some(({ address }) => peersHold(nobody, side, address, tags))) return true;
   return side.some(
     (item) =>
       item.kind === 'group' &&
@@ -226,12 +269,12 @@ function winner(
   world: World,
   lines: readonly Candidate[],
   peer: Uint8Array,
-  code: number | null,
+  { code, tags }: Opening,
 ): Candidate | null {
   let best: { line: Candidate; width: number } | null = null;
   for (const line of lines) {
     const width = narrowest(line.services, code);
-    if (width === null || !peersHold(world, line.peers, peer)) continue;
+    if (width === null || !peersHold(world, line.peers, peer, tags)) continue;
     const better =
       best === null ||
       width < best.width ||

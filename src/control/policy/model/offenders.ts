@@ -1,7 +1,7 @@
 import { addressKey } from '../address.js';
 import type { DenyStatement, OnDropStatement, Policy } from '../ast.js';
 import { type Frame, macText } from './frame.js';
-import { denyRuleId, peersHold, screenedHost, type World } from './judge.js';
+import { denyRuleId, isScreenedAnywhere, peersHold, type Tags, type World } from './judge.js';
 import type { Outcome } from './outcome.js';
 
 /** Seconds for which a handshake speaks for who completed it. */
@@ -83,7 +83,7 @@ export class Offenders {
       if (!statement.spoofable && !this.#isProven(source, watched)) continue;
       const offence = this.#count(source, number, statement, watched.now);
       if (offence.drops !== statement.after) continue;
-      if (isSpared(world, statement, source)) continue;
+      if (isSpared(world, statement, source, watched.frame.tags)) continue;
       offence.told = true;
       told.push(statement);
     }
@@ -133,10 +133,15 @@ function watchesOf(policy: Policy): { statement: OnDropStatement; line: DenyStat
 }
 
 /** Who is in the group already, who is exempt, and a screened host that the group may not hold. */
-function isSpared(world: World, { group, except }: OnDropStatement, source: Uint8Array): boolean {
+function isSpared(
+  world: World,
+  { group, except }: OnDropStatement,
+  source: Uint8Array,
+  tags: Tags,
+): boolean {
   const { allowScreened } = world.policy.groups.get(group)!.dynamic!;
-  if (screenedHost(world, source) !== null && !allowScreened) return true;
-  return world.members(group, source) || peersHold(world, except, source);
+  if (isScreenedAnywhere(world, source) && !allowScreened) return true;
+  return world.members(group, source) || peersHold(world, except, source, tags);
 }
 
 function wayOf({ sourceMac, tags, packet }: Frame, port: number): string {

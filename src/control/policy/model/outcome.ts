@@ -12,6 +12,8 @@ import type { Packet } from './packet.js';
 export interface WallNode {
   /** By port number. */
   readonly ports: ReadonlyMap<number, 'uplink' | 'inside'>;
+  /** Names of the ports, where a policy binds hosts to them. */
+  readonly names?: ReadonlyMap<number, string>;
   /** MACs of the bridge and its ports, 6 bytes each. */
   readonly macs: readonly Uint8Array[];
   readonly reserved: ReservedActions;
@@ -34,6 +36,8 @@ export type Reason =
   | Judgement['reason']
   | Exclude<LinkDecision, 'passes' | 'goes-on'>
   | 'martian'
+  | 'arp-guard'
+  | 'nd-guard'
   | 'reserved'
   | 'probe-auth'
   | 'standby'

@@ -1,5 +1,6 @@
 /** After a start from nothing: whose connection a segment in the middle of one may be. */
 import type { Judgement, Opening } from '../opening.js';
+import type { Frame } from './frame.js';
 import { judgeOpening, type World } from './judge.js';
 import { type Packet, packetCode } from './packet.js';
 import { ACK, RST, SYN } from './tcp.js';
@@ -21,7 +22,7 @@ export function isMidStream({ transport, fragment }: Packet): boolean {
  * The connection that the policy allows, of the two that it may be. If both are, the one whose service
  * is at the lower port, and between equal ports the one that its sender opened. Null: neither.
  */
-export function pickUp(world: World, packet: Packet): PickedUp | null {
+export function pickUp(world: World, { tags }: Frame, packet: Packet): PickedUp | null {
   const { transport, source, destination } = packet;
   if (transport?.kind !== 'tcp') return null;
   const { sourcePort, destinationPort } = transport;
@@ -30,8 +31,8 @@ export function pickUp(world: World, packet: Packet): PickedUp | null {
     ...{ sourcePort: destinationPort, destinationPort: sourcePort },
   };
   const code = packetCode({ ...packet, transport: turned });
-  const there = { source, destination, code: packetCode(packet), fromUplink: false };
-  const back = { source: destination, destination: source, code, fromUplink: false };
+  const there = { source, destination, code: packetCode(packet), fromUplink: false, tags };
+  const back = { source: destination, destination: source, code, fromUplink: false, tags };
   const ways = sourcePort < destinationPort ? [back, there] : [there, back];
   for (const opening of ways) {
     const judgement = judgeOpening(world, opening);

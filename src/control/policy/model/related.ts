@@ -45,14 +45,14 @@ export function judgeError(
   { world, frame, packet, fromUplink, epoch }: ErrorArrival,
   find: (key: string) => Connection | null,
 ): ErrorJudgement {
-  const denied = judgeDeny(world, openingOf(packet, fromUplink));
+  const denied = judgeDeny(world, openingOf(frame, packet, fromUplink));
   if (denied !== null) return { ...NOBODYS, ...denied };
   const quote = quoteFor(packet);
   const { key } = quote === null ? { key: null } : relate(frame, quote.packet);
   const connection = key === null ? null : find(key);
   if (quote === null || connection === null) return NOBODYS;
   // It comes from where the quoted packet was going.
-  if (fromUplink && screenedHost(world, quote.packet.destination) !== null) {
+  if (fromUplink && screenedHost(world, quote.packet.destination, frame.tags) !== null) {
     return { ...NOBODYS, reason: 'spoofed' };
   }
   let { rules } = connection;

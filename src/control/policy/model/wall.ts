@@ -6,6 +6,7 @@
 import { addressKey } from '../address.js';
 import type { Policy, ResolvedNames } from '../ast.js';
 import type { Judgement, Opening } from '../opening.js';
+import { judgeBound } from './bound.js';
 import {
   type Connection,
   completesHandshake,
@@ -226,8 +227,11 @@ export class Wall {
 
     const fromUplink = this.#node.ports.get(port) === 'uplink';
     const link = judgeLink(frame, fromUplink);
+    if (link !== 'goes-on' && link !== 'passes') return this.#dropped(drop(link));
+    const place = { port: this.#node.names?.get(port) ?? null, fromUplink };
+    const astray = judgeBound(this.#world(), frame, place);
+    if (astray !== null) return this.#dropped(drop(astray));
     if (link === 'passes') return this.#forward(frame, port, accept(NO_RULES));
-    if (link !== 'goes-on') return this.#dropped(drop(link));
     return this.#receiveIp(frame, frame.packet!, port, fromUplink);
   }
 
@@ -246,7 +250,7 @@ export class Wall {
 
   #receiveIp(frame: Frame, packet: Packet, port: number, fromUplink: boolean): Outcome {
     const world = this.#world();
-    if (fromUplink && screenedHost(world, packet.source) !== null) {
+    if (fromUplink && screenedHost(world, packet.source, frame.tags) !== null) {
       return this.#dropped(drop('spoofed'));
     }
     const judged = this.#judgeIp({ world, frame, packet, fromUplink });
@@ -276,7 +280,7 @@ export class Wall {
     if (typeof decision !== 'string') {
       return { ...accept(decision.rules, decision.detour), ...STATELESS };
     }
-    const denied = judgeDeny(world, openingOf(packet, fromUplink));
+    const denied = judgeDeny(world, openingOf(frame, packet, fromUplink));
     return { ...(denied === null ? drop(decision) : { ...denied, opened: false }), ...STATELESS };
   }
 
@@ -468,11 +472,12 @@ export class Wall {
     packet: Packet,
     fromUplink: boolean,
   ): Decision {
-    const opening = openingOf(packet, fromUplink);
+    const opening = openingOf(frame, packet, fromUplink);
     const denied = judgeDeny(world, opening);
     if (denied !== null) return { ...denied, opened: false };
     if (relation.key === null) return drop('no-state');
-    if (!relation.mayOpen) return this.#pickUp(world, relation.key, packet) ?? drop('no-state');
+    if (!relation.mayOpen)
+      return this.#pickUp(world, relation.key, frame, packet) ?? drop('no-state');
     const { judgement: own, allowing } = judgeLines(world, opening);
     const expected = own.verdict === 'drop' ? this.#expected(world, own, frame, packet) : null;
     const judgement = expected?.judgement ?? own;
@@ -492,10 +497,10 @@ export class Wall {
   }
 
   /** A segment without a connection: of one that is older than the wall? Null: it is not. */
-  #pickUp(world: World, key: string, packet: Packet): Decision | null {
+  #pickUp(world: World, key: string, frame: Frame, packet: Packet): Decision | null {
     const since = this.#now - this.#judgingSince!;
     if (since >= world.policy.pickup * this.#node.hz || !isMidStream(packet)) return null;
-    const found = pickUp(world, packet);
+    const found = pickUp(world, frame, packet);
     if (found === null || packet.transport?.kind !== 'tcp') return null;
     const { opening, judgement } = found;
     const bySender = addressKey(packet.source) === addressKey(opening.source);
@@ -535,7 +540,8 @@ export class Wall {
       this.#connections.successor(found.master, this.#now),
     ].find((one) => one !== null && one.detour !== 0);
     if (master === undefined || master === null) return null;
-    const judgement = judgeByMaster(world, lack, master.opening);
+    const own = openingOf(frame, packet, false);
+    const judgement = judgeByMaster(world, lack, own, master.opening);
     if (judgement.verdict === 'drop') return null;
     found.take();
     return { judgement, master: master.opening };

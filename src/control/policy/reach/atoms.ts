@@ -1,7 +1,18 @@
 /** Two plans laid over each other: regions of addresses that each of them treats as one. */
 import type { Sliced } from '../../slices.js';
-import { formatPrefix, fromV4, makePrefix, type Prefix, prefixHolds } from '../address.js';
-import type { AddressClass, Plan } from '../plan.js';
+import {
+  formatAddress,
+  formatPrefix,
+  fromV4,
+  makePrefix,
+  type Prefix,
+  prefixHolds,
+} from '../address.js';
+import { placeOf, vlanOfPlace } from '../bindings.js';
+import type { AddressClass, AddressEntry, Plan } from '../plan.js';
+
+/** Of an address that hosts have in VLANs: `tagged` where it is nobody's. */
+export type AtomClass = AddressClass & Partial<Pick<AddressEntry, 'tagged'>>;
 
 /** A prefix without the longer ones inside it; every address is in exactly one of them. */
 export interface Atom {
@@ -9,8 +20,8 @@ export interface Atom {
   /** Index of the next shorter prefix around it; -1: it is a whole family. */
   readonly parent: number;
   /** What the two plans make of its addresses; null: there is no such plan. */
-  readonly before: AddressClass | null;
-  readonly after: AddressClass | null;
+  readonly before: AtomClass | null;
+  readonly after: AtomClass | null;
 }
 
 /** Prefixes looked at between two yields. */
@@ -59,7 +70,7 @@ export function describeAtoms(atoms: readonly Atom[], chosen: ReadonlySet<number
       if (parent === -1 || !chosen.has(parent)) found.push(i);
       top.set(i, parent !== -1 && chosen.has(parent) ? within : i);
     } else if (parent !== -1 && chosen.has(parent)) {
-      left.set(within, [...(left.get(within) ?? []), formatPrefix(prefix)]);
+      left.set(within, [...(left.get(within) ?? []), placeText(prefix)]);
     }
   }
   const roots = found.filter((i) => atoms[i]!.parent === -1);
@@ -74,9 +85,18 @@ export function describeAtoms(atoms: readonly Atom[], chosen: ReadonlySet<number
     : [];
   for (const i of found) {
     if (whole && roots.includes(i)) continue;
-    texts.push(withLeft(formatPrefix(atoms[i]!.prefix), left.get(i) ?? []));
+    texts.push(withLeft(placeText(atoms[i]!.prefix), left.get(i) ?? []));
   }
   return texts;
+}
+
+/** `10.0.0.0/8`; `10.0.0.1 in VLAN 100.10`, `10.0.0.1 untagged`. */
+function placeText(prefix: Prefix): string {
+  const vlan = vlanOfPlace(prefix);
+  if (vlan === null) return formatPrefix(prefix);
+  const tags = vlan.filter((vid) => vid !== 0);
+  const where = tags.length === 0 ? 'untagged' : `in VLAN ${tags.join('.')}`;
+  return `${formatAddress(prefix.address.subarray(0, 16))} ${where}`;
 }
 
 const MOST_LEFT = 8;
@@ -88,10 +108,11 @@ function withLeft(text: string, left: readonly string[]): string {
   return `${text} but not ${shown}${more}`;
 }
 
-function entriesOf(plan: Plan | null, into: Map<string, Prefix>): Map<string, AddressClass> {
-  const classes = new Map<string, AddressClass>();
+function entriesOf(plan: Plan | null, into: Map<string, Prefix>): Map<string, AtomClass> {
+  const classes = new Map<string, AtomClass>();
   for (const entry of plan?.addresses ?? []) {
-    const prefix = makePrefix(entry.address, entry.length);
+    const { address, length, vlan } = entry;
+    const prefix = vlan === null ? makePrefix(address, length) : placeOf(address, vlan);
     classes.set(sortKey(prefix), entry);
     into.set(sortKey(prefix), prefix);
   }

@@ -44,6 +44,9 @@ interface JointPeer {
   readonly after: number;
   readonly beforeScreened: boolean;
   readonly afterScreened: boolean;
+  /** Nobody is there: who has the address is in other VLANs. */
+  readonly beforeNobody: boolean;
+  readonly afterNobody: boolean;
   readonly atoms: number[];
 }
 
@@ -106,6 +109,8 @@ class Comparison {
   readonly peers: readonly JointPeer[];
   readonly #plans: { readonly before: Plan | null; readonly after: Plan };
   readonly #services: readonly JointService[];
+  /** An address is nobody's in VLANs where it was somebody's, or the other way round. */
+  readonly #somebodyMoves: boolean;
   readonly #idsBefore: ReadonlyMap<string, number>;
   readonly #idsAfter: ReadonlyMap<string, number>;
   readonly #old: Rows;
@@ -121,6 +126,7 @@ class Comparison {
     this.#plans = plans;
     this.#services = services;
     this.peers = peers;
+    this.#somebodyMoves = peers.some((peer) => peer.beforeNobody !== peer.afterNobody);
     this.#idsBefore = hostIds(plans.before);
     this.#idsAfter = hostIds(plans.after);
     this.#old = rowsOf(plans.before);
@@ -137,8 +143,12 @@ class Comparison {
   }
 
   ofSource(source: JointPeer): Iterable<Difference> {
-    const old = source.beforeScreened ? undefined : this.#old.transit.get(source.before);
-    const now = source.afterScreened ? undefined : this.#new.transit.get(source.after);
+    const old =
+      source.beforeScreened || source.beforeNobody
+        ? undefined
+        : this.#old.transit.get(source.before);
+    const now =
+      source.afterScreened || source.afterNobody ? undefined : this.#new.transit.get(source.after);
     return this.#compare('transit', old, now);
   }
 
@@ -152,7 +162,7 @@ class Comparison {
     for (const service of this.#services) {
       const old = before?.get(service.before) ?? NO_CELL;
       const now = after?.get(service.after) ?? NO_CELL;
-      if (old === now) continue;
+      if (old === NO_CELL && now === NO_CELL) continue;
       for (const difference of this.#compareCells(direction, old, now)) {
         const { kind, who, groups } = difference;
         const key = `${kind} ${who.map(({ atoms: [first] }) => first).join(',')} ${groups}`;
@@ -169,8 +179,9 @@ class Comparison {
     const closed: JointPeer[] = [];
     const transit = direction === 'transit';
     for (const peer of this.#candidates(old, now)) {
-      const was = !(transit && peer.beforeScreened) && allowed(old, peer.before);
-      const is = !(transit && peer.afterScreened) && allowed(now, peer.after);
+      const was =
+        !peer.beforeNobody && !(transit && peer.beforeScreened) && allowed(old, peer.before);
+      const is = !peer.afterNobody && !(transit && peer.afterScreened) && allowed(now, peer.after);
       if (is && !was) opened.push(peer);
       if (was && !is) closed.push(peer);
     }
@@ -189,6 +200,7 @@ class Comparison {
   /** Peers of which one of two cells may say something else than the other. */
   #candidates(old: Cell, now: Cell): Iterable<JointPeer> {
     if (allows(old.any) !== allows(now.any)) return this.peers;
+    if (this.#somebodyMoves) return this.peers;
     const named = new Set<JointPeer>();
     for (const peer of old.peers.keys()) {
       for (const joint of this.#peersBefore.get(peer) ?? []) named.add(joint);
@@ -249,10 +261,12 @@ function jointPeers(atoms: readonly Atom[]): JointPeer[] {
     if (filled[i] === 1) continue;
     const [old, now] = [before?.peerClass ?? NO_CLASS, after?.peerClass ?? NO_CLASS];
     const [beforeScreened, afterScreened] = [isScreened(before), isScreened(after)];
-    const key = [old, now, beforeScreened, afterScreened].join(' ');
+    const [beforeNobody, afterNobody] = [before?.tagged === true, after?.tagged === true];
+    const who = { beforeScreened, afterScreened, beforeNobody, afterNobody };
+    const key = [old, now, ...Object.values(who)].join(' ');
     const known = peers.get(key);
     if (known !== undefined) known.atoms.push(i);
-    else peers.set(key, { before: old, after: now, beforeScreened, afterScreened, atoms: [i] });
+    else peers.set(key, { before: old, after: now, ...who, atoms: [i] });
   }
   return [...peers.values()];
 }

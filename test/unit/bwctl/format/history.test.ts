@@ -36,7 +36,7 @@ test('the history marks what judges, and what was never confirmed', () => {
 });
 
 test('a difference may be in no rule', () => {
-  const same = { from: policy, to: policy, differs: false, changes: [], limits: [] };
+  const same = { from: policy, to: policy, differs: false, changes: [], limits: [], bindings: [] };
   expect(formatDifference(same, plain)).toEqual(['no differences']);
   const text = { ...same, to: { ...policy, text: 'b' }, differs: true };
   expect(formatDifference(text, plain)).toEqual(['only the text differs']);

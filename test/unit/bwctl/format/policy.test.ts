@@ -19,7 +19,7 @@ const GENERATION = { generation: 4, digest: 'd', installed: true, confirm: null 
 function planOf(...changes: RuleChange[]): PlanResult {
   const differs = changes.length > 0;
   return {
-    ...{ differs, changes, limits: [], packets: [], packetsMore: 0, warnings: [] },
+    ...{ differs, changes, limits: [], bindings: [], packets: [], packetsMore: 0, warnings: [] },
     ...{ rules: 2, hosts: 1, statesCut: 0 },
   };
 }

@@ -117,6 +117,7 @@ test('apply', () => {
     differs: fc.boolean(),
     changes: fc.array(change),
     limits: fc.array(fc.record({ what: text, before: text, after: text })),
+    bindings: fc.array(fc.record({ host: text, before: text, after: text })),
     packets: fc.array(packet),
     packetsMore: u32,
     warnings: fc.array(
@@ -140,6 +141,7 @@ test('explain', () => {
     explanation: text,
     limit: text,
     port: text,
+    vlan: fc.array(u32),
     rules: fc.record({
       out: maybe(rule),
       in: maybe(rule),
@@ -205,6 +207,7 @@ test('the difference of two generations', () => {
     differs: fc.boolean(),
     changes: fc.array(change),
     limits: fc.array(fc.record({ what: text, before: text, after: text })),
+    bindings: fc.array(fc.record({ host: text, before: text, after: text })),
   });
   roundTrip(shapes, v1.DiffResponse, encodeDifference, decodeDifference);
 });

@@ -39,6 +39,7 @@ describe('policies', () => {
         new Promise((resolve) => {
           answer = resolve;
         }),
+      ports: [],
       countCut: async () => 0,
       cutStates: () => {},
       trials: true,

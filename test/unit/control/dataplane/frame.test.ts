@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { firstFrame, Protocol } from '../../../../src/control/dataplane/frame.js';
+import { type FrameSpec, firstFrame, Protocol } from '../../../../src/control/dataplane/frame.js';
 import { readAddress } from '../../../../src/control/policy/address.js';
 
 function address(text: string): Uint8Array {
@@ -8,7 +8,12 @@ function address(text: string): Uint8Array {
   return read;
 }
 
-function frame(protocol: number, family: 4 | 6, ports = { source: 40000, destination: 25 }) {
+function frame(
+  protocol: number,
+  family: 4 | 6,
+  ports = { source: 40000, destination: 25 },
+  place: Partial<Pick<FrameSpec, 'vlan' | 'sourceMac'>> = {},
+) {
   return firstFrame({
     protocol,
     source: address(family === 4 ? '10.0.0.1' : '2001:db8::1'),
@@ -16,6 +21,8 @@ function frame(protocol: number, family: 4 | 6, ports = { source: 40000, destina
     sourcePort: ports.source,
     destinationPort: ports.destination,
     icmpType: family === 4 ? 8 : 128,
+    ...{ vlan: [0, 0], sourceMac: null },
+    ...place,
   });
 }
 
@@ -43,6 +50,14 @@ describe('firstFrame', () => {
     expect(f.readUInt16BE(34)).toBe(40000);
     expect(f.readUInt16BE(36)).toBe(25);
     expect(f[34 + 13]).toBe(0x02);
+  });
+
+  it('has the tags and the MAC that it is told to have', () => {
+    const ports = { source: 1, destination: 2 };
+    const one = frame(Protocol.TCP, 4, ports, { vlan: [10, 0], sourceMac: '02:00:00:00:0d:25' });
+    expect(one.subarray(6, 18).toString('hex')).toBe('020000000d258100000a0800');
+    const two = frame(Protocol.TCP, 6, ports, { vlan: [100, 10] });
+    expect(two.subarray(12, 22).toString('hex')).toBe('88a800648100000a86dd');
   });
 
   it('has its lengths right and is never shorter than a frame may be', () => {

@@ -137,6 +137,17 @@ function section(name: string, lines: Record<string, unknown>[]): string {
 
 const limit = fc.constantFrom('none', '{states: 5}', '{rate: 5/s}', '{states: none, rate: 7/m}');
 
+const binding = fc.record({
+  vlan: fc.constantFrom('', '', 'none', '10', '[10, 20]'),
+  port: fc.constantFrom('', '', 'dn0'),
+  mac: fc.constantFrom('', '', '02:00:00:00:00:01'),
+});
+
+function bindingLines(keys: Record<string, string> = {}): string {
+  const lines = Object.entries(keys).filter(([, value]) => value !== '');
+  return lines.map(([key, value]) => `    ${key}: ${value}\n`).join('');
+}
+
 /** Text of a policy. */
 export const policyText: fc.Arbitrary<string> = fc
   .record({
@@ -146,17 +157,22 @@ export const policyText: fc.Arbitrary<string> = fc
     transit: fc.array(pair, { maxLength: 3 }),
     deny: fc.array(denyLine, { maxLength: 3 }),
     matrixFirst: fc.boolean(),
+    bindings: fc.option(fc.tuple(...HOSTS.map(() => binding))),
     limits: fc.record({ perSource: limit, perHost: limit, own: fc.option(limit) }),
   })
   .map((parts) => {
     let ids = 0;
     const id = (): string => `id-${ids++}`;
     const addresses = ['[10.0.0.1, "2001:db8::1"]', '[10.0.0.2]', '["2001:db8::2", 10.0.1.1]'];
+    const bound = parts.bindings;
+    // In VLANs of their own, two hosts may have the same addresses.
+    const shared = bound?.[0]?.vlan && bound[1]!.vlan && bound[0]!.vlan !== bound[1]!.vlan;
+    if (shared) addresses[1] = addresses[0]!;
     const hosts = HOSTS.map((name, i) => {
       const [into, out] = parts.hosts[i]!;
       const { own } = parts.limits;
       const limits = i === 0 && own !== null ? `    limits: ${own}\n` : '';
-      return `  ${name}:\n    addresses: ${addresses[i]}\n${limits}${into(id)}${out(id)}`;
+      return `  ${name}:\n    addresses: ${addresses[i]}\n${limits}${bindingLines(bound?.[i])}${into(id)}${out(id)}`;
     });
     const hostSection = `hosts:\n${hosts.join('')}`;
     const matrix = section('matrix', parts.matrix);
@@ -211,6 +227,14 @@ export const opening: fc.Arbitrary<Opening> = fc
       destination: address,
       code: code(family),
       fromUplink: fc.boolean(),
+      tags: fc.constantFrom(
+        [0, 0],
+        [0, 0],
+        [10, 0],
+        [10, 20],
+        [0x800a, 20],
+        [0x800a, 0],
+      ) as fc.Arbitrary<[number, number]>,
     });
   });
 

@@ -1,6 +1,8 @@
 /** Writes a policy out again, every line spelled out. */
+
 import { formatPrefix } from '../../../../src/control/policy/address.js';
 import type { HostLine, PeerItem, Peers, Policy } from '../../../../src/control/policy/ast.js';
+import { bindingText } from '../../../../src/control/policy/bindings.js';
 import type { CodeRange } from '../../../../src/control/policy/codes.js';
 import type { Limit } from '../../../../src/control/policy/limits.js';
 import { servicesText } from '../../../../src/control/policy/service-reader.js';
@@ -83,6 +85,9 @@ export function writePolicy(policy: Policy): string {
     const out = writeHostLines(own('out'), 'to');
     return [
       `  ${host.name}:\n    addresses: [${addresses}]\n    limits: ${writeLimit(host.limit)}\n`,
+      ...bindingText(host.binding)
+        .split(/, (?=[a-z])/)
+        .flatMap((line) => (line === '' ? [] : [`    ${line}\n`])),
       into && `    in:\n${into}`,
       out && `    out:\n${out}`,
     ].join('');
@@ -105,6 +110,6 @@ export function withoutPositions(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
   if (Array.isArray(value)) return value.map(withoutPositions);
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).filter(([key]) => key !== 'position');
+  const entries = Object.entries(value).filter(([key]) => !/position$/i.test(key));
   return Object.fromEntries(entries.map(([key, each]) => [key, withoutPositions(each)]));
 }

@@ -26,6 +26,7 @@ function makeWall(fixture: Fixture): Wall {
   const quota = fixture.node?.fdbQuota;
   const node: WallNode = {
     ports: new Map(PORTS.map(({ side }, number) => [number, side])),
+    names: new Map(PORTS.map(({ name }, number) => [number, name])),
     macs: [macBytes(SELF_MAC), ...PORTS.map((_, n) => macBytes(`02:00:00:00:ff:0${n}`))],
     reserved: { bpdu, lldp, lacp, eapol },
     detour: fixture.node?.detour ?? false,

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { vlanOf, vlansMeet } from '../../../../../src/control/policy/bindings.js';
 import {
   compile,
   formatAddress,
@@ -172,8 +173,9 @@ function checkOpening(
   if (asked.code === null) return '';
   const judged = [before, after].map((plan) => judgePlan(plan, asked, NO_MEMBERS));
   if (judged.some(({ reason }) => reason === 'denied')) return '';
+  const { tags = [0, 0] } = asked;
   const [source, destination] = [asked.source, asked.destination].map((address) =>
-    [before, after].map((plan) => hostOf(plan, address)),
+    [before, after].map((plan) => hostOf(plan, address, tags)),
   ) as [string[], string[]];
   const half = halfOf(source, destination);
   if (half === null) return '';
@@ -184,8 +186,8 @@ function checkOpening(
       direction === half.direction &&
       host === half.host &&
       holdsCode(services, asked.code!) &&
-      holdsAddress(peers, half.direction === 'out' ? asked.destination : asked.source) &&
-      (half.direction !== 'transit' || holdsAddress(to, asked.destination)),
+      holdsAddress(peers, half.direction === 'out' ? asked.destination : asked.source, tags) &&
+      (half.direction !== 'transit' || holdsAddress(to, asked.destination, tags)),
   );
   expect(found.map(({ kind }) => kind)).toEqual(expected);
   return expected.map((kind) => `${kind} ${half.direction}`).join('');
@@ -194,8 +196,8 @@ function checkOpening(
 /** The only half that decides, if it is of the same host in both plans. */
 function halfOf(source: readonly string[], destination: readonly string[]) {
   const [free, same] = [
-    (names: readonly string[]) => names.every((name) => name === ''),
-    (names: readonly string[]) => names[0] !== '' && names[0] === names[1],
+    (names: readonly string[]) => names.every((name) => name === '' || name === NOBODY),
+    (names: readonly string[]) => names[0] !== '' && names[0] !== NOBODY && names[0] === names[1],
   ];
   if (free(source) && free(destination)) return { direction: 'transit', host: '' };
   if (free(source) && same(destination)) return { direction: 'in', host: destination[0]! };
@@ -203,14 +205,33 @@ function halfOf(source: readonly string[], destination: readonly string[]) {
   return null;
 }
 
-function hostOf({ hosts }: Plan, address: Uint8Array): string {
+const NOBODY = '(nobody)';
+
+/** Who has an address in these VLANs; '' for who is not screened. */
+function hostOf({ hosts }: Plan, address: Uint8Array, tags: readonly [number, number]): string {
   const text = formatAddress(address);
-  return hosts.find(({ addresses }) => addresses.includes(text))?.name ?? '';
+  const those = hosts.filter(({ addresses }) => addresses.includes(text));
+  const vlan = vlanOf(tags);
+  const here = those.find(
+    ({ binding }) => binding.vlan === null || (vlan !== null && vlansMeet(binding.vlan, vlan)),
+  );
+  return here?.name ?? (those.length > 0 ? NOBODY : '');
 }
 
-function holdsAddress(texts: readonly string[], address: Uint8Array): boolean {
+function holdsAddress(
+  texts: readonly string[],
+  address: Uint8Array,
+  tags: readonly [number, number],
+): boolean {
   const within = (text: string): boolean => {
     if (text === 'any') return true;
+    const [, alone, , vlan] = /^(\S+)( untagged| in VLAN (\S+))$/.exec(text) ?? [];
+    if (alone !== undefined) {
+      const here = vlanOf(tags)
+        ?.filter((vid) => vid !== 0)
+        .join('.');
+      return here === (vlan ?? '') && formatAddress(address) === alone;
+    }
     const prefix = readPrefix(text);
     return 'key' in prefix && prefixHolds(prefix, address);
   };
