@@ -133,6 +133,8 @@ describe('a standby', () => {
     print(`${STATES} connections joined in ${Math.round(performance.now() - began)} ms`);
     expect(size(standby)).toBe(STATES + 49);
     expect(sink.counts).toMatchObject({ added: STATES + 49, ended: 0, full: 0, bad: 0 });
+    // The first pass tells of all: nobody knows what the other node has.
+    await until('a pass was told', () => sink.knownUntilMs > 0);
     const sent = source.sent;
     open(...range(50, 250));
     await until('the new ones are known', () => size(standby) === STATES + 249);

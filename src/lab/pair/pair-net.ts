@@ -1,0 +1,144 @@
+/**
+ * Two nodes side by side between two switches, and a link between them:
+ *
+ *     client - switch west -+- up0 [fw1] dn0 -+- switch east - server
+ *                           +- up0 [fw2] dn0 -+
+ *                    fw1 sync0 - switch mid - sync0 fw2
+ *
+ * Switches are Linux bridges in namespaces of their own. Faults are made at their ports, never in a node: what
+ * a node sees of them is what it would see of a cable, a power supply or a switch.
+ */
+import type { Lab, Namespace } from '../netns.js';
+
+export type NodeName = 'fw1' | 'fw2';
+/** A switch, and what it is to a node. */
+export type Segment = 'uplink' | 'inside' | 'sync';
+/** Seen from the node. */
+export type Way = 'in' | 'out';
+
+export const NODES: readonly NodeName[] = ['fw1', 'fw2'];
+export const SEGMENTS: readonly Segment[] = ['uplink', 'inside', 'sync'];
+export const otherOf = (node: NodeName): NodeName => (node === 'fw1' ? 'fw2' : 'fw1');
+
+export const CLIENT = { v4: '198.51.100.10', v6: '2001:db8::10', mac: '02:00:00:00:00:10' };
+export const SERVER = { v4: '198.51.100.80', v6: '2001:db8::80', mac: '02:00:00:00:00:80' };
+export const SYNC: Readonly<Record<NodeName, string>> = { fw1: '10.99.0.1', fw2: '10.99.0.2' };
+
+const SWITCHES: Readonly<Record<Segment, string>> = {
+  uplink: 'west',
+  inside: 'east',
+  sync: 'mid',
+};
+const DEVICES: Readonly<Record<Segment, string>> = { uplink: 'up0', inside: 'dn0', sync: 'sync0' };
+/** A classic BPF program that drops whatever it sees. */
+const DROP_ALL = ['bpf', 'da', 'bytecode', '1,6 0 0 2'];
+
+export class PairNet {
+  readonly client: Namespace;
+  readonly server: Namespace;
+  readonly nodes: Readonly<Record<NodeName, Namespace>>;
+  readonly #switches: Readonly<Record<Segment, Namespace>>;
+
+  private constructor(lab: Lab) {
+    this.client = lab.namespace('client');
+    this.server = lab.namespace('server');
+    this.nodes = { fw1: lab.namespace('fw1'), fw2: lab.namespace('fw2') };
+    const make = (segment: Segment) => {
+      const space = lab.namespace(SWITCHES[segment]);
+      space.ip('link', 'add', 'sw', 'type', 'bridge', 'mcast_snooping', '0');
+      space.ip('link', 'set', 'sw', 'up');
+      return space;
+    };
+    this.#switches = { uplink: make('uplink'), inside: make('inside'), sync: make('sync') };
+  }
+
+  /** Lays all cables. */
+  static async build(lab: Lab): Promise<PairNet> {
+    const net = new PairNet(lab);
+    const plug = (segment: Segment, device: string) => {
+      const space = net.#switches[segment];
+      space.ip('link', 'set', device, 'master', 'sw');
+      space.exec('tc', 'qdisc', 'add', 'dev', device, 'clsact');
+    };
+    const host = (namespace: Namespace, { v4, v6, mac }: typeof CLIENT) => ({
+      ...{ namespace, device: 'eth0', mac, addresses: [`${v4}/24`, `${v6}/64`] },
+    });
+    const port = (segment: Segment, device: string) => ({
+      ...{ namespace: net.#switches[segment], device, endpoint: true },
+    });
+    lab.link(host(net.client, CLIENT), port('uplink', 'host'));
+    plug('uplink', 'host');
+    lab.link(host(net.server, SERVER), port('inside', 'host'));
+    plug('inside', 'host');
+    for (const node of NODES) {
+      for (const segment of SEGMENTS) {
+        const addresses = segment === 'sync' ? { addresses: [`${SYNC[node]}/24`] } : {};
+        const end = { namespace: net.nodes[node], device: DEVICES[segment], ...addresses };
+        lab.link(end, port(segment, node));
+        plug(segment, node);
+      }
+    }
+    // What a wall drops at first is not to be remembered as being nowhere.
+    net.client.ip('neigh', 'replace', SERVER.v4, 'lladdr', SERVER.mac, 'dev', 'eth0');
+    net.server.ip('neigh', 'replace', CLIENT.v4, 'lladdr', CLIENT.mac, 'dev', 'eth0');
+    await lab.settled();
+    return net;
+  }
+
+  /** Swallows what a node hears from a segment (`in`) or says there (`out`); carriers stay up. */
+  deafen(node: NodeName, segment: Segment, ...ways: Way[]): void {
+    for (const way of ways.length > 0 ? ways : (['in', 'out'] as const)) {
+      this.#tc('add', node, segment, way, ...DROP_ALL);
+    }
+  }
+
+  /** Takes back {@link PairNet.deafen}. */
+  hear(node: NodeName, segment: Segment, ...ways: Way[]): void {
+    for (const way of ways.length > 0 ? ways : (['in', 'out'] as const)) {
+      this.#tc('del', node, segment, way);
+    }
+  }
+
+  /** A power cut whose cables keep their light: nothing of the node is heard any more, and it hears nothing. */
+  silence(node: NodeName): void {
+    for (const segment of SEGMENTS) this.deafen(node, segment);
+  }
+
+  restore(node: NodeName): void {
+    for (const segment of SEGMENTS) this.hear(node, segment);
+  }
+
+  /** Takes the light of a cable. */
+  unplug(node: NodeName, segment: Segment): void {
+    this.#switches[segment].ip('link', 'set', node, 'down');
+  }
+
+  plug(node: NodeName, segment: Segment): void {
+    this.#switches[segment].ip('link', 'set', node, 'up');
+  }
+
+  /** By which node a switch believes a station to be, or null. */
+  whereIs(mac: string, segment: Segment): NodeName | null {
+    const table = this.#switches[segment].exec('bridge', 'fdb', 'show', 'br', 'sw');
+    const line = table
+      .split('\n')
+      .find((text) => text.startsWith(mac) && / dev fw[12] /.test(text));
+    return (line?.match(/ dev (fw[12]) /)?.[1] as NodeName | undefined) ?? null;
+  }
+
+  /** Frames that left a switch towards a node, or came from there. */
+  frames(node: NodeName, segment: Segment): { sent: number; received: number } {
+    const text = this.#switches[segment].ip('-j', '-s', 'link', 'show', 'dev', node);
+    const [{ stats64 }] = JSON.parse(text) as [
+      { stats64: { rx: { packets: number }; tx: { packets: number } } },
+    ];
+    return { sent: stats64.tx.packets, received: stats64.rx.packets };
+  }
+
+  #tc(verb: 'add' | 'del', node: NodeName, segment: Segment, way: Way, ...action: string[]): void {
+    const hook = way === 'in' ? 'egress' : 'ingress';
+    const what = ['protocol', 'all', 'pref', '1', ...action];
+    const args = verb === 'add' ? [hook, ...what] : [hook, 'pref', '1'];
+    this.#switches[segment].exec('tc', 'filter', verb, 'dev', node, ...args);
+  }
+}

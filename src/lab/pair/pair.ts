@@ -1,0 +1,110 @@
+/** A pair that stands: two daemons in the net, certificates, and a policy. */
+import { join } from 'node:path';
+import type { StatusResult } from '../../control/service.js';
+import type { Lab } from '../netns.js';
+import { ROOT } from '../root.js';
+import { type AttachMode, Wall } from '../wall.js';
+import { NODES, type NodeName, otherOf, PairNet, SYNC } from './pair-net.js';
+
+const POLICY = `apiVersion: bridgewall/v1
+hosts:
+  server:
+    addresses: [198.51.100.80, "2001:db8::80"]
+    in: {80/tcp: any, 7/udp: any, ping: any}
+    out: {ping: any}
+`;
+const WITHIN_MS = 30_000;
+const LOOK_MS = 20;
+
+export interface PairOptions {
+  readonly attach: AttachMode;
+  /** More of `ha` in the node files. */
+  readonly ha?: string;
+  /** More lines of the node files. */
+  readonly more?: readonly string[];
+}
+
+export class Pair {
+  readonly net: PairNet;
+  readonly walls: Readonly<Record<NodeName, Wall>>;
+  readonly #lab: Lab;
+
+  private constructor(lab: Lab, net: PairNet, walls: Readonly<Record<NodeName, Wall>>) {
+    this.#lab = lab;
+    this.net = net;
+    this.walls = walls;
+  }
+
+  /** Writes certificates and node files; nothing runs yet. */
+  static async build(lab: Lab, { attach, ha = '', more = [] }: PairOptions): Promise<Pair> {
+    const net = await PairNet.build(lab);
+    const pki = join(lab.directory, 'pki');
+    net.nodes.fw1.exec(join(ROOT, 'bin/bwctl'), 'ha', 'init', pki, '--nodes', 'fw1,fw2');
+    const wall = (node: NodeName) => {
+      const other = otherOf(node);
+      return new Wall({
+        ...{ lab, node, attach, namespace: net.nodes[node] },
+        ports: [
+          { name: 'up0', side: 'uplink' },
+          { name: 'dn0', side: 'inside' },
+        ],
+        api:
+          `listen: "${SYNC[node]}:7443", tls: {ca: pki/ca.pem, crl: pki/crl.pem, ` +
+          `cert: pki/${node}.pem, key: pki/${node}.key}`,
+        more: [
+          `ha: {peer: {name: ${other}, address: "${SYNC[other]}:7443"}${ha === '' ? '' : `, ${ha}`}}`,
+          ...more,
+        ],
+      });
+    };
+    return new Pair(lab, net, { fw1: wall('fw1'), fw2: wall('fw2') });
+  }
+
+  /** Starts both, gives both the policy, and waits until one is active and the other one knows all. */
+  async start(): Promise<NodeName> {
+    const policy = this.#lab.file('policy.yaml', POLICY);
+    for (const node of NODES) {
+      await this.walls[node].start();
+      await this.walls[node].run(['apply', policy]);
+    }
+    return await this.settled();
+  }
+
+  status(node: NodeName): Promise<StatusResult> {
+    return this.walls[node].json<StatusResult>('status');
+  }
+
+  /** Which one is active, when exactly one is. */
+  async active(): Promise<NodeName | null> {
+    const roles = await Promise.all(
+      NODES.map(async (node) => (await this.status(node).catch(() => null))?.role),
+    );
+    const active = NODES.filter((_, i) => roles[i] === 'active');
+    return active.length === 1 ? active[0]! : null;
+  }
+
+  /** Waits until one is active, the other one a standby that could take over. */
+  async settled(withinMs = WITHIN_MS): Promise<NodeName> {
+    let seen = '';
+    const deadline = Date.now() + withinMs;
+    while (Date.now() < deadline) {
+      const [a, b] = await Promise.all(NODES.map((node) => this.status(node).catch(() => null)));
+      const roles = [a?.role, b?.role];
+      seen = `${roles.join(' and ')}, digests match: ${a?.sync?.digestsMatch}, ${b?.sync?.digestsMatch}`;
+      const at = roles.indexOf('active');
+      const other = at === 0 ? b : a;
+      if (at >= 0 && other?.role === 'standby' && other.sync?.digestsMatch) return NODES[at]!;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+    throw new Error(`the pair does not settle: ${seen}`);
+  }
+
+  /** Waits until that one is active. */
+  async becomes(node: NodeName, withinMs = WITHIN_MS): Promise<void> {
+    const deadline = Date.now() + withinMs;
+    while ((await this.status(node).catch(() => null))?.role !== 'active') {
+      if (Date.now() > deadline) throw new Error(`${node} does not become active`);
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  }
+}
