@@ -21,7 +21,7 @@ BPF_CFLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compa
 # Kernel and initramfs of an emulated machine, see docs/target.md.
 TARGET_LAB := $(STAMPS)/target
 
-.PHONY: all setup build bpf native demo lab lab-down test fuzz test-target bench bench-sets lint format clean
+.PHONY: all setup build bpf native demo demo-ha lab lab-down test fuzz test-target bench bench-sets lint format clean
 
 all: build
 
@@ -84,6 +84,10 @@ $(STAMPS)/dist: $(LAYOUTS) $(PROTO_TYPES) $(shell find src native/lib -name '*.t
 
 demo: build
 	node dist/src/lab/demo.js
+
+# Two nodes, ten thousand connections, and the active one gone in three ways.
+demo-ha: build
+	node dist/src/lab/pair/demo.js
 
 lab: build
 	node dist/src/lab/lab.js

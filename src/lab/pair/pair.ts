@@ -1,5 +1,6 @@
 /** A pair that stands: two daemons in the net, certificates, and a policy. */
 import { join } from 'node:path';
+import { NodeClient } from '../../control/api/client.js';
 import type { StatusResult } from '../../control/service.js';
 import type { Lab } from '../netns.js';
 import { ROOT } from '../root.js';
@@ -27,12 +28,19 @@ export interface PairOptions {
 export class Pair {
   readonly net: PairNet;
   readonly walls: Readonly<Record<NodeName, Wall>>;
+  /** A process of `bwctl` for each look would take the processor from what is looked at. */
+  readonly clients: Readonly<Record<NodeName, NodeClient>>;
   readonly #lab: Lab;
 
   private constructor(lab: Lab, net: PairNet, walls: Readonly<Record<NodeName, Wall>>) {
     this.#lab = lab;
     this.net = net;
     this.walls = walls;
+    const client = (node: NodeName) => new NodeClient(walls[node].socket);
+    this.clients = { fw1: client('fw1'), fw2: client('fw2') };
+    lab.onClose(() => {
+      for (const node of NODES) this.clients[node].close();
+    });
   }
 
   /** Writes certificates and node files; nothing runs yet. */
@@ -71,7 +79,7 @@ export class Pair {
   }
 
   status(node: NodeName): Promise<StatusResult> {
-    return this.walls[node].json<StatusResult>('status');
+    return this.clients[node].status();
   }
 
   /** Which one is active, when exactly one is. */
