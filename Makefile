@@ -21,7 +21,7 @@ BPF_CFLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compa
 # Kernel and initramfs of an emulated machine, see docs/target.md.
 TARGET_LAB := $(STAMPS)/target
 
-.PHONY: all setup build bpf native demo demo-ha lab lab-down test fuzz test-target bench bench-sets lint format clean
+.PHONY: all setup build bpf native demo demo-ha bench-ha lab lab-down test fuzz test-target bench bench-sets lint format clean
 
 all: build
 
@@ -109,6 +109,10 @@ fuzz: build
 # What a packet costs, beside a plain bridge and bare redirects; docs/benchmarks.md says how.
 bench: build build/bpf/bench.bpf.o $(STAMPS)/bench
 	node dist/bench/main.js
+
+# What a failover and replication cost; docs/benchmarks.md says how.
+bench-ha: build
+	node dist/src/lab/pair/bench.js
 
 # Dynamic groups at size: times and memory of SETS_GROUPS groups of a million members each.
 SETS_GROUPS ?= 2
