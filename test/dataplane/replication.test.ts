@@ -173,6 +173,21 @@ describe('a standby', () => {
     expect(repairs.at(-1)!.dropped).toBe(1000);
   });
 
+  it('listens again when the other node hangs up', async () => {
+    open(1);
+    follow();
+    await until('the tables match', () => sink.matches);
+    // Whoever listens last is served.
+    const other = new (definition().Replication)(path, credentials.createInsecure());
+    other
+      .Changes({ format: 1 })
+      .on('error', () => {})
+      .on('data', () => {});
+    await until('it was hung up on', () => !sink.matches);
+    await until('the tables match again', () => sink.matches);
+    other.close();
+  });
+
   it('knows until when it knows all', async () => {
     open(1);
     follow();

@@ -17,7 +17,7 @@ const TICK_MS = 100;
 /** Later than that is an alarm, and this node is not fit to take over. */
 const LATE_MS = 1000;
 /** An alarm is told once this has lasted, and is over after as long without. */
-const ALARM_MS = 1000;
+const ALARM_MS = 800;
 
 export interface ReplicationDeps {
   readonly dataplane: Dataplane;

@@ -14,7 +14,7 @@ const COMPARE_MS = 10_000;
 /** After one that did not go well. */
 const AGAIN_MS = 500;
 /** Nothing came for so long: nothing is known of how late it is. */
-export const SILENT_MS = 1500;
+export const SILENT_MS = 700;
 
 /** What became of everything that was told. */
 export interface SinkCounts {
@@ -54,6 +54,7 @@ export class ChangeSink {
   #last: Repair | null = null;
   /** Which connection a comparison is about. */
   #session = 0;
+  #endedAt = 0;
 
   constructor(options: SinkOptions) {
     this.#options = options;
@@ -110,7 +111,9 @@ export class ChangeSink {
       if (session === this.#session) this.#take(message);
     });
     const gone = () => {
-      if (session === this.#session) this.leave();
+      if (session !== this.#session) return;
+      this.#forget();
+      this.#endedAt = performance.now();
     };
     stream.on('error', gone);
     stream.on('end', gone);
@@ -118,17 +121,25 @@ export class ChangeSink {
 
   /** Follows nobody; what is known stays. */
   leave(): void {
+    this.#client = null;
+    this.#forget();
+  }
+
+  #forget(): void {
     this.#session++;
     this.#stream?.cancel();
     this.#stream = null;
-    this.#client = null;
     this.#matches = false;
     this.#knownUntil = 0;
     this.#compared = Number.NEGATIVE_INFINITY;
   }
 
-  /** A few times a second: compares when it is time. */
+  /** A few times a second: compares when it is time, and listens again where the other node hung up. */
   tick(): void {
+    if (this.#client !== null && this.#stream === null) {
+      if (performance.now() - this.#endedAt >= AGAIN_MS) this.follow(this.#client);
+      return;
+    }
     const { table, onError } = this.#options;
     const standing = this.standing;
     if (standing === null || !standing.active || table.role.active) {
