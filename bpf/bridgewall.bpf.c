@@ -91,6 +91,7 @@ struct layouts_exported {
 	struct change4 change4;
 	struct end end;
 	struct end4 end4;
+	struct child_change child_change;
 	struct import_call import_call;
 	enum born_bits born_bits;
 	enum matrix_flags matrix_flags;

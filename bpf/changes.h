@@ -23,6 +23,7 @@ CHANGE_RING(changed_states4, 1 << 21);
 CHANGE_RING(changed_states, 1 << 20);
 CHANGE_RING(ended_states4, 1 << 20);
 CHANGE_RING(ended_states, 1 << 20);
+CHANGE_RING(changed_children, 1 << 18);
 ARRAY_MAP(change_stats, 1, struct change_stats);
 ARRAY_MAP(birthdays, 16, struct birthday);
 
@@ -90,6 +91,19 @@ static __always_inline void change_head(struct change_head *h, struct state_key 
 	h->acked[1] = s->tcp[1].acked;
 }
 
+/* Whose child w->key is. Before the connection itself: the other node is to know why it is allowed. */
+static __always_inline void change_child(struct walk *w)
+{
+	struct master *m = bpf_map_lookup_elem(&children, &w->key);
+
+	if (!m)
+		return;
+	w->child.child = w->key;
+	w->child.master = *m;
+	w->child.pad = 0;
+	change_told(bpf_ringbuf_output(&changed_children, &w->child, sizeof(w->child), 0));
+}
+
 /* w->state, which is established now, with w->key. */
 __noinline int change_opened(__u32 kind)
 {
@@ -99,6 +113,8 @@ __noinline int change_opened(__u32 kind)
 
 	if (!w || !is_telling())
 		return 0;
+	if (w->state.word & STATE_RELATED)
+		change_child(w);
 	c = &w->change;
 	change_head(&c->head, &w->key, &w->state, w->now);
 	if (w->key.family == 4) {

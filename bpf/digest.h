@@ -88,6 +88,22 @@ int tell_states(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
+/* All of `children`, as struct child_change. */
+SEC("iter/bpf_map_elem")
+int tell_children(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct child_change c = {};
+	struct master *m = ctx->value;
+	void *raw = ctx->key;
+
+	if (!raw || !m)
+		return 0;
+	__builtin_memcpy(&c.child, raw, sizeof(c.child));
+	__builtin_memcpy(&c.master, m, sizeof(c.master));
+	bpf_seq_write(ctx->meta->seq, &c, sizeof(c));
+	return 0;
+}
+
 /*
  * Takes those of chosen buckets out: what the other node holds of them is told again. At once, for what
  * only waits for its end does not come back; of a standby no packet holds a slot.

@@ -161,7 +161,8 @@ struct walk {
 	struct event event;
 	struct session_key session_key;
 	struct session session;
-	struct change change;	/* on its way to the other node */
+	struct change change;	/* on their way to the other node */
+	struct child_change child;
 	__u64 counted_born;	/* VERDICT_COUNTED: which session the frame is of */
 	__u32 counted_phase;
 	__u64 now;

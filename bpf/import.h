@@ -322,6 +322,19 @@ static __always_inline void import_end(struct walk *w, struct end_head *h, struc
 	sums->ended++;
 }
 
+static __always_inline void import_child(struct walk *w, struct child_change *c,
+					 struct import_call *sums)
+{
+	__builtin_memcpy(&w->key, &c->child, sizeof(w->key));
+	__builtin_memcpy(&w->master, &c->master, sizeof(w->master));
+	if (!key_is_sound(&w->key) || !key_is_sound(&w->master.key))
+		sums->bad++;
+	else if (bpf_map_update_elem(&children, &w->key, &w->master, BPF_ANY))
+		sums->full++;
+	else
+		sums->moved++;
+}
+
 /* One record, at that many bytes. */
 __noinline int import_record(struct import_call *sums, __u32 at)
 {
@@ -331,7 +344,7 @@ __noinline int import_record(struct import_call *sums, __u32 at)
 	void *raw;
 
 	batch = bpf_map_lookup_elem(&import_batch, &zero);
-	if (!w || !batch || !sums || at > IMPORT_BYTES - sizeof(struct change))
+	if (!w || !batch || !sums || at > IMPORT_BYTES - sizeof(struct child_change))
 		return 0;
 	raw = batch->bytes + at;
 	switch (sums->kind) {
@@ -371,6 +384,9 @@ __noinline int import_record(struct import_call *sums, __u32 at)
 		import_end(w, &e->head, sums);
 		break;
 	}
+	case CHANGE_CHILD:
+		import_child(w, raw, sums);
+		break;
 	}
 	return 0;
 }
@@ -390,6 +406,8 @@ static __always_inline __u32 change_size(__u32 kind)
 		return sizeof(struct change);
 	case CHANGE_END4:
 		return sizeof(struct end4);
+	case CHANGE_CHILD:
+		return sizeof(struct child_change);
 	}
 	return sizeof(struct end);
 }

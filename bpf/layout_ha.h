@@ -122,6 +122,7 @@ enum change_kind_of {
 	CHANGE_STATE,		/* struct change */
 	CHANGE_END4,		/* struct end4 */
 	CHANGE_END,		/* struct end */
+	CHANGE_CHILD,		/* struct child_change */
 	CHANGE_KINDS,
 };
 
@@ -175,6 +176,13 @@ struct end {
 	struct end_head head;
 	struct address low;
 	struct address high;
+};
+
+/* For whose sake a connection is accepted that no rule allows (expect.h). */
+struct child_change {
+	struct state_key child;
+	struct master master;
+	__u32 pad;
 };
 
 /* Map `change_stats`, one element. */

@@ -18,11 +18,13 @@ import {
   NOTHING,
   noteBirthday,
   tellBuckets,
+  tellChildren,
   tellMoved,
 } from '../../src/control/dataplane/replica/index.js';
 import * as layouts from '../../src/generated/layouts.js';
 import { difference } from '../../src/sync/replication/difference.js';
 import {
+  detoured,
   dropped,
   forwarded,
   handshake,
@@ -36,6 +38,7 @@ import {
 } from './fixtures/actors.js';
 import { CAMPUS } from './fixtures/policies.js';
 import type { FrameStep } from './fixtures/types.js';
+import { writeExpectation } from './harness/expected.js';
 import { layCables } from './harness/network.js';
 import { planOf } from './harness/plans.js';
 import { liveRecords, liveStates } from './harness/states.js';
@@ -162,7 +165,7 @@ describe('changes', () => {
     send(a, forwarded(segment(stranger, mail, 9, 25, 'S'), mail));
     send(a, ...handshake(stranger, mail, 1, 25), ...handshake(stranger6, mail6, 2, 25));
     await fromA.until((t) => t.count('states4') >= 1 && t.count('states') >= 1);
-    expect(CHANGE_KINDS.map((kind) => fromA.count(kind))).toEqual([1, 1, 0, 0]);
+    expect(CHANGE_KINDS.map((kind) => fromA.count(kind))).toEqual([0, 1, 1, 0, 0]);
     expect(takeAll(b, fromA)).toEqual({ ...NOTHING, added: 2 });
     expect(known4(b)).toEqual(expect.arrayContaining(known4(a)));
     expect(known4(b)).toHaveLength(2);
@@ -234,6 +237,61 @@ describe('a takeover', () => {
     takeOver(b);
     send(b, dropped(segment(stranger, mail, 1, 25, 'A'), 'no-in'));
     expect(known4(b)).toEqual([]);
+  });
+});
+
+describe('a connection that a helper expected', () => {
+  const FTP = `
+apiVersion: bridgewall/v1
+hosts:
+  mail: {addresses: [192.0.2.25], in: {21/tcp: {from: any, helper: ftp}}}
+`;
+  const data = (flags: string) => segment(stranger, mail, 50001, 50000, flags);
+
+  async function opened(): Promise<void> {
+    for (const wall of [a, b]) wall.reset({ detour: true }, planOf(FTP));
+    clearClosed();
+    a.setStandby(false, EPOCH, true);
+    b.setStandby(true, EPOCH, true);
+    send(
+      a,
+      ...known(mail, stranger),
+      detoured(segment(stranger, mail, 40000, 21, 'S')),
+      detoured(segment(mail, stranger, 21, 40000, 'SA')),
+      detoured(segment(stranger, mail, 40000, 21, 'A')),
+    );
+    const ends = { client: stranger.ip, server: mail.ip, sport: 40000, dport: 21, proto: 6 };
+    const expected = { from: stranger.ip, sport: null, to: mail.ip, dport: 50000, proto: 6 };
+    writeExpectation(a, { master: ends, ...expected }, a.jiffies(300));
+    send(a, ...handshake(stranger, mail, 50001, 50000));
+    await fromA.until((t) => t.count('states4') >= 2 && t.count('children') >= 1);
+  }
+
+  it('goes on, for it is told for whose sake it is accepted', async () => {
+    await opened();
+    expect(fromA.count('children')).toBe(1);
+    takeAll(b, fromA);
+    takeOver(b);
+    send(
+      b,
+      forwarded(data('A'), mail),
+      forwarded(segment(mail, stranger, 50000, 50001, 'A'), stranger),
+    );
+  });
+
+  it('goes on after a repair as well', async () => {
+    await opened();
+    take(b, 'children', await collect(tellChildren(a.dataplane)));
+    take(b, 'states', await collect(tellBuckets(a.dataplane, whole(a))));
+    takeOver(b);
+    send(b, forwarded(data('A'), mail));
+  });
+
+  it('would end if that were not told', async () => {
+    await opened();
+    take(b, 'states', await collect(tellBuckets(a.dataplane, whole(a))));
+    takeOver(b);
+    send(b, dropped(data('A'), 'no-in'));
   });
 });
 

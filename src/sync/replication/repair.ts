@@ -11,8 +11,10 @@ export interface Told {
   digests(
     young: boolean,
   ): Promise<{ until: bigint; bytes: Uint8Array; count: number; epoch: number }>;
-  /** Messages with records of kind `states`. */
-  buckets(choice: Choice): AsyncIterable<{ epoch: number; states: Uint8Array }>;
+  /** Messages with records of kind `children`, then of kind `states`. */
+  buckets(
+    choice: Choice,
+  ): AsyncIterable<{ epoch: number; states: Uint8Array; children?: Uint8Array }>;
 }
 
 /** What came of a comparison. */
@@ -80,7 +82,8 @@ export async function repair(
     }
     // What was told and still differs is something that only this node holds.
     if (round >= DROPPING) dropped += await table.drop(choice);
-    for await (const { epoch, states } of other.buckets(choice)) {
+    for await (const { epoch, states, children } of other.buckets(choice)) {
+      if (children !== undefined && children.length > 0) table.take('children', epoch, children);
       const taken = table.take('states', epoch, states);
       onTaken(taken);
       bytes += states.length;

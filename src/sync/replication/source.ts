@@ -139,11 +139,17 @@ export class ChangeSource {
       throw { code: status.INVALID_ARGUMENT, details: 'a choice of another size' };
     }
     let sequence = 0;
+    const send = async (records: ChangesMessage) => {
+      const more = call.write({ ...records, epoch: table.role.epoch, sequence: ++sequence });
+      if (!more) await drained(call);
+    };
+    for await (const children of table.tellChildren()) {
+      if (call.cancelled || call.destroyed) return;
+      await send({ children: Buffer.from(children) });
+    }
     for await (const states of table.tell({ until: bornFrom(until), buckets })) {
       if (call.cancelled || call.destroyed) return;
-      const epoch = table.role.epoch;
-      const more = call.write({ states: Buffer.from(states), epoch, sequence: ++sequence });
-      if (!more) await drained(call);
+      await send({ states: Buffer.from(states) });
     }
     call.end();
   }

@@ -1,9 +1,15 @@
 /** What replication needs of a table of connections. It knows neither records nor kernels. */
 
-export type RecordKind = 'states4' | 'states' | 'ends4' | 'ends';
+export type RecordKind = 'children' | 'states4' | 'states' | 'ends4' | 'ends';
 
 /** In the order in which they are taken out of a message: what is over goes last. */
-export const RECORD_KINDS: readonly RecordKind[] = ['states4', 'states', 'ends4', 'ends'];
+export const RECORD_KINDS: readonly RecordKind[] = [
+  'children',
+  'states4',
+  'states',
+  'ends4',
+  'ends',
+];
 
 /** What became of records, see import.ts of the dataplane. */
 export interface Taken {
@@ -34,6 +40,7 @@ export interface ConnectionTable {
   bornBefore(seconds: number): bigint;
   digests(until: bigint): Promise<{ readonly bytes: Uint8Array; readonly count: number }>;
   tell(choice: Choice): AsyncIterable<Uint8Array>;
+  tellChildren(): AsyncIterable<Uint8Array>;
   tellMoved(sinceMs: number): AsyncIterable<Uint8Array>;
   drop(choice: Choice): Promise<number>;
   touched(): Uint8Array;

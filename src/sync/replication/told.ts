@@ -20,7 +20,8 @@ export function toldBy(client: ReplicationClient): Told {
       const stream = client.Buckets(request, { deadline: Date.now() + DEADLINE_MS });
       try {
         for await (const message of stream as AsyncIterable<ChangesMessage__Output>) {
-          yield { epoch: message.epoch, states: message.states };
+          const { epoch, states, children } = message;
+          yield { epoch, states, children };
         }
       } finally {
         stream.cancel();

@@ -62,6 +62,12 @@ export function tellBuckets(dataplane: Kernel, choice: Choice): AsyncGenerator<B
   return told(dataplane);
 }
 
+/** For whose sake connections are accepted, as records of kind `children`. */
+export function tellChildren(dataplane: Kernel): AsyncGenerator<Buffer> {
+  const dump = slices(dataplane.program('tell_children'), dataplane.map('children'), TOLD_BYTES);
+  return records(dump, layouts.childChange.size);
+}
+
 /** Those that were seen since, as the kernel's jiffies count. */
 export function tellMoved(dataplane: Kernel, until: bigint, since: bigint): AsyncGenerator<Buffer> {
   prepare(dataplane, { until, buckets: NO_BUCKETS }, since);

@@ -45,7 +45,7 @@ export function importRecords(
   }
   const sums = { ...NOTHING };
   // The widest record is read whole, wherever it begins.
-  const room = ChangeSizes.IMPORT_BYTES - layouts.change.size;
+  const room = ChangeSizes.IMPORT_BYTES - layouts.childChange.size;
   const step = room - (room % size);
   const memory = dataplane.map('import_batch').mmap();
   for (let from = 0; from < bytes.length; from += step) {

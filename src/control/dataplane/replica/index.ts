@@ -10,6 +10,7 @@ export {
   dropBuckets,
   forgetTouched,
   tellBuckets,
+  tellChildren,
   tellMoved,
   touchedBuckets,
 } from './buckets.js';

@@ -3,8 +3,11 @@ import * as layouts from '../../../generated/layouts.js';
 
 const { ChangeKindOf } = layouts;
 
-/** A kind of record: connections that are there (of IPv4, of either family), and that are over. */
-export type ChangeKind = 'states4' | 'states' | 'ends4' | 'ends';
+/**
+ * A kind of record: for whose sake a connection is accepted; connections that are there (of IPv4, of either
+ * family), and that are over.
+ */
+export type ChangeKind = 'children' | 'states4' | 'states' | 'ends4' | 'ends';
 
 interface Kind {
   /** enum change_kind_of */
@@ -12,10 +15,20 @@ interface Kind {
   /** Bytes of a record. */
   readonly size: number;
   /** The ring buffer that they come from. */
-  readonly ring: 'changed_states4' | 'changed_states' | 'ended_states4' | 'ended_states';
+  readonly ring:
+    | 'changed_children'
+    | 'changed_states4'
+    | 'changed_states'
+    | 'ended_states4'
+    | 'ended_states';
 }
 
 export const KINDS: Readonly<Record<ChangeKind, Kind>> = {
+  children: {
+    number: ChangeKindOf.CHILD,
+    size: layouts.childChange.size,
+    ring: 'changed_children',
+  },
   states4: {
     number: ChangeKindOf.STATE4,
     size: layouts.change4.size,

@@ -11,6 +11,7 @@ import {
   dropBuckets,
   forgetTouched,
   tellBuckets,
+  tellChildren,
   tellMoved,
   touchedBuckets,
 } from './buckets.js';
@@ -79,6 +80,11 @@ export class Replica {
   /** Records of kind `states`; `until` and `buckets` choose. */
   tell(choice: Choice): AsyncGenerator<Buffer> {
     return this.#inTurn(() => tellBuckets(this.#dataplane, choice));
+  }
+
+  /** Records of kind `children`, all of them. */
+  tellChildren(): AsyncGenerator<Buffer> {
+    return this.#inTurn(() => tellChildren(this.#dataplane));
   }
 
   /** Records of kind `states`: of those with a packet since then, as `now` counts. */

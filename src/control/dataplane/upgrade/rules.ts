@@ -82,6 +82,7 @@ const RULES: Readonly<Record<string, MapRule>> = {
   changed_states: { how: 'empty', structs: ['change'], enums: ['phase', 'state_bits', 'tcp_bits'] },
   ended_states4: { how: 'empty', structs: ['end4'], enums: ['phase'] },
   ended_states: { how: 'empty', structs: ['end'], enums: ['phase'] },
+  changed_children: { how: 'empty', structs: ['child_change'] },
   change_stats: { how: 'empty' },
   import_batch: { how: 'empty' },
   closed_buckets: { how: 'copy' },
