@@ -58,6 +58,7 @@ describe('apply and plan', () => {
       packets: PACKETS,
       packetsMore: 0,
       limits: [],
+      bindings: [],
       warnings: [{ message: 'group lonely is empty', position: { file, line: 7, column: 3 } }],
       rules: 42,
       hosts: 6,
@@ -170,6 +171,7 @@ describe('questions', () => {
         explanation: 'the frame was not dropped',
         limit: '',
         port: 'up1',
+        vlan: [],
         rules: { out: null, in: RULE, transit: null, deny: null },
         state: null,
       },
@@ -183,11 +185,24 @@ describe('questions', () => {
         destinationPort: 25,
         icmpType: 0,
         port: 'up1',
+        vlan: [],
       },
     ]);
     const { stdout } = await ask('explain', 'tcp', '[2001:db8::1]:40000', 'aquilante:25');
     expect(stdout).toContain('accept  tcp [2001:db8::1]:40000 -> aquilante:25, entering by up0');
     expect(stdout).toContain('policy.yaml:21');
+  });
+
+  test('explain asks in VLANs, and says in which', async () => {
+    const words = ['explain', 'tcp', '10.0.0.1', 'aquilante:25', '--vlan'];
+    expect((await ask(...words, '100,10')).stdout).toContain('entering by up0 in VLAN 100.10');
+    expect((await ask(...words, 'none')).stdout).toContain('entering by up0\n');
+    expect(node.asked).toMatchObject([{ vlan: [100, 10] }, { vlan: [0] }]);
+    const { code, stderr } = await ask(...words, '4095');
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: 'bwctl: --vlan 4095: "4095" is no VLAN; they go from 1 to 4094\n',
+    });
   });
 
   test('a drop is an answer: exit 0', async () => {
