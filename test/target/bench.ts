@@ -24,7 +24,7 @@ const NODE_FILE = [
   'log: {rate: 100000/s}',
 ];
 /** A card that was reset has no link for some seconds. */
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 300_000;
 
 /** Frames that a card has received, and what the wall counted of them. */
 export interface Sample {

@@ -8,8 +8,8 @@ export default defineConfig({
     // Each test stands on the one before it.
     bail: 1,
     // An emulated machine is some twelve times slower.
-    testTimeout: 150_000,
-    hookTimeout: 180_000,
+    testTimeout: 330_000,
+    hookTimeout: 330_000,
     reporters: ['verbose', './test/tally.ts'],
   },
 });
