@@ -9,6 +9,7 @@ import {
   NO_POLICY_NUMBERS,
   PinSet,
   ruleCounts,
+  UNKNOWN_FRAGS,
   writeNode,
   writePorts,
   writeTimeouts,
@@ -135,7 +136,12 @@ export async function wall(
   const began = performance.now();
   installer.install(installer.prepare(policy.plan, 1, NO_POLICY_NUMBERS));
   const installMs = performance.now() - began;
-  await attachAll(dataplane, ports, [], mode, { pins, keepVlanTags: async () => {} });
+  await attachAll(dataplane, ports, [], mode, {
+    pins,
+    keepVlanTags: async () => {},
+    fragSupport: async () => UNKNOWN_FRAGS,
+    mtuOf: () => 1500,
+  });
   const judge = dataplane.program('xdp_wall');
   const pass = (proto: 'udp' | 'tcp') => {
     for (const { from, frame } of opening(proto, policy.hosts - 1)) {

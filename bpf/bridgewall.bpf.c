@@ -73,6 +73,7 @@ struct layouts_exported {
 	enum side side;
 	enum reserved_action reserved_action;
 	enum port_state port_state;
+	enum port_flags port_flags;
 	enum mirror_word mirror_word;
 	enum service_code service_code;
 	enum direction direction;

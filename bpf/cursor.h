@@ -8,28 +8,33 @@
 enum parse_limits {
 	/* Where an upper-layer header may begin at the latest, from the start of the frame. */
 	UPPER_HEADER_LIMIT = 1024,
-	/* So many bytes must be linear for any frame that parses. */
-	PARSE_BYTES = 1024 + 64,
 	MAX_EXTENSIONS = 8,
 };
 
 /* Reading position: `offset` from `data`; `left` bytes until the end that the last length field
- * gave. `hidden` bytes of tag were taken off the frame by hardware. */
+ * gave. `hidden` bytes of tag were taken off the frame by hardware. `copied`: reads the copy in the walk,
+ * of which the verifier of 6.1 wants to see how far every read may reach. */
 struct cursor {
 	void *data;
 	void *end;
 	__u32 offset;
 	__u32 left;
 	__u32 hidden;
+	int copied;
 };
 
 static __always_inline void *cursor_at(struct cursor *c, __u32 bytes)
 {
+	__u32 offset = c->offset;
 	void *p;
 
-	if (c->offset > UPPER_HEADER_LIMIT + 64)
+	if (offset > UPPER_HEADER_LIMIT + 64)
 		return NULL;
-	p = c->data + c->offset;
+	if (c->copied) {
+		KEEP_APART(offset);
+		offset &= HEADER_MASK;
+	}
+	p = c->data + offset;
 	return p + bytes > c->end ? NULL : p;
 }
 

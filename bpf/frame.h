@@ -151,6 +151,16 @@ struct probe_frame {
 	struct probe probe;
 };
 
+/* The compiler must forget what it knows of a number: it would join two bounds into one comparison of a
+ * difference, or leave one out, and the verifier of 6.1 would lose them. */
+#define KEEP_APART(n) asm volatile("" : "+r"(n))
+
+enum header_sizes {
+	PARSE_BYTES = 1024 + 64,	/* all that is ever read to parse a frame lies in these */
+	HEADER_MASK = 2047,
+	HEADER_ROOM = HEADER_MASK + 1 + 64,	/* what the verifier takes such a read to reach */
+};
+
 struct walk {
 	struct frame frame;
 	struct frame quote;	/* what an ICMP error quotes; FRAME_QUOTE of `frame`: is valid */
@@ -186,6 +196,8 @@ struct walk {
 	struct probe_frame probe;
 	__u32 option_at;	/* reading position in `options` */
 	__u8 options[TCP_OPTION_ROOM];
+	__u32 copied;		/* bytes of the frame's beginning in `headers` */
+	__u8 headers[HEADER_ROOM];
 };
 
 /* A test run is no softirq on every kernel: packets may come in the middle of it. */

@@ -32,6 +32,7 @@ enum settle_limits {
 	} name_ SEC(".maps")
 
 HANDOVER_PROGRAMS(handover_xdp);
+HANDOVER_PROGRAMS(handover_xdp_frags);
 HANDOVER_PROGRAMS(handover_tc);
 ARRAY_MAP(handover_stage, 1, __u32);	/* enum handover */
 
@@ -47,6 +48,13 @@ SEC("xdp")
 int xdp_handover(struct xdp_md *ctx)
 {
 	bpf_tail_call(ctx, &handover_xdp, handover_stage_now());
+	return XDP_DROP;
+}
+
+SEC("xdp.frags")
+int xdp_handover_frags(struct xdp_md *ctx)
+{
+	bpf_tail_call(ctx, &handover_xdp_frags, handover_stage_now());
 	return XDP_DROP;
 }
 

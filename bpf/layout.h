@@ -49,15 +49,20 @@ enum port_state {
 	PORT_UNKNOWN,		/* nobody has looked yet */
 };
 
+enum port_flags {
+	PORT_SENDS_FRAGS = 1,	/* its driver sends frames of several buffers from a devmap */
+	PORT_TAKES_FRAGS = 2,	/* it may bring such */
+};
+
 /*
  * Map `port_list`: by port number; ifindex 0 is a free number. Map `ports`: who has which number, by
- * ifindex; what is mirrored from the kernel (state, carrier, MTU) is kept in `port_list` alone.
+ * ifindex; what is mirrored from the kernel (state, carrier, MTU, flags) is kept in `port_list` alone.
  */
 struct port {
 	__u32 ifindex;
 	__u32 number;		/* 0 ... MAX_PORTS-1: index of counters and of the devmap */
 	__u32 side;		/* enum side */
-	__u32 flags;
+	__u32 flags;		/* enum port_flags */
 	__u8 mac[6];
 	__u8 state;		/* enum port_state */
 	__u8 carrier;

@@ -48,7 +48,7 @@ struct xdp_meta {
 	__u32 secret;		/* meta_secret of the wall that judged the frame */
 	__u32 from;		/* ifindex of the port where it judged it */
 	__u32 mark;
-	__u32 ifindex;		/* MARK_SENT_LOG: where tc shall send the copy */
+	__u32 ifindex;		/* where tc shall send it, MARK_SENT_LOG: a copy; 0: nowhere */
 	__u32 copy;		/* and with which mark */
 };
 

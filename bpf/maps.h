@@ -93,12 +93,17 @@ HASH_MAP(self_macs, BPF_MAP_TYPE_HASH, 0, MAX_PORTS * 2, struct mac_key, __u32);
 ARRAY_MAP(timeouts, TIMEOUT_COUNT, __u64);
 ARRAY_MAP(clock, 1, __u64);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_DEVMAP);
-	__uint(max_entries, MAX_PORTS);
-	__type(key, __u32);
-	__type(value, __u32);
-} tx_ports SEC(".maps");
+/* A program that takes frames of several buffers shares no such map with one that does not. */
+#define DEVICE_MAP(name_)                                                                          \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_DEVMAP);                                                 \
+		__uint(max_entries, MAX_PORTS);                                                    \
+		__type(key, __u32);                                                                \
+		__type(value, __u32);                                                              \
+	} name_ SEC(".maps")
+
+DEVICE_MAP(tx_ports);
+DEVICE_MAP(tx_ports_frags);
 
 /* Policy. */
 struct {

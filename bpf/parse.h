@@ -104,12 +104,13 @@ static __always_inline int parse_llc(struct frame *f, struct cursor *c)
 
 /*
  * Parses a frame of `left` bytes at data; the hardware may have taken off one tag, given in
- * `tpid` and `tci` (tpid 0: none). Returns a reason, 0: parsed.
+ * `tpid` and `tci` (tpid 0: none). `copied`: data is the copy in the walk. Returns a reason, 0: parsed.
  */
 static __always_inline int parse(struct frame *f, void *data, void *end, __u32 left, __u16 tpid,
-				 __u16 tci)
+				 __u16 tci, int copied)
 {
-	struct cursor c = {.data = data, .end = end, .left = left, .hidden = tpid ? 4 : 0};
+	struct cursor c = {.data = data, .end = end, .left = left, .hidden = tpid ? 4 : 0,
+			   .copied = copied};
 	struct ethhdr *eth = cursor_at(&c, sizeof(*eth));
 	__u32 tags = 0, i;
 	__u16 type;

@@ -97,10 +97,11 @@ static __always_inline int quote_transport(struct frame *q, struct cursor *c, __
 }
 
 /* The quote of the ICMP error in w->frame into w->quote; FRAME_QUOTE says that it could be read. */
-static __always_inline void parse_quote(struct walk *w, void *data, void *end, __u32 hidden)
+static __always_inline void parse_quote(struct walk *w, void *data, void *end, __u32 hidden,
+					int copied)
 {
 	struct frame *f = &w->frame, *q = &w->quote;
-	struct cursor c = {.data = data, .end = end, .hidden = hidden};
+	struct cursor c = {.data = data, .end = end, .hidden = hidden, .copied = copied};
 	int length;
 
 	c.offset = (f->upper & 2047) + ICMP_HEADER - hidden;

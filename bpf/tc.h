@@ -20,7 +20,7 @@ __noinline int parse_quote_skb(struct __sk_buff *skb)
 
 	if (w)
 		parse_quote(w, (void *)(long)skb->data, (void *)(long)skb->data_end,
-			    skb->vlan_present ? 4 : 0);
+			    skb->vlan_present ? 4 : 0, 0);
 	return 0;
 }
 
@@ -40,7 +40,7 @@ __noinline int parse_skb(struct __sk_buff *skb)
 	w->frame.flags &= FRAME_DRY;
 	w->frame.tag[0] = 0;
 	w->frame.tag[1] = 0;
-	reason = parse(&w->frame, data, end, skb->len, tpid, tci);
+	reason = parse(&w->frame, data, end, skb->len, tpid, tci, 0);
 	if (!reason && w->frame.flags & FRAME_ERROR)
 		parse_quote_skb(skb);
 	if (!reason && w->frame.flags & FRAME_TCP_OPTIONS)
@@ -90,8 +90,9 @@ static __always_inline void measure(struct __sk_buff *skb, struct frame *f)
 		f->longest = f->headers + skb->gso_size;
 }
 
-/* What XDP judged: its mark, and the copy that XDP could not send. 0: XDP did not judge it. */
-static __always_inline __u32 take_meta(struct __sk_buff *skb)
+/* What XDP judged: its mark, and the copy that XDP could not send. 0: XDP did not judge it. `way`: the
+ * device that it found for it; 0: netfilter and the bridge know. */
+static __always_inline __u32 take_meta(struct __sk_buff *skb, __u32 *way)
 {
 	struct xdp_meta *meta = (void *)(long)skb->data_meta;
 	__u32 mark, ifindex;
@@ -104,7 +105,9 @@ static __always_inline __u32 take_meta(struct __sk_buff *skb)
 	if ((mark & MARK_KIND) == MARK_SENT_LOG) {
 		skb->mark = meta->copy;
 		bpf_clone_redirect(skb, ifindex, detour_flags(skb->mark));
+		ifindex = 0;
 	}
+	*way = ifindex;
 	return mark;
 }
 
@@ -191,7 +194,7 @@ __noinline int tc_carry_out(struct __sk_buff *skb)
 SEC("tc")
 int tc_wall(struct __sk_buff *skb)
 {
-	__u32 mark = take_meta(skb);
+	__u32 way = 0, mark = take_meta(skb, &way);
 	struct walk *w;
 	int parsed;
 
@@ -199,7 +202,7 @@ int tc_wall(struct __sk_buff *skb)
 		skb->mark = mark;
 		if (detour_flags(mark))
 			return bpf_redirect(detour_in(), BPF_F_INGRESS);
-		return TC_ACT_OK;
+		return way ? bpf_redirect(way, 0) : TC_ACT_OK;
 	}
 	w = walk_begin(WALK_PACKET);
 	if (!w || find_port(&w->frame, skb->ifindex))

@@ -97,11 +97,7 @@ __noinline int read_options(__u32 walk_kind)
 	return 0;
 }
 
-/* The compiler would join both bounds into one comparison of a difference, and the verifier of 6.1
- * would lose them. It needs a least value, too: options are whole words. */
-#define KEEP_APART(n) asm volatile("" : "+r"(n))
-
-/* Bytes of options to copy; 0: none. */
+/* Bytes of options to copy; 0: none. The verifier needs a least value, too: options are whole words. */
 static __always_inline __u32 option_bytes(struct walk *w)
 {
 	__u32 bytes = w->frame.tcp.options;

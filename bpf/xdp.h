@@ -60,11 +60,71 @@ __noinline int parse_quote_xdp(struct xdp_md *ctx, __u32 kind)
 	struct walk *w = walk_here(kind);
 
 	if (w)
-		parse_quote(w, (void *)(long)ctx->data, (void *)(long)ctx->data_end, 0);
+		parse_quote(w, (void *)(long)ctx->data, (void *)(long)ctx->data_end, 0, 0);
 	return 0;
 }
 
-/* Global, so that it is verified once, apart from the walk. */
+static __always_inline __u32 linear_bytes(struct xdp_md *ctx)
+{
+	return (long)ctx->data_end - (long)ctx->data;
+}
+
+/* The frame is spread over several buffers. */
+static __always_inline int in_pieces(struct xdp_md *ctx, struct walk *w)
+{
+	return linear_bytes(ctx) < w->frame.length;
+}
+
+/* Where the first buffer does not hold all that parsing may read. */
+static __always_inline void copy_headers(struct xdp_md *ctx, struct walk *w)
+{
+	__u32 bytes = w->frame.length;
+
+	if (bytes > PARSE_BYTES)
+		bytes = PARSE_BYTES;
+	if (bytes < sizeof(struct ethhdr) || bpf_xdp_load_bytes(ctx, 0, w->headers, bytes))
+		bytes = 0;
+	w->copied = bytes;
+}
+
+__noinline int parse_copy(__u32 kind)
+{
+	struct walk *w = walk_here(kind);
+
+	if (!w)
+		return REASON_MALFORMED_ETH;
+	return parse(&w->frame, w->headers, w->headers + w->copied, w->frame.length, 0, 0, 1);
+}
+
+__noinline int parse_quote_copy(__u32 kind)
+{
+	struct walk *w = walk_here(kind);
+
+	if (w)
+		parse_quote(w, w->headers, w->headers + w->copied, 0, 1);
+	return 0;
+}
+
+/* What the first buffer does not hold. Apart from parse_xdp: most frames lie in one. */
+__noinline int parse_pieces(struct xdp_md *ctx, __u32 kind)
+{
+	struct walk *w = walk_here(kind);
+	int reason;
+
+	if (!w)
+		return REASON_MALFORMED_ETH;
+	copy_headers(ctx, w);
+	reason = parse_copy(kind);
+	if (!reason && w->frame.flags & FRAME_ERROR)
+		parse_quote_copy(kind);
+	if (!reason && w->frame.flags & FRAME_TCP_OPTIONS)
+		read_options_xdp(ctx, kind);
+	if (!reason && w->frame.flags & FRAME_PROBE)
+		read_probe_xdp(ctx, kind);
+	return reason;
+}
+
+/* Global, so that it is verified once, apart from the walk. Measured is the frame, not its first buffer. */
 __noinline int parse_xdp(struct xdp_md *ctx, __u32 kind)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -73,10 +133,12 @@ __noinline int parse_xdp(struct xdp_md *ctx, __u32 kind)
 
 	if (!w)
 		return REASON_MALFORMED_ETH;
-	w->frame.length = end - data;
-	w->frame.longest = end - data;
+	w->frame.length = bpf_xdp_get_buff_len(ctx);
+	w->frame.longest = w->frame.length;
 	w->frame.segments = 1;
-	reason = parse(&w->frame, data, end, end - data, 0, 0);
+	if (in_pieces(ctx, w) && linear_bytes(ctx) < PARSE_BYTES)
+		return parse_pieces(ctx, kind);
+	reason = parse(&w->frame, data, end, w->frame.length, 0, 0, 0);
 	if (!reason && w->frame.flags & FRAME_ERROR)
 		parse_quote_xdp(ctx, kind);
 	if (!reason && w->frame.flags & FRAME_TCP_OPTIONS)
@@ -145,6 +207,9 @@ __noinline int xdp_pass(struct xdp_md *ctx, __u32 mark, __u32 outcome)
 		mark = w->verdict.action == ACTION_DETOUR ? detour_mark(w) : MARK_ACCEPT;
 	if ((mark & MARK_KIND) == MARK_ACCEPT || detour_flags(mark)) {
 		logged = 0;
+		/* The devmap would not take it: tc sends the frame itself. */
+		if (outcome == OUTCOME_FORWARDED)
+			ifindex = ifindex_of(w->verdict.out_port);
 	} else if ((mark & MARK_KIND) == MARK_SENT_LOG && w->verdict.action == ACTION_DETOUR) {
 		ifindex = detour_in();
 		copy = detour_mark(w);
@@ -160,7 +225,7 @@ __noinline int xdp_pass(struct xdp_md *ctx, __u32 mark, __u32 outcome)
 	return XDP_PASS;
 }
 
-/* Back by the devmap, which takes it to the port that it came in on as to any other. */
+/* XDP_REDIRECT: back by the devmap, which takes it to the port that it came in on as to any other. */
 __noinline int xdp_answer(struct xdp_md *ctx)
 {
 	struct walk *w = walk_here(WALK_PACKET);
@@ -172,11 +237,18 @@ __noinline int xdp_answer(struct xdp_md *ctx)
 	if (w->verdict.action != ACTION_ANSWER ||
 	    bpf_xdp_store_bytes(ctx, 0, w->probe.dmac, PROBE_FRAME_BYTES))
 		return XDP_DROP;
-	return bpf_redirect_map(&tx_ports, w->frame.port, 0);
+	return XDP_REDIRECT;
 }
 
-SEC("xdp")
-int xdp_wall(struct xdp_md *ctx)
+static __always_inline int sends_frags(__u32 port)
+{
+	struct port *p = bpf_map_lookup_elem(&port_list, &port);
+
+	return p && p->flags & PORT_SENDS_FRAGS;
+}
+
+/* `handover` and `out`: the maps of programs and of devices. */
+static __always_inline int judge_xdp(struct xdp_md *ctx, void *handover, void *out)
 {
 	struct walk *w = walk_begin(WALK_PACKET);
 	struct verdict *v;
@@ -188,32 +260,49 @@ int xdp_wall(struct xdp_md *ctx)
 
 	v = &w->verdict;
 	if (v->action == ACTION_DROP)
-		bpf_tail_call(ctx, &handover_xdp, HANDOVER_OLD);
+		bpf_tail_call(ctx, handover, HANDOVER_OLD);
 	mark = log_mark(w);
 	switch (v->action) {
 	case ACTION_FORWARD:
-		if (mark)
+		if (mark || (in_pieces(ctx, w) && !sends_frags(v->out_port)))
 			return xdp_pass(ctx, mark, OUTCOME_FORWARDED);
 		account(w, OUTCOME_FORWARDED);
-		return bpf_redirect_map(&tx_ports, v->out_port, 0);
+		return bpf_redirect_map(out, v->out_port, 0);
 	case ACTION_EVERY_PORT:
-		/* The devmap leaves no port out: tc judges, and sends, what some may not have. */
-		if (!every_port_open(WALK_PACKET))
+		/* The devmap leaves no port out, and copies one buffer: tc judges, and sends. */
+		if (in_pieces(ctx, w) || !every_port_open(WALK_PACKET))
 			return XDP_PASS;
 		account(w, OUTCOME_FORWARDED);
-		return bpf_redirect_map(&tx_ports, 0, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS);
+		return bpf_redirect_map(out, 0, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS);
 	case ACTION_DETOUR:
 	case ACTION_FLOOD:
 		return xdp_pass(ctx, mark, OUTCOME_PASSED);
 	case ACTION_ANSWER:
 	case ACTION_HEARD:
-		return xdp_answer(ctx);
+		if (xdp_answer(ctx) != XDP_REDIRECT)
+			return XDP_DROP;
+		return bpf_redirect_map(out, w->frame.port, 0);
 	default:
 		if (mark)
 			return xdp_pass(ctx, mark, OUTCOME_DROP + v->reason);
 		account(w, OUTCOME_DROP + v->reason);
 		return XDP_DROP;
 	}
+}
+
+/* In generic mode: there the kernel loses where the headers are when a program takes several buffers,
+ * and puts every frame into one for a program that does not. */
+SEC("xdp")
+int xdp_wall(struct xdp_md *ctx)
+{
+	return judge_xdp(ctx, &handover_xdp, &tx_ports);
+}
+
+/* In native mode. */
+SEC("xdp.frags")
+int xdp_wall_frags(struct xdp_md *ctx)
+{
+	return judge_xdp(ctx, &handover_xdp_frags, &tx_ports_frags);
 }
 
 SEC("xdp")

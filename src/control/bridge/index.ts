@@ -22,3 +22,4 @@ export {
   sideNames,
 } from './side-bridge.js';
 export { disableBridgeNetfilter, disableIpv6 } from './sysctl.js';
+export { XdpFeatureReader, type XdpFeatures } from './xdp-features.js';

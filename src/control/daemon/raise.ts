@@ -6,6 +6,7 @@ import {
   dropIdleClsact,
   keepVlanTags,
   type Links,
+  type XdpFeatureReader,
 } from '../bridge/index.js';
 import type { NodeConfig } from '../config/index.js';
 import {
@@ -19,6 +20,7 @@ import {
   type NumberedPort,
   type PinSet,
   type PortDevice,
+  UNKNOWN_FRAGS,
   type UpgradeReport,
   writeNode,
   writePorts,
@@ -44,6 +46,7 @@ export interface Raised {
 export interface RaiseDeps {
   readonly pins: PinSet;
   readonly links: Links;
+  readonly features: XdpFeatureReader;
   readonly store: GenerationStore<GenerationRecord>;
   readonly log: Logger;
 }
@@ -52,7 +55,7 @@ export interface RaiseDeps {
 export async function raise(
   config: NodeConfig,
   survey: BridgeSurvey,
-  { pins, links, store, log }: RaiseDeps,
+  { pins, links, features, store, log }: RaiseDeps,
 ): Promise<Raised> {
   mountPins(config.pins);
   const stood =
@@ -80,9 +83,12 @@ export async function raise(
     writeTimeouts(dataplane, config.state.timeouts);
     const upgraded = await upgradeWall(dataplane, store, ports);
     const present = ports.filter(hasDevice);
+    const mtus = new Map(survey.ports.map(({ name, mtu }) => [name, mtu]));
     const mode = await attachAll(dataplane, present, gone, config.attach, {
       pins,
       keepVlanTags: vlanTagKeeper(log),
+      fragSupport: fragReader(features),
+      mtuOf: (port) => mtus.get(port) ?? 0,
     });
     // Nothing of the version before is attached any more.
     if (upgraded !== null) dataplane.upgrade?.retire();
@@ -106,6 +112,12 @@ export function vlanTagKeeper(log: Logger): (port: string) => Promise<void> {
     const trouble = await keepVlanTags({ name: port });
     if (trouble !== undefined) log.debug({ port, trouble }, 'rxvlan was not turned off');
   };
+}
+
+/** What the drivers of ports make of frames of several buffers. */
+export function fragReader(features: XdpFeatureReader) {
+  return async ({ ifindex }: Pick<NumberedPort, 'ifindex'>) =>
+    (await features.of(ifindex)) ?? UNKNOWN_FRAGS;
 }
 
 function tellAdoption(dataplane: Dataplane, config: NodeConfig, log: Logger): void {

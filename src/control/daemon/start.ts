@@ -6,7 +6,7 @@
 import type { Logger } from 'pino';
 import { ApiServer } from '../api/server.js';
 import { prepareSocket } from '../api/socket.js';
-import { Links, prepareBridge } from '../bridge/index.js';
+import { Links, prepareBridge, XdpFeatureReader } from '../bridge/index.js';
 import type { NodeConfig } from '../config/index.js';
 import {
   checkKernel,
@@ -37,7 +37,7 @@ import { MemberExpiry } from './member-expiry.js';
 import { Network, openCertificates } from './network.js';
 import { checkOwnership } from './ownership.js';
 import { Policies } from './policies.js';
-import { nodeSettings, type Raised, raise, vlanTagKeeper } from './raise.js';
+import { fragReader, nodeSettings, type Raised, raise, vlanTagKeeper } from './raise.js';
 import { Replication } from './replication.js';
 import { Room } from './room.js';
 import { SessionFeed } from './session-feed.js';
@@ -95,6 +95,8 @@ async function start(
   const pins = new PinSet(config.pins, config.node);
   const links = new Links((bridge) => pins.noteBridge(bridge.ifindex));
   leases.add(() => links.close());
+  const features = new XdpFeatureReader();
+  leases.add(() => features.close());
   await checkOwnership(config, links);
   await prepareSocket(config.api.socket);
   checkPins(config.pins);
@@ -123,7 +125,7 @@ async function start(
       // What may still refuse comes before what changes the wire.
       store = await GenerationStore.open(config.store, generationRecord);
       await claimLog(logFeed, config, standing !== undefined, log);
-      raised = await raise(config, survey, { pins, links, store, log });
+      raised = await raise(config, survey, { pins, links, features, store, log });
     },
   });
   const { dataplane, ports, mode, table, upgraded } = raised!;
@@ -206,7 +208,7 @@ async function start(
     ...{ config, log, links, dataplane, table, mode: mode.mode, events: bus, detour },
     ports: portTable,
     bridgeMac: prepared.bridge.mac,
-    attach: { pins, keepVlanTags: vlanTagKeeper(log) },
+    attach: { pins, keepVlanTags: vlanTagKeeper(log), fragSupport: fragReader(features) },
     settings: (bridgeMac) => nodeSettings(config, bridgeMac),
   });
   leases.add(() => guardian.close());

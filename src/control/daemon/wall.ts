@@ -5,6 +5,8 @@ import {
   attachedMode,
   DataplaneError,
   explainFrame,
+  fragsTrouble,
+  frameLimits,
   type Installer,
   learnedCount,
   type NumberedPort,
@@ -334,15 +336,21 @@ export class Wall implements NodeService {
 
   /** What the kernel says of a port, not what was once done to it. */
   #attachment(port: NumberedPort): PortStatus {
-    const { dataplane, mode } = this.#parts;
+    const { dataplane, mode, ports } = this.#parts;
     const now = attachedMode(dataplane, port.ifindex);
     const { name, side } = port;
     if (now === 'gone') return { port: name, side, mode: 'none', why: 'its device is gone' };
-    const why =
-      now === mode.mode
-        ? (mode.why.get(name) ?? `${now}: the mode of the other ports when it came back`)
-        : `${mode.mode} was attached, the kernel has ${now}: unjudged frames are dropped`;
-    return { port: name, side, mode: now, why };
+    if (now !== mode.mode) {
+      const still = now === 'none' ? 'unjudged frames are dropped' : 'frames are judged there';
+      const why = `${mode.mode} was attached, the kernel has ${now}: ${still}`;
+      return { port: name, side, mode: now, why };
+    }
+    const why = mode.why.get(name) ?? `${now}: the mode of the other ports when it came back`;
+    const trouble = now === 'xdp' && fragsTrouble(frameLimits(dataplane, ports));
+    return {
+      ...{ port: name, side, mode: now },
+      why: trouble ? `${why}; ${trouble}: tc sends them` : why,
+    };
   }
 
   #portCounts(): Map<string, CounterTotals> {

@@ -17,13 +17,24 @@ import {
   type XdpMode,
 } from '../../../native/lib/index.js';
 import { DataplaneError } from './errors.js';
-import { type AttachMode, type AttachWish, firstMode, type ModeReason, tcInstead } from './mode.js';
+import {
+  type AttachMode,
+  type AttachWish,
+  type FragSupport,
+  firstMode,
+  fragsTrouble,
+  type ModeReason,
+  tcForLarge,
+  tcInstead,
+} from './mode.js';
 import type { Dataplane } from './object.js';
 import { LINK_HOOKS, type LinkHook, type PinSet } from './pins.js';
-import { hasDevice, type NumberedPort } from './ports.js';
+import { hasDevice, type NumberedPort, writeFrags } from './ports.js';
 
 /** Where the tc program hangs on a port: fixed, so that it can be found again. */
 export const TC = { direction: 'ingress', handle: 0xb1, priority: 1 } as const;
+/** By XDP mode. Generic XDP loses track of the headers where a program takes several buffers. */
+const XDP_PROGRAM = { native: 'xdp_wall_frags', generic: 'xdp_wall' } as const;
 const TRACING = ['redirect_failed', 'transmit_failed'] as const;
 export const GATE = { ...TC, direction: 'egress' } as const;
 
@@ -32,6 +43,8 @@ export interface AttachDeps {
   readonly pins: PinSet;
   /** Keeps the NIC from taking VLAN tags off a frame before XDP sees it. */
   keepVlanTags(port: string): Promise<void>;
+  /** What a port's driver makes of frames of several buffers, with the programs that it has now. */
+  fragSupport(port: NumberedPort): Promise<FragSupport>;
 }
 
 /** What keeping programs attached needs besides. */
@@ -50,7 +63,7 @@ export async function attachAll(
   ports: readonly NumberedPort[],
   gone: readonly number[],
   wish: AttachWish,
-  deps: AttachDeps,
+  deps: AttachDeps & { mtuOf(port: string): number },
 ): Promise<ModeReason> {
   dropOldLinks(ports, deps.pins);
   attachTracing(dataplane, deps.pins);
@@ -84,7 +97,28 @@ export async function attachAll(
       return tcInstead(ports, port, words);
     }
   }
-  return first;
+  if (first.mode !== 'xdp') return first;
+  const frags = await tellFrags(dataplane, ports, deps);
+  const limits = [...frags].map(([name, own]) => ({ name, mtu: deps.mtuOf(name), ...own }));
+  const trouble = fragsTrouble(limits);
+  if (trouble === undefined || wish !== 'auto') return first;
+  for (const port of ports) dropLink(port.number, 'xdp', deps.pins);
+  return tcForLarge(ports, trouble);
+}
+
+/** Tells the packet path which ports send large frames from XDP; drivers may say so only once it is attached. */
+export async function tellFrags(
+  dataplane: Dataplane,
+  ports: readonly NumberedPort[],
+  deps: Pick<AttachDeps, 'fragSupport'>,
+): Promise<ReadonlyMap<string, FragSupport>> {
+  const told = new Map<string, FragSupport>();
+  for (const port of ports) {
+    const own = await deps.fragSupport(port);
+    writeFrags(dataplane, port, own);
+    told.set(port.name, own);
+  }
+  return told;
 }
 
 /**
@@ -125,7 +159,8 @@ export function attachedMode(dataplane: Dataplane, ifindex: number): AttachMode 
 
 function modeOf(dataplane: Dataplane, ifindex: number): AttachMode | 'none' {
   const xdp = queryXdp(ifindex);
-  if (xdp.programId === dataplane.program('xdp_wall').info.id) {
+  const walls = ['xdp_wall', 'xdp_wall_frags'] as const;
+  if (walls.some((name) => xdp.programId === dataplane.program(name).info.id)) {
     return xdp.mode === 'generic' ? 'generic' : 'xdp';
   }
   const tc = queryTc({ ifindex, ...TC });
@@ -205,7 +240,7 @@ function attachGate(dataplane: Dataplane, port: NumberedPort, pins: PinSet): boo
 }
 
 function attachXdp(dataplane: Dataplane, port: NumberedPort, mode: XdpMode, pins: PinSet): void {
-  const program = dataplane.program('xdp_wall');
+  const program = dataplane.program(XDP_PROGRAM[mode]);
   const path = pins.link(port.number, 'xdp');
   if (existsSync(path)) {
     const now = queryXdp(port.ifindex);

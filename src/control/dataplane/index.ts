@@ -9,6 +9,7 @@ export {
   keepAttached,
   pinnedTcProgram,
   tcProgramId,
+  tellFrags,
 } from './attach.js';
 export { Cell } from './cell.js';
 export {
@@ -36,12 +37,20 @@ export {
   type PackedAddresses,
 } from './member-batch.js';
 export { Mirror, type PortFacts } from './mirror.js';
-export type { AttachMode, AttachWish, ModeReason } from './mode.js';
+export {
+  type AttachMode,
+  type AttachWish,
+  type FragSupport,
+  fragsTrouble,
+  type ModeReason,
+  UNKNOWN_FRAGS,
+} from './mode.js';
 export { NO_POLICY_NUMBERS, type Numbering } from './numbering.js';
 export { Dataplane } from './object.js';
 export { PinSet } from './pins.js';
 export {
   absentPort,
+  frameLimits,
   hasDevice,
   NO_MAC,
   type NodeSettings,

@@ -38,6 +38,43 @@ function everyPort(
   return { mode, why: new Map(ports.map((port) => [port.name, `${mode}: ${why(port)}`])) };
 }
 
+/** What a driver makes of frames that lie in several buffers, as large ones do. */
+export interface FragSupport {
+  /** It may hand such to XDP. */
+  readonly takes: boolean;
+  /** It sends such from XDP. */
+  readonly sends: boolean;
+}
+
+/** The same of a port, by its name and MTU. */
+export interface FrameLimits extends FragSupport {
+  readonly name: string;
+  readonly mtu: number;
+}
+
+/** What is assumed where the kernel does not tell (before 6.3): there it redirects none. */
+export const UNKNOWN_FRAGS: FragSupport = { takes: true, sends: false };
+
+/** Bytes. With a larger one, which frames fit into one buffer is the driver's secret. */
+const ONE_BUFFER_MTU = 1536;
+
+/** Why frames may come to XDP that it cannot send on by itself, in words; undefined: there will be none. */
+export function fragsTrouble(ports: readonly FrameLimits[]): string | undefined {
+  for (const from of ports) {
+    if (from.mtu <= ONE_BUFFER_MTU || !from.takes) continue;
+    const to = ports.find(({ name, sends }) => name !== from.name && !sends);
+    if (to === undefined) continue;
+    const where = `frames from ${from.name} (MTU ${from.mtu})`;
+    return `${where} may take several buffers, which XDP cannot send by ${to.name}`;
+  }
+  return undefined;
+}
+
+/** What `auto` falls back to when frames would come that XDP cannot send on. */
+export function tcForLarge(ports: readonly DriverOfPort[], trouble: string): ModeReason {
+  return everyPort(ports, 'tc', () => trouble);
+}
+
 /** The mode to begin with. `xdp` chosen by `auto` is a try: see tcInstead. */
 export function firstMode(wish: AttachWish, ports: readonly DriverOfPort[]): ModeReason {
   if (wish !== 'auto') return everyPort(ports, wish, () => `asked for by attach: ${wish}`);

@@ -21,7 +21,7 @@ import { DataplaneError } from './errors.js';
 import type { PinnedSet, PinSet } from './pins.js';
 import { Reasons } from './reasons.js';
 import { cannotPin } from './requirements.js';
-import { HANDOVER_MAPS, HANDOVER_PROGRAMS } from './upgrade/names.js';
+import { HANDOVER_FRAGS, HANDOVER_MAPS, HANDOVER_PROGRAMS } from './upgrade/names.js';
 import { type Sharing, share } from './upgrade/stage.js';
 import { Upgrade } from './upgrade/upgrade.js';
 import { REASONS_MAP, readOnlyNumber } from './upgrade/versions.js';
@@ -33,6 +33,7 @@ const MAP_NAMES = [
   'port_list',
   'mirror',
   'tx_ports',
+  'tx_ports_frags',
   'node',
   'self_macs',
   'timeouts',
@@ -93,6 +94,7 @@ const MAP_NAMES = [
 ] as const;
 const PROGRAM_NAMES = [
   'xdp_wall',
+  'xdp_wall_frags',
   'tc_wall',
   'gate_wall',
   'detour_out',
@@ -349,7 +351,7 @@ function loadAndPin(
     for (const name of [...MAP_NAMES, ...HANDOVER_MAPS, REASONS_MAP]) {
       object.map(name).pin(set.map(name));
     }
-    for (const name of [...PROGRAM_NAMES, ...HANDOVER_PROGRAMS]) {
+    for (const name of [...PROGRAM_NAMES, ...HANDOVER_PROGRAMS, HANDOVER_FRAGS]) {
       object.program(name).pin(set.program(name));
     }
   } finally {

@@ -5,15 +5,19 @@
 import * as layouts from '../../generated/layouts.js';
 import type { ReservedConfig } from '../config/index.js';
 import { DataplaneError } from './errors.js';
+import type { FragSupport, FrameLimits } from './mode.js';
 import { type Dataplane, index } from './object.js';
 
-const { Limits, Outcome, PortState, ReservedAction, Side } = layouts;
+const { Limits, Outcome, PortFlags, PortState, ReservedAction, Side } = layouts;
 
 const RESERVED_ACTIONS = {
   drop: ReservedAction.DROP,
   forward: ReservedAction.FORWARD,
   kernel: ReservedAction.KERNEL,
 } as const;
+
+/** Where frames are sent from: programs that take several buffers have a map of their own. */
+const DEVICE_MAPS = ['tx_ports', 'tx_ports_frags'] as const;
 
 /** A device that is to be a port. */
 export interface PortDevice {
@@ -132,16 +136,45 @@ export function writePort(dataplane: Dataplane, port: NumberedPort): void {
     ifindex: port.ifindex,
     number: port.number,
     side: port.side === 'uplink' ? Side.UPLINK : Side.INSIDE,
-    flags: 0,
+    flags: same ? before.flags : 0,
     mac: macBytes(port.mac),
     state: same ? before.state : PortState.UNKNOWN,
     carrier: same ? before.carrier : 0,
     mtu: same ? before.mtu : 0,
     pad: 0,
   });
-  dataplane.map('tx_ports').update(index(port.number), index(port.ifindex));
+  for (const map of DEVICE_MAPS) {
+    dataplane.map(map).update(index(port.number), index(port.ifindex));
+  }
   dataplane.map('port_list').update(index(port.number), value);
   dataplane.map('ports').update(index(port.ifindex), value);
+}
+
+/** Tells the packet path what the driver of a port makes of frames of several buffers. */
+export function writeFrags(
+  dataplane: Dataplane,
+  { number, ifindex }: Pick<NumberedPort, 'ifindex' | 'number'>,
+  { takes, sends }: FragSupport,
+): void {
+  const list = dataplane.map('port_list');
+  const before = layouts.port.decode(list.lookup(index(number))!);
+  const flags = (takes ? PortFlags.TAKES_FRAGS : 0) | (sends ? PortFlags.SENDS_FRAGS : 0);
+  if (before.ifindex !== ifindex || before.flags === flags) return;
+  list.update(index(number), layouts.port.encode({ ...before, flags }));
+}
+
+/** The same as it was told, of every port that has its device. */
+export function frameLimits(
+  dataplane: Dataplane,
+  ports: readonly Pick<NumberedPort, 'name' | 'ifindex' | 'number'>[],
+): FrameLimits[] {
+  return ports.filter(hasDevice).flatMap(({ name, number, ifindex }) => {
+    const port = layouts.port.decode(dataplane.map('port_list').lookup(index(number))!);
+    if (port.ifindex !== ifindex) return [];
+    const has = (flag: number) => (port.flags & flag) !== 0;
+    const [takes, sends] = [has(PortFlags.TAKES_FRAGS), has(PortFlags.SENDS_FRAGS)];
+    return [{ name, mtu: port.mtu, takes, sends }];
+  });
 }
 
 /** A port that is none any more: nothing is accepted from its device, nothing goes there. */
@@ -150,7 +183,7 @@ export function withdrawPort(
   port: Pick<NumberedPort, 'ifindex' | 'number'>,
 ): void {
   dataplane.map('ports').delete(index(port.ifindex));
-  dataplane.map('tx_ports').delete(index(port.number));
+  for (const map of DEVICE_MAPS) dataplane.map(map).delete(index(port.number));
   dataplane.map('port_list').update(index(port.number), Buffer.alloc(layouts.port.size));
 }
 

@@ -6,7 +6,7 @@ import { align } from './attributes.js';
 import { descriptorOf, droppedDatagrams } from './descriptor.js';
 
 /** Netlink families that the control plane speaks. */
-export const Family = { ROUTE: 0, NETFILTER: 12 } as const;
+export const Family = { ROUTE: 0, NETFILTER: 12, GENERIC: 16 } as const;
 
 const FLAG = { REQUEST: 1, MULTI: 2, ACK: 4, DUMP_INTERRUPTED: 0x10, DUMP: 0x300 } as const;
 /** Around the requests of a transaction of nfnetlink. */

@@ -11,6 +11,11 @@ const { Action, MarkBits, VerdictFlags } = layouts;
 
 export type Hook = 'xdp' | 'tc';
 
+/** How a frame lies in memory before XDP: so many bytes of it in the first buffer. */
+export interface Pieces {
+  readonly linear: number;
+}
+
 /** What one run did, as far as one can see from outside. */
 export interface Outcome {
   /** By the code; `every-port` looks like `forward` in XDP, and like `drop` in tc, which has sent copies; `detour` like `forward` in tc. */
@@ -48,10 +53,13 @@ export class XdpHook {
   readonly #program: BpfProgram;
   readonly #wall: TestWall;
   readonly #behind: TcHook;
+  readonly #pieces: Pieces | undefined;
 
-  constructor(wall: TestWall) {
+  /** @param pieces for the program that takes frames of several buffers */
+  constructor(wall: TestWall, pieces?: Pieces) {
     this.#wall = wall;
-    this.#program = wall.object.program('xdp_wall');
+    this.#pieces = pieces;
+    this.#program = wall.object.program(pieces === undefined ? 'xdp_wall' : 'xdp_wall_frags');
     this.#behind = new TcHook(wall);
   }
 
@@ -59,7 +67,10 @@ export class XdpHook {
     const { retval, data } = this.#program.testRun({
       data: frame,
       dataOut: frame.length + layouts.xdpMeta.size,
-      ctx: xdpContext({ length: frame.length, ifindex: this.#wall.ifindex(port) }),
+      ctx: xdpContext({
+        length: Math.min(frame.length, this.#pieces?.linear ?? frame.length),
+        ifindex: this.#wall.ifindex(port),
+      }),
     });
     const by = this.name;
     if (retval === XDP.DROP) return { action: 'drop', mark: 0, bytes: data, by };
@@ -69,7 +80,9 @@ export class XdpHook {
     if (data.equals(frame)) return this.#behind.run(port, frame);
     const meta = layouts.xdpMeta.decode(data);
     const bytes = data.subarray(layouts.xdpMeta.size);
-    return { action: markedAction(meta.mark), mark: meta.mark, bytes, by };
+    // tc sends what the devmap would not take.
+    const sent = meta.mark >>> 0 === MarkBits.ACCEPT && meta.ifindex !== 0;
+    return { action: sent ? 'forward' : markedAction(meta.mark), mark: meta.mark, bytes, by };
   }
 
   close(): void {

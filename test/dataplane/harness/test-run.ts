@@ -6,21 +6,22 @@ import {
   type Explanation,
   type Hook,
   type Outcome,
+  type Pieces,
   shown,
   TcHook,
   XdpHook,
 } from './hooks.js';
 import type { Tally, TestWall } from './wall.js';
 
-/** Sends through `xdp_wall` or `tc_wall`, and asks `explain_wall` before. */
+/** Sends through `xdp_wall`, `xdp_wall_frags` or `tc_wall`, and asks `explain_wall` before. */
 export class TestRuns implements Sender {
   readonly wall: TestWall;
   readonly #hook: XdpHook | TcHook;
   readonly #explainer: Explainer;
 
-  constructor(wall: TestWall, hook: Hook) {
+  constructor(wall: TestWall, hook: Hook, pieces?: Pieces) {
     this.wall = wall;
-    this.#hook = hook === 'xdp' ? new XdpHook(wall) : new TcHook(wall);
+    this.#hook = hook === 'xdp' ? new XdpHook(wall, pieces) : new TcHook(wall);
     this.#explainer = new Explainer(wall);
   }
 

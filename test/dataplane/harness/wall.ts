@@ -31,7 +31,8 @@ import type { NodeOptions, PortName } from '../fixtures/types.js';
 import { ROOT } from './native.js';
 import type { TestPort } from './network.js';
 
-const { Limits, MirrorWord, Outcome, PortState, ReservedAction, RoleFlags, Side } = layouts;
+const { Limits, MirrorWord, Outcome, PortFlags, PortState, ReservedAction, RoleFlags, Side } =
+  layouts;
 const OBJECT = resolve(ROOT, 'build/bpf/bridgewall.bpf.o');
 /** Second 0 of a fixture, in seconds of the wall's clock: young enough to look back from. */
 const EPOCH_SECONDS = 10_000_000;
@@ -75,6 +76,8 @@ export class TestWall implements Disposable {
   readonly reasons: Reasons;
   readonly hz = jiffiesPerSecond();
   readonly passes: StatePasses;
+  /** Whether drivers send frames of several buffers from XDP; heeded when ports are written. */
+  sendsFrags = true;
   /** What installers, passes and sweeps need of a dataplane, and nothing else of it. */
   readonly dataplane: Dataplane;
   readonly #installer: Installer;
@@ -153,10 +156,13 @@ export class TestWall implements Disposable {
       state: facts.state === undefined ? before.state : PORT_STATES[facts.state],
       carrier: facts.carrier === undefined ? before.carrier : Number(facts.carrier),
       mtu: facts.mtu ?? before.mtu,
+      flags: this.sendsFrags ? PortFlags.SENDS_FRAGS : 0,
     });
     this.map('ports').update(index(port.ifindex), value);
     this.map('port_list').update(index(number), value);
-    this.map('tx_ports').update(index(number), index(port.ifindex));
+    for (const map of ['tx_ports', 'tx_ports_frags']) {
+      this.map(map).update(index(number), index(port.ifindex));
+    }
   }
 
   /** What was told of ports is believed until a second of the wall's clock. */

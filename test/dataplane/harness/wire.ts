@@ -86,7 +86,8 @@ export class Wire implements Sender {
     for (const { ifindex } of wall.ports) {
       wall.object.program('tc_wall').attachTc({ ifindex, ...TC });
       if (mode === 'tc') continue;
-      this.#links.push(wall.object.program('xdp_wall').attachXdp(ifindex, mode));
+      const program = wall.object.program(mode === 'native' ? 'xdp_wall_frags' : 'xdp_wall');
+      this.#links.push(program.attachXdp(ifindex, mode));
       const { mode: got } = queryXdp(ifindex);
       if (got !== mode) throw new Error(`asked for ${mode} XDP, got ${got}`);
     }

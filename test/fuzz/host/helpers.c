@@ -60,7 +60,7 @@ void frame_xdp(struct xdp_md *ctx, __u32 ifindex)
 	memset(ctx, 0, sizeof(*ctx));
 	ctx->data = address(FRAME);
 	ctx->data_meta = ctx->data;
-	ctx->data_end = address(FRAME + frame_length);
+	ctx->data_end = address(FRAME + frame_linear);
 	ctx->ingress_ifindex = ifindex;
 }
 
@@ -93,6 +93,11 @@ static long load_bytes(__u32 offset, void *to, __u32 length)
 	memcpy(to, FRAME + offset, length);
 	let_read(frame_linear);
 	return 0;
+}
+
+__u64 bpf_xdp_get_buff_len(struct xdp_md *ctx)
+{
+	return frame_length;
 }
 
 long bpf_xdp_load_bytes(struct xdp_md *ctx, __u32 offset, void *to, __u32 length)

@@ -127,9 +127,10 @@ static void put_skb(struct __sk_buff *skb, const struct arrival *a, __u32 linear
 	skb->gso_size = a->segment_size;
 }
 
-static void put_xdp(struct xdp_md *ctx, const struct arrival *a)
+/* `linear` bytes of it lie in the first buffer. */
+static void put_xdp(struct xdp_md *ctx, const struct arrival *a, __u32 linear)
 {
-	frame_put(a->bytes, a->length, a->length);
+	frame_put(a->bytes, a->length, linear);
 	frame_xdp(ctx, ifindex_at(a));
 }
 
@@ -179,12 +180,12 @@ static struct walk *begin(const struct arrival *a)
 	return w;
 }
 
-static void parse_by_xdp(const struct arrival *a, struct parsed *to)
+static void parse_by_xdp(const struct arrival *a, __u32 linear, struct parsed *to)
 {
 	struct xdp_md ctx;
 
 	begin(a);
-	put_xdp(&ctx, a);
+	put_xdp(&ctx, a, linear);
 	keep_parsed(to, parse_xdp(&ctx, WALK_PACKET));
 }
 
@@ -218,14 +219,15 @@ static bool parsed_alike(const struct parsed *a, const struct parsed *b)
 
 static void check_parsers(const struct arrival *a)
 {
-	static struct parsed xdp, tc, sparse;
+	static struct parsed xdp, pieces, tc, sparse;
 
 	memset(&xdp, 0, sizeof(xdp));
+	memset(&pieces, 0, sizeof(pieces));
 	memset(&tc, 0, sizeof(tc));
 	memset(&sparse, 0, sizeof(sparse));
 	if (!wall_tc_takes(a))
 		return;
-	parse_by_xdp(a, &xdp);
+	parse_by_xdp(a, a->length, &xdp);
 	parse_by_tc(a, a->length, &tc);
 	if (!parsed_alike(&xdp, &tc)) {
 		print_parsed("xdp", &xdp);
@@ -233,6 +235,12 @@ static void check_parsers(const struct arrival *a)
 		violated("XDP and tc parse a frame alike");
 	}
 	/* What a driver hands over has at least its Ethernet header linear. */
+	parse_by_xdp(a, a->linear, &pieces);
+	if (!parsed_alike(&xdp, &pieces)) {
+		print_parsed("one buffer", &xdp);
+		print_parsed("several", &pieces);
+		violated("XDP parses a frame alike in however many buffers it lies");
+	}
 	parse_by_tc(a, a->linear, &sparse);
 	if (!parsed_alike(&tc, &sparse)) {
 		print_parsed("all linear", &tc);
@@ -250,7 +258,7 @@ static bool explained(const struct arrival *a, struct verdict *to)
 
 	if (a->length < sizeof(*to))
 		return false;
-	put_xdp(&ctx, a);
+	put_xdp(&ctx, a, a->length);
 	ret = explain_wall(&ctx);
 	if (map_changes != before)
 		violated("explain changes nothing");
@@ -305,7 +313,7 @@ static struct judged by_xdp(const struct arrival *a)
 	struct xdp_meta *meta;
 	struct xdp_md ctx;
 
-	put_xdp(&ctx, a);
+	put_xdp(&ctx, a, a->length);
 	j.retval = xdp_wall(&ctx);
 	check_unchanged((void *)(unsigned long)ctx.data, a->bytes, a->length);
 	if (j.retval != XDP_PASS)

@@ -60,6 +60,24 @@ describe('a daemon over a standing wall', () => {
     expect(numbers).toEqual(['dn1', 'up0', 'dn0']);
   });
 
+  it('has tc judge what comes from a port that refuses XDP, and says so', async () => {
+    await stand('xdp');
+    bench.wall.ip('link', 'del', 'dn1');
+    const daemon = await bench.start();
+    // With more queues at its peer than it has itself, a veth takes no XDP program.
+    const peer = ['peer', 'name', 'e1', 'numtxqueues', '2'];
+    bench.wall.ip('link', 'add', 'new', 'numrxqueues', '1', 'type', 'veth', ...peer);
+    bench.wall.exec('ethtool', '-L', 'e1', 'tx', '2');
+    bench.wall.ip('link', 'set', 'e1', 'up');
+    bench.wall.ip('link', 'set', 'new', 'name', 'dn1');
+    await expect.poll(() => modes(bench), { timeout: 10_000 }).toContainEqual(['dn1', 'tc']);
+    await expect.poll(() => bench.wall.ip('link', 'show', 'dn1')).toContain('master br0');
+    const { why } = (await bench.api.status()).attach[0]!;
+    expect(why).toBe('xdp was attached, the kernel has tc: frames are judged there');
+    expect(daemon.log).toContain('the wall cannot be put right; trying on');
+    expect(await bench.connects(80)).toBe(true);
+  });
+
   it('takes a port back that was put into another bridge', async () => {
     await stand('tc');
     bench.wall.ip('link', 'add', 'br1', 'type', 'bridge');

@@ -36,6 +36,7 @@ describe('an older wall under a newer daemon', () => {
     ['tc', 'reordered'],
     ['xdp', 'reordered'],
     ['xdp', 'windowed'],
+    ['xdp', 'today'],
   ] as const)('loses nothing in %s, from the layouts called %s', async (attach, fixture) => {
     const from = await olderWall(attach, fixture);
     crowd = await Crowd.open(bench, CONNECTIONS);
@@ -48,6 +49,8 @@ describe('an older wall under a newer daemon', () => {
     const daemon = await bench.start();
     await chatter.stop();
     expect(daemon.log).toContain('upgraded the running dataplane');
+    // Whether or not the older one took frames of several buffers.
+    expect(daemon.log).toContain('"atOnce":true');
     expect(await crowd.echoes()).toBe(CONNECTIONS);
     expect(received((await pinging).stdout)).toBe(PINGS);
     expect(crowd.lost()).toBe(0);
@@ -64,5 +67,16 @@ describe('an older wall under a newer daemon', () => {
     expect(web?.connections).toBe(CONNECTIONS);
     expect(await bench.connects(80)).toBe(true);
     expect(await bench.connects(25)).toBe(false);
+    if (attach === 'xdp') {
+      for (const [end, port] of [
+        [bench.client, 'up0'],
+        [bench.server, 'dn0'],
+      ] as const) {
+        bench.wall.ip('link', 'set', port, 'mtu', '9000');
+        end.ip('link', 'set', 'e0', 'mtu', '9000');
+      }
+      const ping = ['ping', '-q', '-M', 'do', '-s', '8900', '-c', '3', '-i', '0.2', SERVER.v4];
+      await expect.poll(async () => received((await bench.client.run(ping)).stdout)).toBe(3);
+    }
   });
 });

@@ -10,11 +10,13 @@ import { type Link, type Links, LinkWatch, mendBridge } from '../../bridge/index
 import type { NodeConfig } from '../../config/index.js';
 import {
   type AttachMode,
+  attachedMode,
   attachTracing,
   type Dataplane,
   type KeepDeps,
   keepAttached,
   Mirror,
+  tellFrags,
 } from '../../dataplane/index.js';
 import type { WallTable } from '../../netfilter/index.js';
 import type { Detour } from '../detour.js';
@@ -36,7 +38,7 @@ export interface GuardianDeps {
   readonly ports: PortTable;
   readonly mode: AttachMode;
   readonly bridgeMac: string;
-  readonly attach: Pick<KeepDeps, 'pins' | 'keepVlanTags'>;
+  readonly attach: Pick<KeepDeps, 'pins' | 'keepVlanTags' | 'fragSupport'>;
   readonly settings: PortGuardDeps['settings'];
   readonly events: EventSink;
   readonly detour: Detour;
@@ -195,7 +197,13 @@ export class Guardian {
         covered.push(link);
       } catch (error) {
         failed ??= error;
+        // A driver that refuses XDP leaves its frames to tc, which judges them all.
+        if (mode !== 'tc' && attachedMode(dataplane, port.ifindex) === 'tc') covered.push(link);
       }
+    }
+    if (mode === 'xdp') {
+      const there = ports.all.filter(({ name }) => present.some((link) => link.name === name));
+      await tellFrags(dataplane, there, this.#keep);
     }
     return { covered, failed };
   }

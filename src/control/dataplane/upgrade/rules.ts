@@ -64,8 +64,9 @@ const STATES: Omit<MapRule, 'how'> = {
 const RULES: Readonly<Record<string, MapRule>> = {
   // Programs that share a devmap must agree on more than its layout.
   tx_ports: { how: 'empty', own: true },
+  tx_ports_frags: { how: 'empty', own: true },
   ports: { how: 'copy', enums: ['side', 'port_state'] },
-  port_list: { how: 'copy', enums: ['side', 'port_state'] },
+  port_list: { how: 'copy', enums: ['side', 'port_state', 'port_flags'] },
   mirror: { how: 'copy', enums: ['mirror_word'] },
   node: { how: 'copy', enums: ['reserved_action'] },
   role: { how: 'copy', enums: ['role_flags'] },

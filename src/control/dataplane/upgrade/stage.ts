@@ -16,7 +16,7 @@ export interface Sharing extends Disposable {
 }
 
 /** Maps that are made anew and lose nothing by it. */
-const INDIFFERENT = new Set<string>(['tx_ports', ...HANDOVER_MAPS]);
+const INDIFFERENT = new Set<string>(['tx_ports', 'tx_ports_frags', ...HANDOVER_MAPS]);
 
 /**
  * Puts pinned maps into an object that is not loaded yet.
@@ -30,7 +30,9 @@ export function share(object: BpfObject, from: PinnedSet, names: readonly string
     for (const name of shared) object.reuseMap(name, handles.get(name)!);
     return {
       names: shared,
-      interchangeable: names.every((name) => shared.has(name) || INDIFFERENT.has(name)),
+      interchangeable: names.every(
+        (name) => shared.has(name) || (INDIFFERENT.has(name) && handles.has(name)),
+      ),
       entriesOf: (map) => handles.get(map)?.info.maxEntries ?? 0,
       [Symbol.dispose]: () => closeAll(handles),
     };

@@ -12,18 +12,21 @@ import type { LinkHook, PinSet } from '../pins.js';
 /** The programs that stand at a port. */
 export interface PortPrograms {
   readonly xdp: BpfProgram;
+  /** In place of it where the program that stands there takes frames of several buffers. */
+  readonly xdpFrags: BpfProgram | undefined;
   readonly tc: BpfProgram;
   readonly gate: BpfProgram;
 }
 
 /**
- * @param ours ids of programs that may be replaced where no link tells whose they are
+ * @param known ids of programs: `ours` may be replaced where no link tells whose they are, `frags` take
+ *   frames of several buffers
  * @param devices ifindexes of the ports
  */
 export function swapPrograms(
   pins: PinSet,
   programs: PortPrograms,
-  ours: ReadonlySet<number>,
+  { ours, frags }: { readonly ours: ReadonlySet<number>; readonly frags: ReadonlySet<number> },
   devices: Iterable<number>,
 ): void {
   const linked: [LinkHook, BpfProgram][] = [
@@ -32,12 +35,14 @@ export function swapPrograms(
     ['gate', programs.gate],
   ];
   const known = new Set(devices);
-  for (const [hook, program] of linked) {
+  for (const [hook, plain] of linked) {
     for (const number of pins.links(hook)) {
       using link = BpfLink.adopt(pins.link(number, hook));
       const { ifindex, programId } = link.info;
       if (ifindex === 0) continue;
       known.add(ifindex);
+      const inPieces = hook === 'xdp' && frags.has(programId);
+      const program = inPieces ? (programs.xdpFrags ?? plain) : plain;
       if (programId !== program.info.id) unlessGone(() => link.update(program));
     }
   }

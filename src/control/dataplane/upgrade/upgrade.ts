@@ -16,12 +16,15 @@ import * as layouts from '../../../generated/layouts.js';
 import { index } from '../array-key.js';
 import type { PinnedSet, PinSet } from '../pins.js';
 import { Carrier, type Side } from './carrier.js';
-import { HANDOVER_MAPS, HANDOVER_PROGRAMS } from './names.js';
+import { HANDOVER_FRAGS, HANDOVER_MAPS, HANDOVER_PROGRAMS } from './names.js';
 import { swapPrograms } from './swap.js';
 import { versionOfPins } from './versions.js';
 
 const { Handover } = layouts;
 const WALL_PROGRAMS = ['xdp_wall', 'tc_wall', 'gate_wall'] as const;
+/** What stands in the place of a program of XDP where that takes frames of several buffers. */
+const fragsOf = (program: string) => `${program}_frags`;
+const FRAGS_PROGRAMS = [fragsOf('xdp_wall'), HANDOVER_FRAGS] as const;
 
 /** What an upgrade did. */
 export interface UpgradeReport {
@@ -67,10 +70,13 @@ export class Upgrade {
     this.#resumed = pins.completeTag() === sets.to.tag;
     this.#from = versionOfPins(sets.from, names);
     this.#to = versionOfPins(sets.to, [...names, ...HANDOVER_MAPS]);
-    for (const name of WALL_PROGRAMS) {
-      const path = sets.from.program(name);
-      if (existsSync(path)) this.#programs.set(`old ${name}`, BpfProgram.adopt(path));
+    const adopt = (name: string, path: string) => {
+      if (existsSync(path)) this.#programs.set(name, BpfProgram.adopt(path));
+    };
+    for (const name of [...WALL_PROGRAMS, fragsOf('xdp_wall')]) {
+      adopt(`old ${name}`, sets.from.program(name));
     }
+    for (const name of FRAGS_PROGRAMS) adopt(name, sets.to.program(name));
     for (const name of [...WALL_PROGRAMS, ...HANDOVER_PROGRAMS]) {
       this.#programs.set(name, BpfProgram.adopt(sets.to.program(name)));
     }
@@ -184,6 +190,9 @@ export class Upgrade {
       put('handover_tc', Handover.NEW, 'tc_wall');
       put('handover_xdp', Handover.OLD, 'old xdp_wall');
       put('handover_tc', Handover.OLD, 'old tc_wall');
+      const [map, program] = [fragsOf('handover_xdp'), fragsOf('xdp_wall')];
+      if (this.#programs.has(program)) put(map, Handover.NEW, program);
+      if (this.#programs.has(`old ${program}`)) put(map, Handover.OLD, `old ${program}`);
       return true;
     } catch (error) {
       if (!(error instanceof BpfError)) throw error;
@@ -194,7 +203,9 @@ export class Upgrade {
 
   /** The old programs are called no more. */
   #disarm(): void {
-    for (const map of ['handover_xdp', 'handover_tc']) this.#map(map).delete(index(Handover.OLD));
+    for (const map of ['handover_xdp', 'handover_xdp_frags', 'handover_tc']) {
+      this.#to.handles.get(map)?.delete(index(Handover.OLD));
+    }
   }
 
   #swapToHandover(): void {
@@ -205,10 +216,13 @@ export class Upgrade {
     const ours = new Set([...this.#programs.values()].map((program) => program.info.id));
     const programs = {
       xdp: this.#program(xdp),
+      xdpFrags: this.#programs.get(fragsOf(xdp)),
       tc: this.#program(tc),
       gate: this.#programs.get(gate) ?? this.#program('gate_wall'),
     };
-    swapPrograms(this.#pins, programs, ours, this.#devices());
+    const frags = [...this.#programs].filter(([name]) => name.endsWith(fragsOf('')));
+    const known = { ours, frags: new Set(frags.map(([, program]) => program.info.id)) };
+    swapPrograms(this.#pins, programs, known, this.#devices());
   }
 
   #devices(): number[] {

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { firstMode, tcInstead } from '../../../../src/control/dataplane/mode.js';
+import {
+  firstMode,
+  fragsTrouble,
+  tcForLarge,
+  tcInstead,
+} from '../../../../src/control/dataplane/mode.js';
 
 const nic = (name: string, driver = 'ixgbe') => ({ name, driver });
 
@@ -29,5 +34,34 @@ describe('firstMode', () => {
     expect(mode).toBe('tc');
     expect(why.get('dn0')).toBe('tc: tg3 refused native XDP (Operation not supported)');
     expect(why.get('up0')).toBe('tc: one mode for all ports, and dn0 refused native XDP');
+  });
+});
+
+describe('fragsTrouble', () => {
+  const port = (name: string, mtu: number, more = {}) => ({
+    ...{ name, mtu, takes: true, sends: true },
+    ...more,
+  });
+  const up0 = port('up0', 9000);
+
+  it('is none where every other port sends what a port brings', () => {
+    expect(fragsTrouble([up0, port('dn0', 9000)])).toBeUndefined();
+    expect(fragsTrouble([port('up0', 1500), port('dn0', 1500, { sends: false })])).toBeUndefined();
+    expect(fragsTrouble([up0])).toBeUndefined();
+  });
+
+  it('is none where the driver has one buffer for every frame', () => {
+    const plain = { takes: false, sends: false };
+    expect(fragsTrouble([port('up0', 3000, plain), port('dn0', 3000, plain)])).toBeUndefined();
+  });
+
+  it('names the ports', () => {
+    const trouble =
+      'frames from up0 (MTU 9000) may take several buffers, which XDP cannot send by dn1';
+    const ports = [up0, port('dn0', 9000), port('dn1', 1500, { sends: false })];
+    expect(fragsTrouble(ports)).toBe(trouble);
+    const { mode, why } = tcForLarge([nic('up0'), nic('dn0')], trouble);
+    expect(mode).toBe('tc');
+    expect(why.get('dn0')).toBe(`tc: ${trouble}`);
   });
 });
