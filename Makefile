@@ -96,7 +96,12 @@ lab: build
 lab-down:
 	node dist/src/lab/lab-down.js
 
-test: build
+# vitest takes types away unread: they are checked here, and only what changed since.
+$(STAMPS)/types: $(STAMPS)/dist $(shell find test -name '*.ts' 2>/dev/null) test/tsconfig.json
+	npx tsc -p test
+	@touch $@
+
+test: build $(STAMPS)/types
 	npx biome ci --error-on-warnings --colors=off
 	NO_COLOR=1 npx vitest run
 

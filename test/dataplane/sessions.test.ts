@@ -168,7 +168,7 @@ describe('a session', () => {
     send(...mailed(1010), ...mailed(1011), ...mailed(1012), ...mailed(1013));
     expect(await told()).toHaveLength(4);
     send(forwarded(segment(mail, stranger, SMTP, 1010, 'RA'), stranger));
-    await wall.passes.kill({ port: 1011 });
+    await wall.passes.kill({ either: { port: 1011 } });
     wall.install(planOf(CUT));
     send(dropped(segment(stranger, mail, 1012, SMTP, 'PA', { data: 'x' }), 'no-in'));
     await wall.passes.cut();

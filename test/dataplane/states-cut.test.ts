@@ -71,7 +71,7 @@ async function timed(what: string, work: () => Promise<number>): Promise<number>
   return result;
 }
 
-const live = () => wall.passes.kill({ port: 0 });
+const live = () => wall.passes.kill({ either: { port: 0 } });
 
 it('counts, cuts and kills among a quarter million states in slices', async () => {
   const count = (text: string) => () => wall.countCut(planOf(text));
@@ -83,7 +83,7 @@ it('counts, cuts and kills among a quarter million states in slices', async () =
   expect(await timed('cut', cut)).toBe(STATES / 4);
   expect(await timed('found nothing to cut', cut)).toBe(0);
   expect(await timed('killed nothing of', live)).toBe(0);
-  expect(await timed('killed', () => wall.passes.kill({ proto: 1, port: 77 }))).toBe(
+  expect(await timed('killed', () => wall.passes.kill({ proto: 1, either: { port: 77 } }))).toBe(
     (STATES / 4) * 3,
   );
   expect(await wall.passes.kill({})).toBe(0);

@@ -475,7 +475,6 @@ async function callAsStranger(file: string, path: string, request: object): Prom
     path,
     method.requestSerialize,
     method.responseDeserialize,
-    null,
   );
   call.end(request);
   try {

@@ -59,8 +59,7 @@ describe('states', () => {
     await bench.apply(policy([]));
     expect(await bench.pings()).toBe(2);
     established = BpfMap.adopt(new PinSet(bench.pins, 'fw-1').map('established'));
-    const [{ values }] = [...established.entries(1)] as [{ values: Buffer }];
-    like = layouts.state.decode(values);
+    like = layouts.state.decode([...established.entries(1)][0]!.values);
   }, 120_000);
   afterAll(async () => {
     established?.close();

@@ -54,7 +54,7 @@ describe('a wall that has lost the device of a port', () => {
         ]);
       expect(await bench.api.ports()).toMatchObject([{ name: 'up0' }, { name: 'dn0', ...gone }]);
       const query = { protocol: 'tcp', source: '10.9.0.2', sourcePort: 1, port: 'dn0' };
-      const rest = { destination: '10.9.0.1', destinationPort: 2, icmpType: 0 };
+      const rest = { destination: '10.9.0.1', destinationPort: 2, icmpType: 0, vlan: [] };
       await expect(bench.api.explain({ ...query, ...rest })).rejects.toMatchObject({
         code: 'precondition',
         message: 'the device of port dn0 is gone',

@@ -75,7 +75,7 @@ describe.each(['tc', 'generic', 'xdp'] as const)('in %s', (attach) => {
     await bench.apply(policy('fail-open'));
     const { verdict, rules } = await bench.api.explain({
       ...{ protocol: 'tcp', source: CLIENT.v4, sourcePort: 40000 },
-      ...{ destination: SERVER.v4, destinationPort: 7, icmpType: 0, port: '' },
+      ...{ destination: SERVER.v4, destinationPort: 7, icmpType: 0, port: '', vlan: [] },
     });
     expect([verdict, rules.in?.options]).toEqual(['accept', 'inspect: fail-open']);
   });

@@ -44,7 +44,9 @@ const INNER = {
   services: { key: '', value: 'service_page', type: 'array', flags: MapFlags.MMAPABLE },
   service_deny: { key: '', value: 'service_class', type: 'array', flags: MapFlags.MMAPABLE },
   alternatives: {
-    ...{ key: '', value: 'alternative', type: 'array' },
+    key: '',
+    value: 'alternative',
+    type: 'array',
     flags: MapFlags.MMAPABLE | MapFlags.INNER_MAP,
   },
   rule_limits: { key: '', value: 'rule_limit', type: 'hash', flags: 0 },

@@ -1,14 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { filterText, stateSelection } from '../../../../src/control/daemon/state-filter.js';
+import { UNBOUND } from '../../../../src/control/policy/bindings.js';
 import { readAddress, readPrefix } from '../../../../src/control/policy/index.js';
+import { NO_LIMIT } from '../../../../src/control/policy/limits.js';
+import type { PlanHost } from '../../../../src/control/policy/plan.js';
 import type { StateFilter } from '../../../../src/control/service.js';
 import { Phase } from '../../../../src/generated/layouts.js';
 
+function host(name: string, ...addresses: string[]): PlanHost {
+  const position = { file: 'p', line: 1, column: 1 };
+  return { name, addresses, limit: NO_LIMIT, position, binding: UNBOUND };
+}
+
 const names = {
-  hosts: [
-    { name: 'mail', addresses: ['2001:db8::5'], position: { file: 'p', line: 1, column: 1 } },
-    { name: 'dns', addresses: ['192.0.2.1'], position: { file: 'p', line: 2, column: 1 } },
-  ],
+  hosts: [host('mail', '2001:db8::5'), host('dns', '192.0.2.1')],
   slotOf: (id: string) => (id === 'mail-smtp' ? 7 : undefined),
 };
 const selection = (filter: StateFilter) => stateSelection(filter, names);
