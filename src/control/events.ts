@@ -101,6 +101,20 @@ export interface EventFields {
   };
   /** So many connections of the other node found no room here. */
   'sync-full': { peer: string; count: number };
+  /** What was applied on the other node of the pair judges here, too; `user` applied it there. */
+  'policy-received': {
+    generation: number;
+    digest: string;
+    peer: string;
+    user: string;
+    uid?: number;
+    why: string;
+  };
+  /** This node cannot install what was applied on the other one, as `generation` there. */
+  'policy-refused': { peer: string; generation: number; why: string };
+  /** The nodes are connected, and have not had the same policy for a while: `why`. */
+  'policy-differs': { peer: string; why: string };
+  'policy-agreed': { peer: string };
   /** Other certificates hold from now on; `expires` is ISO 8601. */
   'certificates-loaded': { name: string; serial: string; expires: string };
   /** The files changed and are not usable: what held before goes on. */

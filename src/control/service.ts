@@ -128,6 +128,10 @@ export interface HistoryEntry {
   current: boolean;
   /** False while it waits for its confirmation, and for good when that never came. */
   confirmed: boolean;
+  /** On which node of the pair it was applied first, as which generation there, in which epoch of roles. */
+  origin: { epoch: number; generation: number; node: string };
+  /** That is the other node. */
+  received: boolean;
 }
 
 export interface PolicyText extends PolicySource {
@@ -212,6 +216,10 @@ export interface SyncStatus {
     bad: number;
     bytes: number;
   };
+  /** As far as is known the other node has the policy of this one. */
+  policyMatches: boolean;
+  /** If not, what keeps it from that, in words; else ''. */
+  policyPending: string;
   /** The last time that something was told again. */
   repair: { added: number; dropped: number; bytes: number; ms: number } | null;
 }

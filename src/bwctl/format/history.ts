@@ -23,7 +23,7 @@ export function formatHistory(entries: readonly HistoryEntry[], paint: Paint): s
       String(entry.generation),
       mark(entry, paint),
       entry.at,
-      callerText(entry.who),
+      entry.received ? `${callerText(entry.who)} on ${entry.origin.node}` : callerText(entry.who),
       String(entry.rules),
       entry.digest.slice(0, DIGEST_SHOWN),
       entry.why,

@@ -47,10 +47,11 @@ function confirmLines({ confirm }: StatusResult, paint: Paint): string[] {
 
 function syncText(sync: StatusResult['sync'], paint: Paint): string {
   if (sync === null) return 'none, the node stands alone';
-  if (!sync.connected) return `${sync.peer}, ${paint('bad', 'not connected')}`;
+  const policy = sync.policyMatches ? '' : `, ${paint('warn', sync.policyPending)}`;
+  if (!sync.connected) return `${sync.peer}, ${paint('bad', 'not connected')}${policy}`;
   const digests = sync.digestsMatch ? 'digests match' : paint('warn', 'digests differ');
   const queue = sync.queue === 0 ? '' : `, ${count(sync.queue, 'byte')} waiting`;
-  return `${sync.peer}, connected, lag ${sync.lagMs} ms, ${digests}${queue}`;
+  return `${sync.peer}, connected, lag ${sync.lagMs} ms, ${digests}${queue}${policy}`;
 }
 
 /** Lines of the list of ports. */

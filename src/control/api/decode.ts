@@ -140,9 +140,11 @@ function decodeConfirmation(confirm: Confirmation__Output | null): Confirmation 
 
 /** A generation of the history. */
 export function decodeEntry(entry: HistoryEntry__Output): HistoryEntry {
-  const { generation, at, who, why, digest, rules, file, current, confirmed } = entry;
+  const { generation, at, who, why, digest, rules, file, current, confirmed, received } = entry;
+  const origin = entry.origin ?? { epoch: 0, generation: 0, node: '' };
   const caller = decodeCaller(who);
-  return { generation, at, who: caller, why, digest, rules, file, current, confirmed };
+  const rest = { why, digest, rules, file, current, confirmed, received };
+  return { generation, at, who: caller, ...rest, origin };
 }
 
 /** The text of a generation. */

@@ -1,4 +1,5 @@
 /** The generations of the store, as operators ask for them. */
+import type { OriginClock } from '../../sync/shared/origin.js';
 import { diffBindings, differences, diffLimits, PolicyError } from '../policy/index.js';
 import {
   type HistoryEntry,
@@ -17,16 +18,19 @@ export class History {
   readonly #store: GenerationStore<GenerationRecord>;
   readonly #compiler: PolicyCompiler;
   readonly #warn: (message: string) => void;
+  readonly #origins: OriginClock;
   /** Records are large and do not change once they are confirmed. */
   readonly #known = new Map<number, Summary>();
 
   constructor(
     store: GenerationStore<GenerationRecord>,
     compiler: PolicyCompiler,
+    origins: OriginClock,
     warn: (message: string) => void,
   ) {
     this.#store = store;
     this.#compiler = compiler;
+    this.#origins = origins;
     this.#warn = warn;
   }
 
@@ -86,6 +90,11 @@ export class History {
     }
   }
 
+  /** A record was written anew. */
+  forget(generation: number): void {
+    this.#known.delete(generation);
+  }
+
   async #plan(record: GenerationRecord) {
     try {
       return (await this.#compiler.recompile(record)).plan;
@@ -101,6 +110,7 @@ export class History {
     try {
       const record = await this.#store.read(generation);
       const { at, by, uid, why, digest, rules, ruleSlots, file, confirmed } = record;
+      const { epoch, generation: number, node } = this.#origins.of(record);
       const summary: Summary = {
         generation,
         at,
@@ -110,6 +120,8 @@ export class History {
         rules: rules ?? ruleSlots.names.length,
         file,
         confirmed,
+        origin: { epoch, generation: number, node },
+        received: node !== this.#origins.node,
       };
       if (confirmed) this.#known.set(generation, summary);
       return summary;

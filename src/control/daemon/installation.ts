@@ -3,6 +3,7 @@
  * trial the one that comes back. Callers see to it that no two calls overlap.
  */
 import { Limits } from '../../generated/layouts.js';
+import type { OriginClock, PolicyOrigin } from '../../sync/shared/origin.js';
 import {
   DataplaneError,
   type Installer,
@@ -37,6 +38,7 @@ export interface InstallationDeps {
   readonly sets: Sets;
   readonly store: GenerationStore<GenerationRecord>;
   readonly compiler: PolicyCompiler;
+  readonly origins: OriginClock;
   readonly events: EventSink;
   /** Told about what went wrong after a switch, when it no longer changes the outcome. */
   readonly warn: (message: string) => void;
@@ -54,6 +56,8 @@ export type Origin = Pick<GenerationRecord, 'text' | 'file' | 'resolved'>;
 /** What is new about a record of a policy that is installed. */
 export type Occasion = Pick<GenerationRecord, 'by' | 'uid' | 'why'> & {
   readonly trial?: GenerationRecord['trial'];
+  /** Of a policy that was applied before, here or on the other node; else it is applied now. */
+  readonly origin?: PolicyOrigin;
 };
 
 export class Installation {
@@ -83,6 +87,11 @@ export class Installation {
     return this.#index;
   }
 
+  /** The policy that both nodes of a pair are to have: not one on trial. */
+  get settled(): ActivePolicy | null {
+    return this.#fallback ?? this.#active;
+  }
+
   /** Generation that judges, by what the kernel says; 0: none. */
   get generation(): number {
     return this.#deps.installer.judging().generation;
@@ -110,11 +119,12 @@ export class Installation {
     candidate: PackedPlan,
     { text, file, resolved }: Origin,
     held: Numbering,
-    { trial = null, ...occasion }: Occasion,
+    { trial = null, origin, ...occasion }: Occasion,
   ): Promise<GenerationRecord> {
     const { plan } = candidate;
+    const { origins } = this.#deps;
     await turn();
-    const generation = await this.#next();
+    const generation = await this.#next(origin?.generation ?? origins.least);
     const prepared = prepare(this.#deps.installer, plan, generation, held, trial !== null);
     await turn();
     const record: GenerationRecord = {
@@ -129,6 +139,7 @@ export class Installation {
       ...storedNumbers(prepared),
       trial,
       confirmed: false,
+      origin: origin ?? origins.next(generation, { text, file, resolved }),
     };
     await turn();
     await this.#deps.store.write(record);
@@ -149,6 +160,15 @@ export class Installation {
     if (!inTrial) await this.#retire(generation);
     if (trial === null) await this.#afterSwitch(active);
     return record;
+  }
+
+  /** The very policy that judges was applied elsewhere, later. @throws StoreError */
+  async note(active: ActivePolicy, origin: PolicyOrigin): Promise<void> {
+    const record = { ...active.record, confirmed: true, origin };
+    await this.#deps.store.write(record);
+    this.#active = { ...active, record };
+    this.#deps.origins.see(origin);
+    this.#deps.onSwitch();
   }
 
   async #retire(generation: number): Promise<void> {
@@ -183,7 +203,8 @@ export class Installation {
     const [from, to] = [active.generation, fallback.generation];
     const why = `revert of ${from} to ${to}: it was not confirmed`;
     const { record, numbering } = fallback;
-    const occasion = { by: ITSELF.user, uid: ITSELF.uid, why };
+    const origin = this.#deps.origins.of(record);
+    const occasion = { by: ITSELF.user, uid: ITSELF.uid, why, origin };
     const { generation } = await this.install(fallback, record, numbering, occasion);
     const told = { user: ITSELF.user, why: 'it was not confirmed' };
     this.#deps.events.emit('reverted', { generation, from, to, ...told });
@@ -223,11 +244,11 @@ export class Installation {
   }
 
   /** More than any that was ever switched to, confirmed or not. */
-  async #next(): Promise<number> {
+  async #next(least: number): Promise<number> {
     const { store, installer } = this.#deps;
     const stored = (await store.list()).at(-1) ?? 0;
     const current = await store.currentNumber().catch(() => 0);
-    return Math.max(stored, current, installer.current().generation) + 1;
+    return Math.max(stored, current, installer.current().generation, least - 1) + 1;
   }
 
   /** What is said on disk of a generation that stays. */
@@ -250,6 +271,7 @@ export class Installation {
   #activate(active: ActivePolicy, fallback: ActivePolicy | null = null): void {
     this.#active = active;
     this.#fallback = fallback;
+    this.#deps.origins.see(this.#deps.origins.of(active.record));
     const before = fallback && new RuleIndex(fallback.plan, fallback.numbering);
     this.#index = new RuleIndex(active.plan, active.numbering, before);
     const { trial } = this.#deps.installer.current();
@@ -354,7 +376,8 @@ export class Installation {
       }
       const compiled = await this.#deps.compiler.recompile(record);
       const words = `${record.generation} again: ${why}`;
-      const occasion = { by: ITSELF.user, uid: ITSELF.uid, why: words };
+      const origin = this.#deps.origins.of(record);
+      const occasion = { by: ITSELF.user, uid: ITSELF.uid, why: words, origin };
       const next = await this.install(compiled, record, numberingOf(record), occasion);
       return { kind: 'reinstalled', generation: next.generation, why };
     } catch (error) {

@@ -2,6 +2,8 @@
  * The way from a text to a new generation, from a generation back to an earlier one, and what would
  * change on the way. Everything that changes what is installed goes through here, one at a time.
  */
+import { compareOrigins, OriginClock, type PolicyOrigin } from '../../sync/shared/origin.js';
+import type { ReceivedPolicy, SharedPolicy, Taken } from '../../sync/shared/policy.js';
 import type { Installer, Numbering, Sets } from '../dataplane/index.js';
 import { Serial } from '../dataplane/index.js';
 import {
@@ -57,6 +59,9 @@ export interface PolicyDeps {
   readonly cutStates: () => void;
   /** Whether the running dataplane knows of deadlines. */
   readonly trials: boolean;
+  /** This node, and the epoch of roles now: what is applied here is known by them to the other node of a pair. */
+  readonly node: string;
+  readonly epoch?: () => number;
   /** Told about what went wrong after a switch, when it no longer changes the outcome. */
   readonly warn: (message: string) => void;
 }
@@ -68,20 +73,28 @@ export class Policies {
   readonly #events: EventSink;
   readonly #installation: Installation;
   readonly #compiler: PolicyCompiler;
+  readonly #origins: OriginClock;
+  readonly #watchers = new Set<() => void>();
 
   constructor(deps: PolicyDeps) {
-    const { installer, sets, store, events = SILENT, warn } = deps;
+    const { installer, sets, store, events = SILENT, node, epoch = () => 0, warn } = deps;
+    const origins = new OriginClock(node, epoch);
+    this.#origins = origins;
     this.#deps = deps;
     this.#events = events;
     const compiler = new PolicyCompiler(
       deps.resolve === undefined ? {} : { resolve: deps.resolve },
     );
     this.#compiler = compiler;
-    this.#history = new History(store, compiler, warn);
+    this.#history = new History(store, compiler, origins, warn);
     const onTrialOver = () => this.#serial.run(() => this.#installation.settle());
     const onPrepare = deps.prepare ?? (async () => {});
-    const told = { onTrialOver, onPrepare, onSwitch: deps.cutStates };
-    const parts = { installer, sets, store, compiler, events, warn };
+    const onSwitch = () => {
+      deps.cutStates();
+      for (const tell of this.#watchers) tell();
+    };
+    const told = { onTrialOver, onPrepare, onSwitch };
+    const parts = { installer, sets, store, compiler, origins, events, warn };
     this.#installation = new Installation({ ...parts, ...told });
   }
 
@@ -123,7 +136,9 @@ export class Policies {
       await this.#installation.settle();
       this.#expect(ifGeneration);
       const result = await this.#compare(plan, dryRun);
-      const same = this.active?.text === source.text && !result.differs;
+      // Who applies what is there already, while the other node has something else, says which of the two it is.
+      const behind = compareOrigins(this.#origins.seen, this.shared?.origin ?? null) > 0;
+      const same = this.active?.text === source.text && !result.differs && !behind;
       if (same || dryRun) return this.#applied(result, plan, false);
       const trial = this.#trialOf(confirmSeconds);
       const occasion = { by: by.user, uid: by.uid, why, trial };
@@ -174,6 +189,55 @@ export class Policies {
       const { generation } = await this.#installation.install(compiled, target, held, occasion);
       this.#events.emit('rolled-back', { generation, from, to, ...whoFields(by), why });
       return this.#applied(result, compiled.plan, true);
+    });
+  }
+
+  /** What both nodes of a pair are to have: of a policy on trial the one before. Null: none was ever applied. */
+  get shared(): SharedPolicy | null {
+    const { settled } = this.#installation;
+    if (settled === null) return null;
+    const { record, generation } = settled;
+    const { text, file, resolved, by, uid, why, at, digest } = record;
+    const origin = this.#origins.of(record);
+    return { origin, generation, text, file, resolved, by, uid, why, at, digest };
+  }
+
+  /** Calls back whenever another policy judges, and when one on trial stays. */
+  watch(listener: () => void, signal: AbortSignal): void {
+    this.#watchers.add(listener);
+    signal.addEventListener('abort', () => this.#watchers.delete(listener), { once: true });
+  }
+
+  /** The other node has that: what is applied here from now on goes before it. */
+  see(origin: PolicyOrigin): void {
+    this.#origins.see(origin);
+  }
+
+  /**
+   * Takes over what was applied on the other node, unless what is here goes before it. Nobody is told of it as
+   * of something new: it keeps its origin. @throws ServiceError: it cannot be installed here
+   */
+  async take(policy: ReceivedPolicy, peer: string): Promise<Taken> {
+    const { origin, by, uid, why } = policy;
+    this.#origins.see(origin);
+    const compiled = await this.#compiler.recompile(policy).catch(throwRefused);
+    this.#checkPorts(compiled);
+    return await this.#serial.run(async () => {
+      await this.#installation.settle();
+      const { active, fallback, held } = this.#installation;
+      if (fallback !== null) return 'on-trial';
+      if (compareOrigins(origin, this.shared?.origin ?? null) <= 0) return 'old';
+      const { digest } = compiled.plan;
+      if (active !== null && active.text === policy.text && active.plan.digest === digest) {
+        await this.#installation.note(active, origin);
+        this.#history.forget(active.generation);
+        return 'noted';
+      }
+      const occasion = { by, uid, why, origin };
+      const { generation } = await this.#installation.install(compiled, policy, held, occasion);
+      const fields = { generation, digest, peer, ...whoFields({ user: by, uid }), why };
+      this.#events.emit('policy-received', fields);
+      return 'installed';
     });
   }
 

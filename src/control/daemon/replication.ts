@@ -12,6 +12,7 @@ import { type Dataplane, Replica } from '../dataplane/index.js';
 import type { Alarm, SyncStatus } from '../service.js';
 import type { EventSink } from './event-bus.js';
 import { LastingFault } from './lasting-fault.js';
+import type { SharedStatus } from './shared.js';
 
 const TICK_MS = 100;
 /** Later than that is an alarm, and this node is not fit to take over. */
@@ -80,7 +81,7 @@ export class Replication {
     return this.#sink.connected && this.#sink.matches && this.#sink.lagMs < LATE_MS;
   }
 
-  get status(): SyncStatus {
+  get status(): Omit<SyncStatus, keyof SharedStatus> {
     const { peerName } = this.#deps;
     const { active } = this.#replica.role;
     const told = this.#sink.standing;

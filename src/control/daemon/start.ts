@@ -36,11 +36,13 @@ import { LogFeed } from './log-feed.js';
 import { MemberExpiry } from './member-expiry.js';
 import { Network, openCertificates } from './network.js';
 import { checkOwnership } from './ownership.js';
+import type { WallParts } from './parts.js';
 import { Policies } from './policies.js';
 import { fragReader, nodeSettings, type Raised, raise, vlanTagKeeper } from './raise.js';
 import { Replication } from './replication.js';
 import { Room } from './room.js';
 import { SessionFeed } from './session-feed.js';
+import { Shared } from './shared.js';
 import { StateCutter } from './state-cutter.js';
 import { countCut } from './states-cut.js';
 import { upgradeFields } from './upgrade.js';
@@ -157,6 +159,8 @@ async function start(
     cutStates: () => cutter.ask(),
     prepare: (plan) => detour.prepare(plan),
     trials: dataplane.tag === dataplane.builtTag,
+    node: config.node,
+    epoch: () => Number(dataplane.map('role').loadWord(0) >> 32n),
   });
   leases.add(() => policies.close());
   const restored = await policies.restore();
@@ -214,6 +218,7 @@ async function start(
   leases.add(() => guardian.close());
 
   let replication: Replication | null = null;
+  let shared: Shared | null = null;
   const parts = {
     ...{ config, log, links, dataplane, mode, policies, sets, sweeper, logFeed, events: bus },
     ...{ passes, cutter, sessions, room },
@@ -221,7 +226,7 @@ async function start(
       return portTable.all;
     },
     get sync() {
-      return replication;
+      return replication && shared && pairStatus(replication, shared);
     },
   };
   const wall = new Wall(parts, installer);
@@ -266,6 +271,8 @@ async function start(
         onError: (error) => log.warn({ error: String(error) }, 'the pair could not be compared'),
       });
       leases.add(() => replication?.close());
+      shared = new Shared({ policies, server, peer, peerName: config.ha!.peer.name, events: bus });
+      leases.add(() => shared?.close());
     }
   }
   if (upgraded !== null) bus.emit('upgraded', upgradeFields(upgraded));
@@ -277,6 +284,14 @@ async function start(
   log.info({ node: config.node, mode: mode.mode, socket: config.api.socket }, 'the wall stands');
   const reload = async () => certificates?.reload();
   return { wall, reload, stop: () => leases.release() };
+}
+
+/** How the pair is, of all parts that know something of it. */
+function pairStatus(replication: Replication, shared: Shared): WallParts['sync'] {
+  return {
+    status: { ...replication.status, ...shared.status },
+    alarms: [...replication.alarms, ...shared.alarms],
+  };
 }
 
 /**

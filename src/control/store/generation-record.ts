@@ -57,6 +57,16 @@ export const generationRecord = z.strictObject({
   dynamicGroups: z.record(z.string(), z.int().min(0).max(31)),
   /** Addresses that names stood for when the policy was applied. */
   resolved: z.record(z.string(), z.array(z.string())),
+  /** On which node of a pair it was applied, and when; null: here, before that was kept. */
+  origin: z
+    .strictObject({
+      epoch: z.int().min(0),
+      generation: z.int().min(1),
+      node: z.string(),
+      hash: z.string(),
+    })
+    .nullable()
+    .default(null),
 });
 
 /** One installed policy as the store holds it. */

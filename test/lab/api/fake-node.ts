@@ -94,6 +94,8 @@ export const HISTORY: HistoryEntry[] = [
     file: 'policy.yaml',
     current: true,
     confirmed: true,
+    origin: { epoch: 4, generation: 3, node: 'fw2' },
+    received: true,
   },
   {
     generation: 2,
@@ -105,6 +107,8 @@ export const HISTORY: HistoryEntry[] = [
     file: 'policy.yaml',
     current: false,
     confirmed: false,
+    origin: { epoch: 4, generation: 2, node: 'fw1' },
+    received: false,
   },
 ];
 

@@ -20,6 +20,9 @@ export interface Compiled extends PackedPlan {
   readonly resolved: ResolvedNames;
 }
 
+/** What is kept of a policy to compile it again. */
+type Stored = Pick<GenerationRecord, 'text' | 'file' | 'resolved'>;
+
 export interface CompilerOptions {
   readonly resolve?: Resolve;
   /** Length in characters from which a text is large. */
@@ -53,7 +56,7 @@ export class PolicyCompiler {
   }
 
   /** A stored policy, with the addresses that its names stood for when it was applied. @throws PolicyError, ServiceError */
-  async recompile({ text, file, resolved }: GenerationRecord): Promise<Compiled> {
+  async recompile({ text, file, resolved }: Stored): Promise<Compiled> {
     return await this.#compile({ text, file, names: new Map(Object.entries(resolved)) });
   }
 

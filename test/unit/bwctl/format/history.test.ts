@@ -14,6 +14,8 @@ const entry: HistoryEntry = {
   file: 'policy.yaml',
   current: true,
   confirmed: true,
+  origin: { epoch: 0, generation: 7, node: 'fw1' },
+  received: false,
 };
 const policy: PolicyText = { generation: 7, file: 'p', digest: 'd', text: 'a' };
 
@@ -32,6 +34,8 @@ test('the history marks what judges, and what was never confirmed', () => {
   expect(lines[2]).toMatch(/^ +6 +not confirmed +/);
   expect(lines[3]).toMatch(/^ +5 +2026\S+ +bridgewalld +42/);
   expect(formatHistory([{ ...entry, confirmed: false }], plain)[1]).toMatch(/ to be confirmed /);
+  const received = { ...entry, received: true, origin: { ...entry.origin, node: 'fw2' } };
+  expect(formatHistory([received], plain)[1]).toMatch(/ alice \(uid 0\) on fw2 +42 /);
   expect(formatHistory([], plain)).toEqual(['no policy was ever applied']);
 });
 

@@ -171,6 +171,8 @@ test('status', () => {
         digestsMatch: fc.boolean(),
         queue: counter,
         lost: counter,
+        policyMatches: fc.boolean(),
+        policyPending: text,
         told: fc.record({
           ...{ added: counter, moved: counter, ended: counter, stale: counter },
           ...{ full: counter, bad: counter, bytes: counter },
@@ -195,6 +197,8 @@ test('history', () => {
     file: text,
     current: fc.boolean(),
     confirmed: fc.boolean(),
+    origin: fc.record({ epoch: u32, generation: u32, node: text }),
+    received: fc.boolean(),
   });
   roundTrip(shapes, v1.HistoryEntry, encodeEntry, decodeEntry);
 });

@@ -9,6 +9,7 @@ import {
   GenerationStore,
   generationRecord,
 } from '../../../../src/control/store/index.js';
+import { OriginClock } from '../../../../src/sync/shared/origin.js';
 
 const compiler = new PolicyCompiler();
 let directory: string;
@@ -35,7 +36,9 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'bw-history-'));
   store = await GenerationStore.open(directory, generationRecord);
   warnings = [];
-  history = new History(store, compiler, (message) => warnings.push(message));
+  history = new History(store, compiler, new OriginClock('fw1', () => 0), (message) =>
+    warnings.push(message),
+  );
 });
 afterEach(() => rm(directory, { recursive: true }));
 

@@ -43,6 +43,7 @@ describe('policies', () => {
       countCut: async () => 0,
       cutStates: () => {},
       trials: true,
+      node: 'fw1',
       warn: () => {},
     });
   });

@@ -18,6 +18,7 @@ const record = (generation: number): GenerationRecord => ({
   by: 'root',
   uid: null,
   trial: null,
+  origin: null,
   confirmed: true,
   why: '',
   at: '2026-11-21T20:00:00.000Z',
