@@ -115,9 +115,11 @@ const otherOf = (name: Name): Name => (name === 'fw1' ? 'fw2' : 'fw1');
 const turn = () => new Promise((resolve) => setTimeout(resolve, 1));
 
 async function take(pair: Pair, step: Step): Promise<void> {
-  if (step.kind === 'cut') return pair.cut();
-  if (step.kind === 'join') return pair.join();
-  if (step.kind === 'rest') return await pair.rest();
+  if (!('node' in step)) {
+    if (step.kind === 'rest') await pair.rest();
+    else pair[step.kind]();
+    return;
+  }
   const node = pair.nodes[step.node];
   const other = pair.nodes[otherOf(step.node)];
   switch (step.kind) {
