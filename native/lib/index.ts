@@ -31,7 +31,7 @@ export {
 } from './conversion.js';
 export { BpfError } from './error.js';
 export type { LinkInfo, MapInfo, ProgramInfo, XdpMode } from './info.js';
-export { BpfIterator, BpfLink } from './link.js';
+export { BpfIterator, BpfLink, type Drained } from './link.js';
 export {
   BpfMap,
   type Carried,

@@ -69,6 +69,16 @@ export class BpfLink implements Disposable {
 
 const LARGEST_READ = 1 << 24;
 
+/** What {@link BpfIterator.drain} did. */
+export interface Drained {
+  readonly reads: number;
+  readonly bytes: number;
+  /** Nanoseconds of CPU that the longest read took. */
+  readonly longestNs: number;
+  /** The program has visited everything. */
+  readonly ended: boolean;
+}
+
 /** One run of an iterator program: it visits elements as its output is read. */
 export class BpfIterator implements Disposable {
   readonly #native: NativeIterator;
@@ -85,6 +95,16 @@ export class BpfIterator implements Disposable {
   read(size: number): Buffer {
     checkNumber(size, 'size', 1, LARGEST_READ);
     return this.#native.read(size);
+  }
+
+  /**
+   * Reads on in a thread of the pool, `most` times at most, and throws away what the program writes: for
+   * programs that do their work as they visit. The event loop is free meanwhile.
+   */
+  drain(size: number, most: number): Promise<Drained> {
+    checkNumber(size, 'size', 1, LARGEST_READ);
+    checkNumber(most, 'most', 1);
+    return this.#native.drain(size, most);
   }
 
   /** Ends the run; harmless when done before. */

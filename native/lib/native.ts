@@ -170,6 +170,10 @@ export interface NativeLink {
 /** One run of an iterator program. */
 export interface NativeIterator {
   read(size: number): Buffer;
+  drain(
+    size: number,
+    most: number,
+  ): Promise<{ reads: number; bytes: number; longestNs: number; ended: boolean }>;
   close(): void;
 }
 

@@ -16,6 +16,8 @@ class Iterator : public Napi::ObjectWrap<Iterator> {
  private:
   // read(size) -> what the program wrote next, at most `size` bytes; empty at the end.
   Napi::Value Read(const Napi::CallbackInfo& info);
+  // drain(size, most) -> a promise of {reads, bytes, longestNs, ended}: as read(), on another thread.
+  Napi::Value Drain(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
 
   Fd fd_;

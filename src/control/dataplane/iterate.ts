@@ -28,6 +28,33 @@ export async function* slices(
   }
 }
 
+/** Reads of one turn of a thread: some 50 ms, after which it is asked whether to stop. */
+const READS = 64;
+
+/**
+ * Lets the iterator `program` visit all of `map` on another thread: for programs that do their work as they
+ * visit, and that no code here runs beside.
+ * @param size bytes of a slice, which is what the kernel does in one go
+ * @param stop asked now and then
+ * @returns nanoseconds of CPU that the longest slice took
+ */
+export async function visit(
+  program: BpfProgram,
+  map: BpfMap,
+  size: number,
+  stop: () => boolean = () => false,
+): Promise<number> {
+  using link = program.attachIter(map);
+  using run = link.iterate();
+  let longest = 0;
+  while (!stop()) {
+    const { ended, longestNs } = await run.drain(size, READS);
+    longest = Math.max(longest, longestNs);
+    if (ended) break;
+  }
+  return longest;
+}
+
 /** Whole records of `size` bytes out of slices that may cut them anywhere. */
 export async function* records(
   source: AsyncIterable<Buffer>,
