@@ -147,6 +147,7 @@ export class Wire implements Sender {
   /** Everything that still comes out, until a frame that goes to every port has overtaken nothing. */
   rest(): string[] {
     this.wall.setNode({});
+    this.wall.setStandby(false);
     this.wall.openPorts();
     const problems = this.send(everyPort(bpdu(stranger)));
     return problems.map((problem) => `afterwards: ${problem}`);
