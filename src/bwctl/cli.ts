@@ -83,8 +83,10 @@ function describe(env: NodeJS.ProcessEnv, start: Run): Command {
   describeHistory(program, (work) => start(options(), work));
   describeQuestions(program, (work) => start(options(), work));
   describeSets(program, (work) => start(options(), work));
-  describePair(program, (work) =>
-    work(new Output(process.stdout, options().output === 'json', env)),
+  describePair(
+    program,
+    (work) => start(options(), work),
+    (work) => work(new Output(process.stdout, options().output === 'json', env)),
   );
   return program;
 }
@@ -255,8 +257,20 @@ function describeSets(program: Command, start: Start): void {
 /** Work that asks no node. */
 type Here = (work: (out: Output) => Promise<void>) => Promise<void>;
 
-function describePair(program: Command, here: Here): void {
+function describePair(program: Command, start: Start, here: Here): void {
   const ha = program.command('ha').description('two nodes as one wall');
+  ha.command('status')
+    .description('what this node is, why, and how it hears the other one')
+    .action(() => start(async (s) => (await import('./commands/ha.js')).status(s)));
+  ha.command('takeover')
+    .description('make this node the active one')
+    .option('--force', 'though connections may be lost', false)
+    .action(({ force }: { force: boolean }) =>
+      start(async (s) => (await import('./commands/ha.js')).takeOver(s, force)),
+    );
+  ha.command('yield')
+    .description('have the other node take over')
+    .action(() => start(async (s) => (await import('./commands/ha.js')).yieldRole(s)));
   ha.command('init')
     .description('make a CA and the certificates of the nodes, for who has none')
     .argument('<directory>', 'where to put them')

@@ -123,6 +123,13 @@ export interface EventFields {
   'certificate-expires': { name: string; days: number };
   /** Nobody can connect at `api.listen` as yet; it is tried again. */
   'listen-failed': { why: string };
+  /**
+   * What this node is in its pair: init, joining, standby, active, fault. `epoch` counts activations, `reason` is
+   * a sentence.
+   */
+  'role-changed': { from: string; to: string; epoch: number; reason: string };
+  /** After a takeover: so many frames told the neighbours where MACs are now; `failed`: not sent. */
+  'addresses-announced': { frames: number; failed: number; ms: number };
   'daemon-started': { node: string; generation: number; policy: string };
 }
 

@@ -224,6 +224,49 @@ export interface SyncStatus {
   repair: { added: number; dropped: number; bytes: number; ms: number } | null;
 }
 
+/** This node as one of two. */
+export interface HaStatus {
+  /** init, joining, standby, active, fault. */
+  state: string;
+  epoch: number;
+  /** Of the last change of state, in words. */
+  reason: string;
+  /** ISO 8601: since when it is so. */
+  since: string;
+  priority: number;
+  /** internal, external. */
+  manager: string;
+  /** Connections of the other node are all known here. */
+  ready: boolean;
+  /** The nodes have agreed on a key for probes. */
+  paired: boolean;
+  /** The other node, by what it said last. */
+  peer: {
+    name: string;
+    /** active, standby, fault, unknown. */
+    state: string;
+    epoch: number;
+    priority: number;
+    ready: boolean;
+    /** Its daemon runs. */
+    daemon: boolean;
+  };
+  paths: {
+    /** uplink, inside, sync. */
+    name: string;
+    /** A port of that side has carrier. */
+    up: boolean;
+    /** Milliseconds since the other node was heard there; null: never since the daemon started. */
+    heardMs: number | null;
+    /** What it said last there: it hears this node on that path. */
+    peerHears: boolean;
+  }[];
+  /** Rounds of probes sent, frames that could not be, datagrams not believed, and times that the prober was asleep. */
+  probes: { rounds: number; failed: number; refused: number; naps: number };
+  /** After the last takeover: what neighbours were told, and how long that took. */
+  announced: { addresses: number; frames: number; failed: number; ms: number };
+}
+
 export interface StatusResult {
   node: string;
   role: string;
@@ -504,6 +547,12 @@ export interface NodeService {
   states(filter: StateFilter, limit: number | null): AsyncIterable<StateRows>;
   /** How many match. */
   countStates(filter: StateFilter): Promise<number>;
+  /** @throws ServiceError `precondition` on a node that is alone */
+  ha(): Promise<HaStatus>;
+  /** Makes this node active. @param force though connections may be lost */
+  haTakeover(by: Caller, force: boolean): Promise<HaStatus>;
+  /** Has the other node take over, and resolves when it has. */
+  haYield(by: Caller): Promise<HaStatus>;
   /** Ends matching states at once; resolves to how many. A filter that matches everything needs `all`. */
   killStates(filter: StateFilter, all: boolean, by: Caller): Promise<number>;
   ports(): Promise<PortInfo[]>;

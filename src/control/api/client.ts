@@ -1,6 +1,7 @@
 /** The other end of the API, in the node's own shapes: what `bwctl` and the labs speak. */
 import type { ConfirmResponse__Output } from '../../generated/proto/bridgewall/v1/ConfirmResponse.js';
 import type { CountStatesResponse__Output } from '../../generated/proto/bridgewall/v1/CountStatesResponse.js';
+import type { HaResponse__Output } from '../../generated/proto/bridgewall/v1/HaResponse.js';
 import type { HistoryResponse__Output } from '../../generated/proto/bridgewall/v1/HistoryResponse.js';
 import type { KillStatesResponse__Output } from '../../generated/proto/bridgewall/v1/KillStatesResponse.js';
 import type { PortsResponse__Output } from '../../generated/proto/bridgewall/v1/PortsResponse.js';
@@ -16,6 +17,7 @@ import type {
   CountersResult,
   ExplainQuery,
   ExplainResult,
+  HaStatus,
   HistoryEntry,
   LogRecord,
   MatrixResult,
@@ -53,6 +55,7 @@ import {
   decodeText,
 } from './decode.js';
 import { encodeCaller, encodeFilter } from './encode.js';
+import { decodeHa } from './ha.js';
 import { decodeMembers, sendLoad } from './set-client.js';
 import { StateRowReader } from './state-rows.js';
 import { SetUpdates } from './update-client.js';
@@ -242,6 +245,30 @@ export class NodeClient implements Disposable {
       this.#node.deadlines.work,
     );
     return reply.deleted;
+  }
+
+  /** This node as one of two. */
+  async ha(): Promise<HaStatus> {
+    return decodeHa(
+      await this.#node.call<HaResponse__Output>((o, done) => this.#node.grpc.ha({}, o, done)),
+    );
+  }
+
+  /** Makes this node active. */
+  async haTakeover(by: Caller, force = false): Promise<HaStatus> {
+    const request = { who: encodeCaller(by), force };
+    const reply = await this.#node.call<HaResponse__Output>((o, done) =>
+      this.#node.grpc.haTakeover(request, o, done),
+    );
+    return decodeHa(reply);
+  }
+
+  /** Has the other node take over; resolves when it has. */
+  async haYield(by: Caller): Promise<HaStatus> {
+    const reply = await this.#node.call<HaResponse__Output>((o, done) =>
+      this.#node.grpc.haYield({ who: encodeCaller(by) }, o, done),
+    );
+    return decodeHa(reply);
   }
 
   /** Ends states that match; resolves to how many. A filter without a field needs `all`. */

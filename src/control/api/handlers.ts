@@ -19,6 +19,7 @@ import {
   encodeText,
 } from './encode.js';
 import { statusOf } from './errors.js';
+import { encodeHa } from './ha.js';
 import { type Encoded, encodeLong, encodeLongPart } from './long.js';
 import { receiveLoad, streamDump } from './set-streams.js';
 import { receiveUpdates } from './set-updates.js';
@@ -105,6 +106,13 @@ export function nodeHandlers(service: NodeService, options: HandlerOptions): Nod
     SetDelete: unary('SetDelete', async ({ name, addresses }) => ({
       deleted: await service.setDelete(name, addresses),
     })),
+    Ha: unary('Ha', async () => encodeHa(await service.ha())),
+    HaTakeover: unary('HaTakeover', async ({ who, force }) =>
+      encodeHa(await service.haTakeover(decodeCaller(who), force)),
+    ),
+    HaYield: unary('HaYield', async ({ who }) =>
+      encodeHa(await service.haYield(decodeCaller(who))),
+    ),
     KillStates: unary('KillStates', async ({ filter, all, who }) => ({
       killed: await service.killStates(decodeFilter(filter), all, decodeCaller(who)),
     })),

@@ -20,8 +20,8 @@ import type { EventBus, EventSink } from './event-bus.js';
 
 /** What others may ask of a node; what changes it, or costs it much, is said at its own socket. */
 export const READING: readonly string[] = [
-  ...['Status', 'Counters', 'Ports', 'Matrix', 'Explain', 'History', 'Policy', 'Diff', 'States'],
-  ...['StateDump', 'CountStates', 'Sets', 'SetMembers', 'SetDump'],
+  ...['Status', 'Counters', 'Ports', 'Matrix', 'Explain', 'History', 'Policy', 'Diff', 'Ha'],
+  ...['States', 'StateDump', 'CountStates', 'Sets', 'SetMembers', 'SetDump'],
   ...['WatchDrops', 'WatchEvents', 'WatchSessions'],
 ];
 const LISTEN_AGAIN_MS = 1000;

@@ -13,6 +13,7 @@ import type {
 import type { Alarm, SyncStatus } from '../service.js';
 import type { EventBus } from './event-bus.js';
 import type { LogFeed } from './log-feed.js';
+import type { Pair } from './pair.js';
 import type { Policies } from './policies.js';
 import type { Room } from './room.js';
 import type { SessionFeed } from './session-feed.js';
@@ -34,6 +35,8 @@ export interface WallParts {
   readonly logFeed: LogFeed;
   readonly sessions: SessionFeed;
   readonly events: EventBus;
+  /** Null: the node is alone. */
+  readonly pair: Pair | null;
   /** How well the pair replicates; null: the node is alone. */
   readonly sync: { readonly status: SyncStatus; readonly alarms: readonly Alarm[] } | null;
 }

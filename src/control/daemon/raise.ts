@@ -29,6 +29,7 @@ import {
 import { standingWalls, WallTable } from '../netfilter/index.js';
 import type { GenerationRecord, GenerationStore } from '../store/index.js';
 import { removeGuard } from './detach.js';
+import { prepareRole } from './pair.js';
 import { tableMemory } from './table-memory.js';
 import { tellUpgrade, upgradeWall } from './upgrade.js';
 
@@ -77,6 +78,7 @@ export async function raise(
   try {
     dataplane = Dataplane.open(pins, { maxStates: config.state.max });
     tellAdoption(dataplane, config, log);
+    prepareRole(dataplane, config.ha);
     const { ports, gone } = writePorts(dataplane, await portDevices(config, survey));
     const mac = survey.bridge?.mac ?? survey.ports[0]?.mac ?? NO_MAC;
     writeNode(dataplane, ports, nodeSettings(config, mac));

@@ -36,6 +36,7 @@ import { LogFeed } from './log-feed.js';
 import { MemberExpiry } from './member-expiry.js';
 import { Network, openCertificates } from './network.js';
 import { checkOwnership } from './ownership.js';
+import { openPairFile, Pair, peerAddress } from './pair.js';
 import type { WallParts } from './parts.js';
 import { Policies } from './policies.js';
 import { fragReader, nodeSettings, type Raised, raise, vlanTagKeeper } from './raise.js';
@@ -105,6 +106,7 @@ async function start(
   const bus = new EventBus((error) => log.error({ error: String(error) }, 'a watch failed'));
   const certificates = await openCertificates(config, bus);
   leases.add(() => certificates?.close());
+  const pairFile = config.ha === null ? null : await openPairFile(config, config.ha);
 
   const logFeed = new LogFeed();
   leases.add(() => logFeed.close());
@@ -208,12 +210,14 @@ async function start(
   leases.add(() => sweeper.stop());
   sweeper.start();
 
+  let pair: Pair | null = null;
   const guardian = new Guardian({
     ...{ config, log, links, dataplane, table, mode: mode.mode, events: bus, detour },
     ports: portTable,
     bridgeMac: prepared.bridge.mac,
     attach: { pins, keepVlanTags: vlanTagKeeper(log), fragSupport: fragReader(features) },
     settings: (bridgeMac) => nodeSettings(config, bridgeMac),
+    onLinks: () => pair?.look(),
   });
   leases.add(() => guardian.close());
 
@@ -227,6 +231,9 @@ async function start(
     },
     get sync() {
       return replication && shared && pairStatus(replication, shared);
+    },
+    get pair() {
+      return pair;
     },
   };
   const wall = new Wall(parts, installer);
@@ -273,6 +280,17 @@ async function start(
       leases.add(() => replication?.close());
       shared = new Shared({ policies, server, peer, peerName: config.ha!.peer.name, events: bus });
       leases.add(() => shared?.close());
+      const { ha } = config;
+      if (ha !== null && pairFile !== null) {
+        pair = new Pair({
+          ...{ config, ha, dataplane, server, log, channel: peer, events: bus, ports: portTable },
+          file: pairFile,
+          peerAddress: await peerAddress(ha, config.api.listen!.host),
+          ready: () => replication?.ready ?? false,
+          onTakeover: () => replication?.adopt(),
+        });
+        leases.add(() => pair?.close());
+      }
     }
   }
   if (upgraded !== null) bus.emit('upgraded', upgradeFields(upgraded));

@@ -28,6 +28,7 @@ import {
   type CounterTotals,
   type ExplainQuery,
   type ExplainResult,
+  type HaStatus,
   type HistoryEntry,
   type LogRecord,
   type MatrixResult,
@@ -54,6 +55,7 @@ import {
 } from '../service.js';
 import { limitOf } from './limit-of.js';
 import { matrixCells } from './matrix-view.js';
+import type { Pair } from './pair.js';
 import type { WallParts } from './parts.js';
 import { boundPort, frameOf, portOf } from './query.js';
 import { whoFields } from './records.js';
@@ -158,7 +160,7 @@ export class Wall implements NodeService {
     const { active } = policies;
     return {
       node: config.node,
-      role: 'active',
+      role: this.#parts.pair?.role ?? 'active',
       mode: 'enforce',
       generation: policies.generation,
       policy: active && {
@@ -217,6 +219,20 @@ export class Wall implements NodeService {
     const { active, index } = this.#parts.policies;
     const hosts = active?.plan.hosts ?? [];
     return stateSelection(filter, { hosts, slotOf: (id) => index.slotOf(id) });
+  }
+
+  async ha(): Promise<HaStatus> {
+    return this.#pair.status;
+  }
+
+  async haTakeover(by: Caller, force: boolean): Promise<HaStatus> {
+    await this.#pair.takeOver(by, force);
+    return this.#pair.status;
+  }
+
+  async haYield(by: Caller): Promise<HaStatus> {
+    await this.#pair.yield(by);
+    return this.#pair.status;
   }
 
   async killStates(filter: StateFilter, all: boolean, by: Caller): Promise<number> {
@@ -318,6 +334,12 @@ export class Wall implements NodeService {
 
   close(): void {
     this.#sets.close();
+  }
+
+  get #pair(): Pair {
+    const { pair } = this.#parts;
+    if (pair !== null) return pair;
+    throw new ServiceError('precondition', 'the node file names no other node (ha:)');
   }
 
   #tellInstalled(result: ApplyResult, by: Caller, why: string): void {

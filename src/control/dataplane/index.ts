@@ -1,3 +1,4 @@
+export { ADDRESS_BYTES, announcements, packAddresses } from './announcements.js';
 export {
   attachAll,
   attachedMode,
@@ -47,11 +48,13 @@ export {
 } from './mode.js';
 export { NO_POLICY_NUMBERS, type Numbering } from './numbering.js';
 export { Dataplane } from './object.js';
+export { type HeardOnSide, PairMap, type PairSettings, trafficCounters } from './pair.js';
 export { PinSet } from './pins.js';
 export {
   absentPort,
   frameLimits,
   hasDevice,
+  macBytes,
   NO_MAC,
   type NodeSettings,
   type NumberedPort,
@@ -65,6 +68,7 @@ export {
 export type { Reasons, ReasonText } from './reasons.js';
 export { Replica } from './replica/index.js';
 export { checkKernel, checkPins, mountPins } from './requirements.js';
+export { Role, type RoleWord } from './role.js';
 export { Serial } from './serial.js';
 export {
   describeSession,

@@ -7,6 +7,7 @@ export {
   SEGMENTS,
   type Segment,
 } from './announcement.js';
+export { type KeeperDeps, type RoleChange, RoleKeeper, type RoleStatus } from './keeper.js';
 export {
   type Decision,
   RoleMachine,

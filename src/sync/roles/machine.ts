@@ -67,6 +67,7 @@ export class RoleMachine {
       about: 'nobody',
       since: new Map(),
       quietAtLoss: { uplink: null, inside: null },
+      cutOff: false,
     };
   }
 

@@ -9,6 +9,8 @@ const STUBBORN_MS = 6 * PROBE_MS;
 /** Frames that came in no longer ago count as traffic of now. */
 const NOW_MS = 3 * PROBE_MS;
 
+const NO_TRAFFIC = 'the other node is active, and here is no traffic';
+
 /** In words; null: it stays. */
 export function reasonToStandDown(
   picture: Picture,
@@ -28,7 +30,9 @@ export function reasonToStandDown(
     return `the ${view.links.uplink ? 'inside' : 'uplink'} side has no carrier`;
   }
   if (rival !== null || peer.standby || peer.fault || !picture.fresh.sync) return null;
-  return reasonBySync(picture, outranks(peer, self, !settings.first));
+  const why = reasonBySync(picture, outranks(peer, self, !settings.first));
+  wait.cutOff ||= why === NO_TRAFFIC;
+  return why;
 }
 
 /**
@@ -37,6 +41,8 @@ export function reasonToStandDown(
  */
 function reasonBySync({ view, peer }: Picture, better: boolean): string | null {
   if (peer === null || !hearsBoth(peer.quiet, NOW_MS)) return null;
-  if (!hearsBoth(view.quiet, NOW_MS)) return 'the other node is active, and here is no traffic';
+  if (!hearsBoth(view.quiet, NOW_MS)) return NO_TRAFFIC;
+  // It hears us, and what it sends is lost: then it is no loop, and nothing passes there.
+  if (peer.hears.uplink || peer.hears.inside) return null;
   return better ? 'the other node is active, and better; no segment lets probes pass' : null;
 }

@@ -11,6 +11,11 @@ export interface Wait {
   readonly since: Map<string, number>;
   /** How quiet it was for the other node on a segment when that was heard there last. */
   readonly quietAtLoss: Record<Segment, number | null>;
+  /**
+   * It may well be this node that is cut off from both segments: it took over for want of probes there, or
+   * stood down for want of traffic. Until it hears something again that is no reason to take over any more.
+   */
+  cutOff: boolean;
 }
 
 /** After a start, so long without a word from anybody means that nobody is there. */
@@ -116,6 +121,7 @@ function succession(
   const hopeless = heldFor(wait, 'trouble', why !== null, HOPELESS_MS, now);
   if (why !== null && (view.ready || hopeless)) {
     for (const segment of SEGMENTS) wait.quietAtLoss[segment] = null;
+    wait.cutOff = apart;
     return why;
   }
   const allWell = !apart && SEGMENTS.every((segment) => picture.fresh[segment]) && view.ready;
@@ -131,8 +137,8 @@ function trouble(picture: Picture, peer: Announcement, wait: Wait): string | nul
   if (peer.fault) return 'a side of the other node has no carrier';
   // Both are lost, but for the sync link: it is cut off, or this node is. Who is cut off hears nothing; if that
   // is this node, taking over changes nothing, for nothing passes here.
-  if (apart) {
-    return hearsBoth(peer.quiet, NOW_MS) ? null : 'the other node is silent on both segments';
+  if (apart && !wait.cutOff && !hearsBoth(peer.quiet, NOW_MS)) {
+    return 'the other node is silent on both segments';
   }
   for (const segment of SEGMENTS) {
     const deaf = fresh[segment] && peer.attended && !peer.hears[segment];
@@ -162,7 +168,9 @@ function isCutOff(
 }
 
 /** How it was before a segment was lost. */
-function noteTraffic({ view, peer, fresh }: Picture, { quietAtLoss }: Wait): void {
+function noteTraffic({ view, peer, fresh }: Picture, wait: Wait): void {
+  const { quietAtLoss } = wait;
+  if (fresh.uplink || fresh.inside || hearsBoth(view.quiet, NOW_MS)) wait.cutOff = false;
   if (peer === null || peer.standby || !peer.attended) return;
   for (const segment of SEGMENTS) {
     // The last of what was said before the loss may be as old as it takes to know of one.

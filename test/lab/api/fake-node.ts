@@ -12,6 +12,7 @@ import type {
   CounterTotals,
   ExplainQuery,
   ExplainResult,
+  HaStatus,
   HistoryEntry,
   LogRecord,
   MatrixResult,
@@ -145,6 +146,26 @@ export const PACKETS: PlanResult['packets'] = [
     ...{ peers: ['10.1.0.0/16'], to: ['any'] },
   },
 ];
+
+/** A standby that has heard all there is to hear. */
+export const HA: HaStatus = {
+  state: 'standby',
+  epoch: 7,
+  reason: 'all connections are known',
+  since: '2026-01-02T03:04:05.678Z',
+  priority: 100,
+  manager: 'internal',
+  ready: true,
+  paired: true,
+  peer: { name: 'fw2', state: 'active', epoch: 7, priority: 120, ready: true, daemon: false },
+  paths: [
+    { name: 'uplink', up: true, heardMs: 4, peerHears: true },
+    { name: 'inside', up: false, heardMs: null, peerHears: false },
+    { name: 'sync', up: true, heardMs: 0, peerHears: true },
+  ],
+  probes: { rounds: MANY, failed: 1, refused: 2, naps: 3 },
+  announced: { addresses: 4, frames: 5, failed: 6, ms: 7 },
+};
 
 export class FakeNode implements NodeService {
   readonly asked: unknown[] = [];
@@ -327,6 +348,20 @@ export class FakeNode implements NodeService {
   async countStates(filter: StateFilter): Promise<number> {
     this.asked.push({ count: filter });
     return MANY;
+  }
+
+  async ha(): Promise<HaStatus> {
+    return HA;
+  }
+
+  async haTakeover(by: Caller, force: boolean): Promise<HaStatus> {
+    this.asked.push({ takeover: true, by, force });
+    return { ...HA, state: 'active', epoch: 8 };
+  }
+
+  async haYield(by: Caller): Promise<HaStatus> {
+    this.asked.push({ yield: true, by });
+    throw new ServiceError('precondition', 'no other node is heard');
   }
 
   async killStates(filter: StateFilter, all: boolean, by: Caller): Promise<number> {

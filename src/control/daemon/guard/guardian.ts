@@ -42,6 +42,8 @@ export interface GuardianDeps {
   readonly settings: PortGuardDeps['settings'];
   readonly events: EventSink;
   readonly detour: Detour;
+  /** A link has changed, and the packet path knows. */
+  readonly onLinks?: () => void;
 }
 
 export class Guardian {
@@ -100,13 +102,17 @@ export class Guardian {
     this.#watch = new LinkWatch({
       onChange: (link) => {
         this.#mirror.onLink(link);
+        deps.onLinks?.();
         this.look();
       },
       onPortState: (notice) => {
         this.#mirror.onState(notice);
         if (ports.nameOf(notice.ifindex) !== '') this.look();
       },
-      onGone: () => this.look(),
+      onGone: () => {
+        deps.onLinks?.();
+        this.look();
+      },
       onLost: () => this.look(),
       onFilters: (ifindex) => {
         if (ports.nameOf(ifindex) !== '') this.look();

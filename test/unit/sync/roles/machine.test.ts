@@ -49,6 +49,20 @@ describe('a standby', () => {
     expect(both.activeNode).toBe(both.a);
   });
 
+  it('whose own ports died while it was active does not come back for want of traffic', () => {
+    const both = pair();
+    silence(both.a);
+    both.run(500);
+    expect(both.activeNode).toBe(both.b);
+    expect(both.a.last!.reason).toBe('the other node is active, and here is no traffic');
+    both.traffic = { uplink: 'none', inside: 'none' };
+    both.run(5000);
+    expect(both.activeNode).toBe(both.b);
+    silence(both.a, true);
+    both.run(1000);
+    expect(both.activeNode).toBe(both.b);
+  });
+
   it('leaves an active alone whose daemon is dead or stopped: its packet path answers', () => {
     for (const daemon of ['dead', 'stopped'] as const) {
       const both = pair();

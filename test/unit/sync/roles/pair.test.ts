@@ -1,10 +1,11 @@
 /** The pair under whatever may happen, in whatever order. */
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { PROBE_MS, SEGMENTS, type Segment } from '../../../../src/sync/roles/index.js';
 import { type Name, type Node, Pair, type Traffic } from './pair.js';
 
-const RUNS = Number(process.env.ROLE_RUNS ?? 150);
+const RUNS = Number(process.env.ROLE_RUNS ?? 100);
+vi.setConfig({ testTimeout: 60_000 + 1000 * RUNS });
 
 type Fault =
   | { kind: 'carrier' | 'takes' | 'sends'; node: Name; segment: Segment; on: boolean }

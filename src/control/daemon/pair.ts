@@ -1,0 +1,274 @@
+/** This node as one of two: its probes, its role, and what a takeover takes. */
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import type { Logger } from 'pino';
+import { announce } from '../../../native/lib/index.js';
+import { PortState, port as portCodec } from '../../generated/layouts.js';
+import type { PeerChannel, SecureServer } from '../../sync/channel/index.js';
+import {
+  AddressBook,
+  Agreement,
+  isPaired,
+  nodeNumber,
+  PairFile,
+  Prober,
+  pairingDefinition,
+} from '../../sync/probes/index.js';
+import {
+  PATHS,
+  type RoleChange,
+  RoleKeeper,
+  RoleRefusal,
+  SEGMENTS,
+  type Segment,
+} from '../../sync/roles/index.js';
+import type { HaConfig, NodeConfig } from '../config/index.js';
+import { index } from '../dataplane/array-key.js';
+import {
+  announcements,
+  type Dataplane,
+  hasDevice,
+  PairMap,
+  packAddresses,
+  Role,
+} from '../dataplane/index.js';
+import { type Caller, type HaStatus, ServiceError } from '../service.js';
+import type { EventSink } from './event-bus.js';
+import type { PortTable } from './guard/port-table.js';
+
+/** Frames per second by which neighbours are told where MACs are. */
+const ANNOUNCED_PER_SECOND = 100_000;
+const PORTS_MS = 200;
+
+export interface PairDeps {
+  readonly config: NodeConfig;
+  readonly ha: HaConfig;
+  readonly dataplane: Dataplane;
+  readonly ports: PortTable;
+  readonly file: PairFile;
+  readonly server: SecureServer;
+  readonly channel: PeerChannel;
+  readonly events: EventSink;
+  readonly log: Logger;
+  /** Address of the other node; null: it could not be found out. */
+  readonly peerAddress: string | null;
+  /** Connections of the other node are all known here. */
+  readonly ready: () => boolean;
+  /** Right before this node becomes active. */
+  readonly onTakeover: () => void;
+}
+
+/**
+ * What a node of a pair is before its daemon knows more: a standby if it comes up from nothing, else what it
+ * was; a node that is alone is active. To be called before programs are attached.
+ */
+export function prepareRole(dataplane: Dataplane, ha: HaConfig | null): void {
+  const role = new Role(dataplane);
+  if (ha === null) {
+    new PairMap(dataplane).clear();
+    role.clear();
+  } else if (dataplane.fresh) {
+    role.change(role.read(), { standby: true, epoch: 0 });
+  }
+}
+
+/** Address of the other node, of the family that this one listens in; null: nobody knows it. */
+export async function peerAddress({ peer }: HaConfig, listen: string): Promise<string | null> {
+  const family = isIP(listen);
+  const found = await lookup(peer.host, { family }).catch(() => null);
+  return found?.address ?? null;
+}
+
+/** @throws StoreError */
+export function openPairFile({ store }: NodeConfig, { peer }: HaConfig): Promise<PairFile> {
+  return PairFile.open(store, peer.name);
+}
+
+export class Pair {
+  readonly #deps: PairDeps;
+  readonly #prober: Prober;
+  readonly #agreement: Agreement;
+  readonly #addresses: AddressBook;
+  readonly #keeper: RoleKeeper;
+  readonly #timer: NodeJS.Timeout;
+  #announced = { addresses: 0, frames: 0, failed: 0, ms: 0 };
+
+  constructor(deps: PairDeps) {
+    this.#deps = deps;
+    const { config, ha, dataplane, ports, file, log } = deps;
+    const { node, api } = config;
+    if (nodeNumber(node) === nodeNumber(ha.peer.name)) {
+      throw new ServiceError('invalid', `${node} and ${ha.peer.name} look the same on the wire`);
+    }
+    const listen = api.listen!;
+    this.#prober = new Prober({
+      ...{ dataplane, node, peer: ha.peer.name, priority: ha.priority, ports: ports.all },
+      link:
+        deps.peerAddress === null
+          ? null
+          : {
+              localAddress: listen.host,
+              localPort: listen.port,
+              remoteAddress: deps.peerAddress,
+              remotePort: ha.peer.port,
+            },
+      onChange: () => this.#keeper?.look(),
+    });
+    this.#prober.setKeys(file.keys);
+    this.#agreement = new Agreement({
+      ...{ node, peer: ha.peer.name, channel: deps.channel, keys: file.keys },
+      keep: async (keys) => {
+        await file.keepKeys(keys);
+        this.#prober.setKeys(keys);
+      },
+      onError: (error) => log.warn({ error: String(error) }, 'no new key for probes'),
+    });
+    this.#addresses = new AddressBook({
+      channel: deps.channel,
+      wanted: () => this.#keeper?.status.state !== 'active',
+      own: () => packAddresses(dataplane, ports.all),
+    });
+    const handlers = { ...this.#agreement.handlers, ...this.#addresses.handlers };
+    deps.server.add(pairingDefinition().Pairing.service, handlers, { peerOnly: true });
+    this.#keeper = this.#keep();
+    this.#timer = setInterval(() => this.#prober.setPorts(ports.all), PORTS_MS);
+    this.#timer.unref();
+  }
+
+  /** What `status` shows: a node that is about to join is a standby. */
+  get role(): string {
+    const { state } = this.#keeper.status;
+    return state === 'active' || state === 'fault' ? state : 'standby';
+  }
+
+  get status(): HaStatus {
+    const { ha } = this.#deps;
+    const view = this.#prober.view();
+    const { state, epoch, reason, since } = this.#keeper.status;
+    const snapshot = this.#prober.snapshot;
+    const best = PATHS.map((path) => view.paths[path])
+      .filter(({ said }) => said !== null)
+      .sort((a, b) => a.silentFor - b.silentFor)[0];
+    const peer = best?.said ?? null;
+    return {
+      ...{ state, epoch, reason, since },
+      priority: ha.priority,
+      manager: ha.manager,
+      ready: this.#deps.ready(),
+      paired: isPaired(this.#deps.file.keys),
+      peer: {
+        name: ha.peer.name,
+        state:
+          peer === null ? 'unknown' : peer.fault ? 'fault' : peer.standby ? 'standby' : 'active',
+        epoch: peer?.epoch ?? 0,
+        priority: peer?.priority ?? 0,
+        ready: peer?.ready ?? false,
+        daemon: peer?.attended ?? false,
+      },
+      paths: PATHS.map((path) => ({
+        name: path,
+        up: path === 'sync' ? true : this.#links()[path],
+        heardMs: view.paths[path].met ? Math.round(view.paths[path].silentFor) : null,
+        peerHears: view.paths[path].said?.hears[path] ?? false,
+      })),
+      probes: {
+        rounds: snapshot.rounds,
+        failed: snapshot.failed,
+        refused: snapshot.refused,
+        naps: snapshot.naps,
+      },
+      announced: this.#announced,
+    };
+  }
+
+  /** A link has changed. */
+  look(): void {
+    this.#keeper.look();
+  }
+
+  async takeOver(by: Caller, force: boolean): Promise<void> {
+    await refusing(() => this.#keeper.takeOver(by.user, force));
+  }
+
+  async yield(by: Caller): Promise<void> {
+    await refusing(() => this.#keeper.yield(by.user));
+  }
+
+  /** The role stays what it is, and the packet path goes on answering. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#keeper.close();
+    this.#agreement.close();
+    this.#addresses.close();
+    this.#prober.close();
+  }
+
+  #keep(): RoleKeeper {
+    const { config, ha, dataplane, file, log } = this.#deps;
+    return new RoleKeeper({
+      settings: {
+        priority: ha.priority,
+        first: config.node.toLowerCase() < ha.peer.name.toLowerCase(),
+        preempt: ha.preempt,
+        external: ha.manager === 'external',
+      },
+      epoch: file.epoch,
+      word: new Role(dataplane),
+      look: () => ({
+        ...this.#prober.view(),
+        links: this.#links(),
+        ready: this.#deps.ready(),
+        paired: isPaired(file.keys),
+      }),
+      announce: (what) => this.#prober.announce(what),
+      kick: () => this.#prober.kick(),
+      onTakeover: this.#deps.onTakeover,
+      onActive: () => void this.#tellNeighbours(),
+      onChange: (change) => this.#tell(change),
+      onEpoch: (epoch) => {
+        void file
+          .keepEpoch(epoch)
+          .catch((error) => log.error({ error: String(error) }, 'the epoch cannot be kept'));
+      },
+    });
+  }
+
+  /** As it is mirrored; a port of which nothing is known yet counts as up. */
+  #links(): Record<Segment, boolean> {
+    const { dataplane, ports } = this.#deps;
+    const list = dataplane.map('port_list');
+    const up = (segment: Segment) =>
+      ports.all.some((port) => {
+        if (port.side !== segment || !hasDevice(port)) return false;
+        const { state, carrier } = portCodec.decode(list.lookup(index(port.number))!);
+        return carrier !== 0 || state === PortState.UNKNOWN;
+      });
+    return { uplink: up(SEGMENTS[0]!), inside: up(SEGMENTS[1]!) };
+  }
+
+  #tell({ from, to, epoch, reason }: RoleChange): void {
+    this.#deps.log.warn({ from, to, epoch, reason }, 'the role has changed');
+    this.#deps.events.emit('role-changed', { from, to, epoch, reason });
+  }
+
+  async #tellNeighbours(): Promise<void> {
+    const { dataplane, ports, events, log } = this.#deps;
+    try {
+      const { records, count } = announcements(dataplane, ports.all, this.#addresses.theirs);
+      const { sent, failed, ms } = await announce(records, count, ANNOUNCED_PER_SECOND);
+      this.#announced = { addresses: count, frames: sent, failed, ms: Math.round(ms) };
+      events.emit('addresses-announced', { frames: sent, failed, ms: Math.round(ms) });
+    } catch (error) {
+      log.error({ error: String(error) }, 'the neighbours could not be told where MACs are');
+    }
+  }
+}
+
+async function refusing(work: () => void | Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof RoleRefusal) throw new ServiceError('precondition', error.message);
+    throw error;
+  }
+}

@@ -1,0 +1,72 @@
+/** MACs that the other node has learned: what the neighbours are told when this one takes over. */
+import type { Client } from '@grpc/grpc-js';
+import type { AddressesResponse__Output } from '../../generated/proto/bridgewall/v1/AddressesResponse.js';
+import type { PairingHandlers } from '../../generated/proto/bridgewall/v1/Pairing.js';
+import type { PeerChannel } from '../channel/index.js';
+import { pairingDefinition } from './agreement.js';
+
+const ASK_MS = 300;
+
+export interface AddressBookOptions {
+  readonly channel: Pick<PeerChannel, 'watch' | 'client'>;
+  /** Is anything to be asked for now? */
+  readonly wanted: () => boolean;
+  /** What this node has learned, packed. */
+  readonly own: () => Uint8Array;
+}
+
+export class AddressBook {
+  readonly #options: AddressBookOptions;
+  readonly #stopping = new AbortController();
+  #client: AddressClient | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #theirs: Uint8Array = new Uint8Array();
+
+  constructor(options: AddressBookOptions) {
+    this.#options = options;
+    options.channel.watch((state) => {
+      clearTimeout(this.#timer);
+      this.#client = state.up ? options.channel.client(pairingDefinition().Pairing) : null;
+      if (state.up) this.#ask();
+    }, this.#stopping.signal);
+  }
+
+  /** What the other node knew last, packed. */
+  get theirs(): Uint8Array {
+    return this.#theirs;
+  }
+
+  get handlers(): Pick<PairingHandlers, 'Addresses'> {
+    return {
+      Addresses: (_, reply) => reply(null, { addresses: Buffer.from(this.#options.own()) }),
+    };
+  }
+
+  close(): void {
+    this.#stopping.abort();
+    clearTimeout(this.#timer);
+    this.#client = null;
+  }
+
+  /** What cannot be had now is asked for again soon. */
+  #ask(): void {
+    const client = this.#client;
+    if (client === null) return;
+    this.#timer = setTimeout(() => this.#ask(), ASK_MS);
+    this.#timer.unref();
+    if (!this.#options.wanted()) return;
+    client.Addresses({}, { deadline: Date.now() + ASK_MS }, (error, response) => {
+      if (error === null && response !== undefined && this.#options.wanted()) {
+        this.#theirs = response.addresses;
+      }
+    });
+  }
+}
+
+interface AddressClient extends Client {
+  Addresses(
+    request: object,
+    options: { deadline: number },
+    done: (error: Error | null, response?: AddressesResponse__Output) => void,
+  ): unknown;
+}

@@ -1,0 +1,160 @@
+/**
+ * Carries out what the machine decides: looks at every change and ten times a second, and writes the role
+ * word. Before this node becomes active, whoever has to make ready does; then that one write, and
+ * only then all that may take time.
+ */
+import type { Announcement } from './announcement.js';
+import {
+  type Decision,
+  RoleMachine,
+  RoleRefusal,
+  type RoleSettings,
+  type RoleState,
+} from './machine.js';
+import type { View } from './view.js';
+
+const LOOK_MS = 100;
+/** A node that was asked to yield waits for the other one so long. */
+const YIELD_MS = 1500;
+
+export interface RoleWordAccess {
+  read(): View['word'];
+  /** False: it is no longer what it was. */
+  change(was: View['word'], to: View['word']): boolean;
+}
+
+export interface KeeperDeps {
+  readonly settings: RoleSettings;
+  /** The highest epoch that is known of. */
+  readonly epoch: number;
+  readonly word: RoleWordAccess;
+  /** All but the word. */
+  readonly look: () => Omit<View, 'word'>;
+  readonly announce: (what: Pick<Announcement, 'ready' | 'fault' | 'yielding'>) => void;
+  /** Tells the other node now, and not with the next probe. */
+  readonly kick: () => void;
+  /** Right before the word says that this node is active. */
+  readonly onTakeover: () => void;
+  /** Right after it does. */
+  readonly onActive: () => void;
+  readonly onChange: (change: RoleChange) => void;
+  /** The highest epoch that was heard of is another one: to be kept. */
+  readonly onEpoch: (epoch: number) => void;
+}
+
+export interface RoleChange {
+  readonly from: RoleState;
+  readonly to: RoleState;
+  readonly epoch: number;
+  readonly reason: string;
+}
+
+/** How it stands now. */
+export interface RoleStatus {
+  readonly state: RoleState;
+  readonly epoch: number;
+  readonly reason: string;
+  /** ISO 8601: since when it is so. */
+  readonly since: string;
+}
+
+export class RoleKeeper {
+  readonly #deps: KeeperDeps;
+  readonly #machine: RoleMachine;
+  readonly #timer: NodeJS.Timeout;
+  readonly #waiting = new Set<() => void>();
+  #decision: Decision;
+  #since = new Date().toISOString();
+  #kept: number;
+  #closed = false;
+
+  constructor(deps: KeeperDeps) {
+    this.#deps = deps;
+    this.#kept = deps.epoch;
+    this.#machine = new RoleMachine(deps.settings, deps.epoch);
+    this.#decision = this.#machine.step(this.#view());
+    this.#carryOut(this.#decision);
+    this.#timer = setInterval(() => this.look(), LOOK_MS);
+    this.#timer.unref();
+  }
+
+  get status(): RoleStatus {
+    const { state, reason } = this.#decision;
+    return { state, reason, epoch: this.#deps.word.read().epoch, since: this.#since };
+  }
+
+  /** Something has changed. */
+  look(): void {
+    if (this.#closed) return;
+    this.#decision = this.#machine.step(this.#view());
+    this.#carryOut(this.#decision);
+  }
+
+  /** @throws RoleRefusal */
+  takeOver(by: string, force = false): void {
+    this.#machine.takeOver(this.#view(), by, force);
+    this.look();
+  }
+
+  /** Resolves when this node is active no more. @throws RoleRefusal */
+  async yield(by: string): Promise<void> {
+    this.#machine.yield(this.#view(), by);
+    this.look();
+    if (this.#decision.state !== 'active') return;
+    this.#deps.kick();
+    await this.#left();
+    if (this.#decision.state === 'active') {
+      throw new RoleRefusal('the other node does not take over; this one stays active');
+    }
+  }
+
+  /** The role stays as it is. */
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#wake();
+  }
+
+  #left(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, YIELD_MS);
+      this.#waiting.add(done);
+    });
+  }
+
+  #wake(): void {
+    for (const done of [...this.#waiting]) done();
+  }
+
+  #view(): View {
+    return { ...this.#deps.look(), word: this.#deps.word.read() };
+  }
+
+  #carryOut({ state, reason, word, announce, from }: Decision): void {
+    const deps = this.#deps;
+    deps.announce(announce);
+    const was = deps.word.read();
+    if (was.standby !== word.standby) {
+      if (!word.standby) deps.onTakeover();
+      // The packet path never makes itself active, and what it makes standby the next look will see.
+      if (deps.word.change(was, word)) deps.kick();
+      if (!word.standby) deps.onActive();
+    }
+    if (from !== null) {
+      this.#since = new Date().toISOString();
+      // What is said of this node has changed, word or not.
+      deps.kick();
+      deps.onChange({ from, to: state, epoch: deps.word.read().epoch, reason });
+      if (state !== 'active') this.#wake();
+    }
+    if (this.#machine.highest !== this.#kept) {
+      this.#kept = this.#machine.highest;
+      deps.onEpoch(this.#kept);
+    }
+  }
+}
