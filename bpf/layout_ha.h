@@ -195,7 +195,7 @@ struct change_stats {
 struct adoption {
 	__u32 since;		/* epoch of the cell at the last takeover; 0: there was none */
 	__u32 pad;
-	__u64 known_until;	/* jiffies: of who was silent since, the other node told all */
+	__u64 known_until;	/* jiffies: of who was silent then, the other node told how far it was */
 };
 
 /* Map `birthdays`, by epoch of roles modulo their number: what to add to a time of another clock. */

@@ -174,7 +174,8 @@ static __always_inline void tcp_move(struct walk *w, struct tcp_look *l)
 /*
  * The first segment of a side of which nothing is known: the state is of an older layout, or came
  * without windows. What the other side is known to allow binds it; an acknowledgement may run ahead
- * of what we saw of the other side by as much as this one can ever have offered.
+ * of what we saw of the other side by as much as this one can ever have offered. Where neither side is
+ * known, a state that was another node's has hints: behind them nothing comes any more (adopt.h).
  */
 static __always_inline int tcp_plausible(struct tcp_look *l)
 {
@@ -182,7 +183,8 @@ static __always_inline int tcp_plausible(struct tcp_look *l)
 	__u32 s_end = edge(&l->s->end), r_end = edge(&l->r->end);
 
 	if (!side_known(l->word, !l->high))
-		return 1;
+		return !s_end || (!seq_before(l->end, s_end - WIDEST_WINDOW) &&
+				  !seq_before(l->ack, edge(&l->s->acked) - MAX_ACK_WINDOW));
 	return !seq_after(l->data_end, seq_max(edge(&l->s->limit), s_end)) &&
 	       !seq_before(l->end, s_end - ack_window(edge(&l->r->window))) &&
 	       !seq_after(l->ack, r_end + widest) &&
