@@ -84,5 +84,5 @@ export class Crowd {
 
 /** With room for a file descriptor for each connection. */
 function limited(program: string): string[] {
-  return ['bash', '-c', `ulimit -n 65536; exec ${process.execPath} ${program}`];
+  return ['bash', '-c', `ulimit -n $(ulimit -Hn) 2>/dev/null; exec ${process.execPath} ${program}`];
 }
