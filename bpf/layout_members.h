@@ -68,11 +68,11 @@ struct member_change {
 	__u32 flags;		/* enum change_flags */
 	__u32 group;
 	__u32 slot;		/* generation whose screened hosts count */
-	__u32 width;		/* bytes of an address in `member_batch`: 4 or 16 */
+	__u32 width;		/* bytes of an address in `member_batch`: 4 or 16; 20: struct member_record */
 	__u32 count;		/* addresses in `member_batch` */
 	__u32 max;		/* members that the group may have */
 	__u32 mark;		/* of the load; 0: none. Then `max` holds for those marked */
-	__u64 until;		/* jiffies; 0: for good */
+	__u64 until;		/* jiffies; 0: for good. Of records each has its own */
 	__u32 marked;		/* goes up by those that the mark is new for */
 	__u32 done;		/* answer: addresses that were dealt with before a refusal */
 	__u32 changed;		/* answer: members that are new, or gone */
@@ -103,6 +103,11 @@ struct member_counts {
 	__u32 members[MAX_DYNAMIC_GROUPS];	/* those that expired and were not swept included */
 	__u32 mark;		/* of the load that began last */
 	__u32 pad;
+};
+
+/* Map `member_digests`, one element: of each group, see digest_members. */
+struct member_digests {
+	__u64 of[MAX_DYNAMIC_GROUPS];
 };
 
 /* What dump_members writes: members of one group; the address is all zero in what is only filling. */

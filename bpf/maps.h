@@ -207,6 +207,7 @@ struct {
 
 ARRAY_MAP(member_walk, 1, struct member_walk);
 ARRAY_MAP(member_counts, 1, struct member_counts);
+ARRAY_MAP(member_digests, 1, struct member_digests);
 
 /* Connections. */
 HASH_MAP(pending, BPF_MAP_TYPE_LRU_HASH, 0, 65536, struct state_key, struct state);

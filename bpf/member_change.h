@@ -236,6 +236,24 @@ static __always_inline __u32 deal_with(struct member_change *c, struct address *
 	return c->kind == CHANGE_ADD ? add_member(c, address) : REFUSAL_NONE;
 }
 
+/* A word of the batch; records of five lie across its elements. */
+static __always_inline __u32 batch_word(__u32 number)
+{
+	__u32 at = number >> 2;
+	struct address *found = bpf_map_lookup_elem(&member_batch, &at);
+
+	return found ? words(found)[number & 3] : 0;
+}
+
+static __always_inline void record_at(__u32 i, struct member_change *c, struct address *address)
+{
+	__u32 left = bpf_ntohl(batch_word(5 * i + 4)), k;
+
+	for (k = 0; k < 4; k++)
+		words(address)[k] = batch_word(5 * i + k);
+	c->until = left ? now_jiffies() + (__u64)left * hz : 0;
+}
+
 static long change_one(__u32 i, void *context)
 {
 	struct member_change *c = context;
@@ -247,6 +265,8 @@ static long change_one(__u32 i, void *context)
 		return 1;
 	if (c->width == 4)
 		address_from_v4(&address, words(found)[i & 3]);
+	else if (c->width == sizeof(struct member_record))
+		record_at(i, c, &address);
 	else
 		address_copy(&address, found);
 	c->refusal = deal_with(c, &address);

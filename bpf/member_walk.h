@@ -158,4 +158,74 @@ int dump_members(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
+static __always_inline struct member_digests *member_digests_here(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&member_digests, &zero);
+}
+
+static __always_inline __u64 address_digest(struct address *address)
+{
+	__u64 hash = 0xcbf29ce484222325;
+	__u32 i;
+
+	for (i = 0; i < 4; i++) {
+		hash = (hash ^ words(address)[i]) * 0x9e3779b97f4a7c15;
+		hash ^= hash >> 29;
+	}
+	return hash;
+}
+
+/* What one member adds to the digest of a group; 0: its time there is over. */
+__noinline __u64 member_digest(struct member_key *who, __u64 limited, __u64 until, __u32 group)
+{
+	struct member_key key;
+	struct member m;
+	__u64 hash, time;
+
+	if (!who)
+		return 0;
+	hash = address_digest(&who->address);
+	if (limited) {
+		m.groups = limited;
+		m.until = until;
+		address_copy(&key.address, &who->address);
+		time = limited_until(&m, &key, group);
+		if (time <= now_jiffies())
+			return 0;
+		limited = time != FOR_GOOD;
+	}
+	if (!limited)
+		hash = ~hash;
+	return hash * 0x9e3779b97f4a7c15;
+}
+
+/*
+ * Of the members of each group a number that two tables with the same members agree on, whatever the
+ * order: who is in it, and whether for good. How long is not in it, for clocks go apart.
+ */
+SEC("iter/bpf_map_elem")
+int digest_members(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct member_digests *digests_now = member_digests_here();
+	struct member *raw_member = ctx->value;
+	__u64 groups, until;
+	void *raw = ctx->key;
+	struct member_key key;
+	__u32 i;
+
+	if (!raw || !raw_member || !digests_now)
+		return 0;
+	__builtin_memcpy(&key, raw, sizeof(key));
+	groups = raw_member->groups;
+	until = raw_member->until;
+	for (i = 0; i < MAX_DYNAMIC_GROUPS && key.part == MEMBER_ITSELF; i++) {
+		if (groups >> i & 1)
+			digests_now->of[i] += member_digest(&key, groups >> 32 >> i & 1, until, i);
+	}
+	slice(ctx);
+	return 0;
+}
+
 #endif

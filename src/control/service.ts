@@ -220,6 +220,8 @@ export interface SyncStatus {
   policyMatches: boolean;
   /** If not, what keeps it from that, in words; else ''. */
   policyPending: string;
+  /** Members of dynamic groups were the same when they were compared last. */
+  setsMatch: boolean;
   /** The last time that something was told again. */
   repair: { added: number; dropped: number; bytes: number; ms: number } | null;
 }

@@ -5,6 +5,7 @@ import {
   batches,
   type Change,
   type PackedAddresses,
+  type PackedMembers,
   type Replacement,
 } from '../dataplane/index.js';
 import { ServiceError, type SetLoad, type SetLoadResult } from '../service.js';
@@ -12,7 +13,7 @@ import { ServiceError, type SetLoad, type SetLoadResult } from '../service.js';
 /** What a load needs of the service; what a group may hold is looked up for each piece. */
 export interface LoadTarget {
   /** @throws ServiceError `not-found`: a policy may have come between two pieces */
-  change(kind: Change, piece: PackedAddresses, own: Replacement | null): Promise<BatchResult>;
+  change(kind: Change, piece: PackedMembers, own: Replacement | null): Promise<BatchResult>;
   /** Null: it was no refusal. */
   refusal(result: BatchResult, address: Uint8Array): ServiceError | null;
   replace(): Promise<Replacement | null>;
@@ -28,7 +29,7 @@ export interface LoadTarget {
  */
 export async function runLoad(
   load: SetLoad,
-  pieces: AsyncIterable<PackedAddresses>,
+  pieces: AsyncIterable<PackedMembers>,
   target: LoadTarget,
 ): Promise<SetLoadResult> {
   const replacement = load.mode === 'replace' ? await target.replace() : null;
@@ -64,7 +65,7 @@ class Progress {
   }
 
   /** What a check has refused, or null. */
-  async takeAll(pieces: AsyncIterable<PackedAddresses>): Promise<SetLoadResult['refused']> {
+  async takeAll(pieces: AsyncIterable<PackedMembers>): Promise<SetLoadResult['refused']> {
     for await (const piece of pieces) {
       for (const batch of batches(piece)) {
         const result = await this.#target.change(this.#kind, batch, this.#replacement);

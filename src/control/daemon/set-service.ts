@@ -9,6 +9,7 @@ import {
   type Change,
   type Installer,
   type PackedAddresses,
+  type PackedMembers,
   type Replacement,
   type Rules,
   type Sets,
@@ -23,6 +24,7 @@ import {
   type SetMember,
   type SetUpdateResult,
 } from '../service.js';
+import type { MemberChange } from '../../sync/shared/sets.js';
 import { Coalesced } from './coalesced.js';
 import type { Policies } from './policies.js';
 import { packed, runLoad } from './set-load.js';
@@ -48,6 +50,7 @@ export interface SetDeps {
 export class SetService {
   readonly #deps: SetDeps;
   readonly #rejudge: Coalesced;
+  readonly #watchers = new Set<(change: MemberChange) => void>();
 
   constructor(deps: SetDeps) {
     this.#deps = deps;
@@ -160,19 +163,59 @@ export class SetService {
 
   /** @throws ServiceError */
   async load(load: SetLoad, addresses: AsyncIterable<PackedAddresses>): Promise<SetLoadResult> {
+    return await this.#load(load, addresses, {});
+  }
+
+  async #load(
+    load: SetLoad,
+    addresses: AsyncIterable<PackedMembers>,
+    options: ChangeOptions,
+  ): Promise<SetLoadResult> {
     const { name, ttl } = load;
     const { sets } = this.#deps;
     this.#group(name);
     checkTimeToLive(ttl);
     return await runLoad(load, addresses, {
-      change: (kind, piece, own) => this.#change(name, kind, piece, ttl, own),
+      change: (kind, piece, own) => this.#change(name, kind, piece, ttl, own, options),
       refusal: (result, address) => this.#refusal(name, result, address),
       replace: () => sets.replace(this.#bit(name)),
-      finish: (replacement) => this.#noting(replacement.bit, sets.finish(replacement)),
-      abandon: (replacement) => this.#noting(replacement.bit, sets.abandon(replacement)),
+      finish: (replacement) => this.#ending(name, replacement, sets.finish(replacement), options),
+      abandon: (replacement) => this.#ending(name, replacement, sets.abandon(replacement), options),
       // A policy without the group may have come.
       members: () => this.list().find((set) => set.name === name)?.members ?? 0,
     });
+  }
+
+  /** See SharedSets: what is done here, and by nobody else. */
+  watch(listener: (change: MemberChange) => void, signal: AbortSignal): void {
+    this.#watchers.add(listener);
+    signal.addEventListener('abort', () => this.#watchers.delete(listener), { once: true });
+  }
+
+  /** What the other node of a pair has done; an address that may not be a member here is left out. */
+  async take({ set, kind, ttlSeconds, keep, width, addresses }: MemberChange): Promise<void> {
+    if (kind === 'replaced' || !this.#groups().some(({ name }) => name === set)) return;
+    for (const batch of batches({ width, bytes: addresses })) {
+      for (let at = 0; at < batch.bytes.length; ) {
+        const rest = { width, bytes: batch.bytes.subarray(at) };
+        const result = await this.#change(set, kind, rest, ttlSeconds, null, { keep, told: true });
+        const { done, refusal } = result;
+        if (refusal !== Refusal.NONE && !isAlone(refusal)) return;
+        at += (refusal === Refusal.NONE ? done : done + 1) * width;
+      }
+    }
+  }
+
+  /** Equal numbers for equal members. */
+  async digests(): Promise<Map<string, bigint>> {
+    const all = await this.#deps.sets.digests();
+    return new Map(this.#groups().map(({ name }) => [name, all[this.#bit(name)]!]));
+  }
+
+  /** Puts struct member_record in the place of what a group holds. @throws ServiceError */
+  async replaceWith(name: string, records: AsyncIterable<Uint8Array>): Promise<void> {
+    const load = { name, mode: 'replace', ttl: null, count: null } as const;
+    await this.#load(load, membersOf(records), { told: true });
   }
 
   /** Members of these groups (a bit mask) came or went: what is no longer allowed ends. */
@@ -199,9 +242,8 @@ export class SetService {
       const why = this.#refusal(name, result, addressAt(batch, result.done));
       if (why === null) continue;
       const { refusal } = result;
-      const alone = refusal === Refusal.NEVER || refusal === Refusal.SCREENED;
       // Where there is no room for one, there is none for the others.
-      const end = alone ? at + 1 : addresses.length;
+      const end = isAlone(refusal) ? at + 1 : addresses.length;
       for (; at < end; at++) refused.set(at, { refusal, message: why.message });
     }
     return { changed, refused };
@@ -228,10 +270,10 @@ export class SetService {
   async #change(
     name: string,
     kind: Change,
-    batch: PackedAddresses,
+    batch: PackedMembers,
     ttlSeconds: number | null,
     own: Replacement | null,
-    options: Pick<Partial<Rules>, 'keep' | 'max'> = {},
+    { told = false, ...options }: ChangeOptions = {},
   ): Promise<BatchResult> {
     const { max, allowScreened } = this.#group(name);
     const bit = this.#bit(name);
@@ -240,7 +282,31 @@ export class SetService {
     const { sets } = this.#deps;
     if (kind === 'check') return await sets.change(kind, batch, rules);
     const change = own === null ? sets.change(kind, batch, rules) : sets.name(own, batch, rules);
-    return await this.#noting(bit, change);
+    const result = await this.#noting(bit, change);
+    const { width, bytes } = batch;
+    if (!told && width !== 20 && result.done > 0) {
+      const addresses = bytes.subarray(0, result.done * width);
+      const keep = options.keep ?? false;
+      this.#tell({ set: name, kind, ttlSeconds, keep, width, addresses });
+    }
+    return result;
+  }
+
+  /** Whoever was not named went, or whoever was came and went again. */
+  async #ending(
+    set: string,
+    { bit }: Replacement,
+    end: Promise<number>,
+    { told = false }: ChangeOptions,
+  ): Promise<number> {
+    const count = await this.#noting(bit, end);
+    const all = { keep: false, ttlSeconds: null, width: 16, addresses: new Uint8Array() } as const;
+    if (!told) this.#tell({ ...all, set, kind: 'replaced' });
+    return count;
+  }
+
+  #tell(change: MemberChange): void {
+    for (const listener of this.#watchers) listener(change);
   }
 
   /** However it ends: some may have changed. */
@@ -311,11 +377,25 @@ interface Refused {
   readonly message: string;
 }
 
+type ChangeOptions = Pick<Partial<Rules>, 'keep' | 'max'> & {
+  /** The other node of a pair has done it, and is not told. */
+  readonly told?: boolean;
+};
+
 interface ChangeRun {
   readonly name: string;
   readonly kind: 'add' | 'remove';
   readonly ttl: number | null;
-  readonly options: Pick<Partial<Rules>, 'keep' | 'max'>;
+  readonly options: ChangeOptions;
+}
+
+/** Refused for what it is; others may be members. */
+function isAlone(refusal: number): boolean {
+  return refusal === Refusal.NEVER || refusal === Refusal.SCREENED;
+}
+
+async function* membersOf(records: AsyncIterable<Uint8Array>): AsyncGenerator<PackedMembers> {
+  for await (const bytes of records) yield { width: 20, bytes };
 }
 
 /** Changes one after the other that differ in nothing but their address. */

@@ -1,7 +1,9 @@
-/** What both nodes of a pair are to have besides connections: the policy. */
+/** What both nodes of a pair are to have besides connections: the policy, members of groups. */
 import type { PeerChannel, SecureServer } from '../../sync/channel/index.js';
 import {
+  MemberFollower,
   PolicyFollower,
+  type SharedSets,
   SharedSink,
   SharedSource,
   sharedDefinition,
@@ -16,33 +18,49 @@ const TICK_MS = 500;
 const PATIENCE_MS = 3000;
 
 /** What of the status of a pair comes from here. */
-export type SharedStatus = Pick<SyncStatus, 'policyMatches' | 'policyPending'>;
+export type SharedStatus = Pick<SyncStatus, 'policyMatches' | 'policyPending' | 'setsMatch'>;
 
 export interface SharedDeps {
   readonly policies: Policies;
+  readonly sets: SharedSets;
+  /** The packets of this node pass. */
+  readonly active: () => boolean;
   readonly server: SecureServer;
   readonly peer: PeerChannel;
+  readonly ownName: string;
   readonly peerName: string;
   readonly events: EventSink;
+  readonly onError: (error: unknown) => void;
 }
 
 export class Shared {
   readonly #policy: PolicyFollower;
+  readonly #members: MemberFollower;
   readonly #sink: SharedSink;
   readonly #source: SharedSource;
   readonly #fault: LastingFault;
   readonly #stopping = new AbortController();
   readonly #timer: NodeJS.Timeout;
 
-  constructor({ policies, server, peer, peerName, events }: SharedDeps) {
+  constructor(deps: SharedDeps) {
+    const { policies, sets, active, server, peer, ownName, peerName, events, onError } = deps;
     this.#policy = new PolicyFollower({
       ...{ policies, peer: peerName },
       onRefused: ({ origin: { generation }, why }) =>
         events.emit('policy-refused', { peer: peerName, generation, why }),
       onChange: () => this.#source.tell(),
     });
-    this.#sink = new SharedSink({ policy: this.#policy });
-    this.#source = new SharedSource({ policies, refused: () => this.#policy.refused });
+    this.#members = new MemberFollower({
+      ...{ sets, active, own: ownName, peer: peerName, onError },
+      done: () => this.#source.done,
+    });
+    this.#sink = new SharedSink({ policy: this.#policy, members: this.#members });
+    this.#source = new SharedSource({
+      ...{ policies, sets, active, onError },
+      refused: () => this.#policy.refused,
+      taken: () => this.#members.taken,
+    });
+    policies.watch(() => this.#members.policyChanged(), this.#stopping.signal);
     const service = sharedDefinition().Shared;
     server.add(service.service, { ...this.#source.handlers }, { peerOnly: true });
     peer.watch((state) => {
@@ -59,7 +77,8 @@ export class Shared {
 
   get status(): SharedStatus {
     const { pending } = this.#policy;
-    return { policyMatches: pending === null, policyPending: pending?.why ?? '' };
+    const policyPending = pending?.why ?? '';
+    return { policyMatches: pending === null, policyPending, setsMatch: this.#members.match };
   }
 
   get alarms(): Alarm[] {
@@ -73,10 +92,13 @@ export class Shared {
     this.#sink.leave();
     this.#source.close();
     await this.#policy.close();
+    await this.#members.close();
   }
 
   #tick(): void {
+    this.#source.tick();
     this.#policy.look();
+    this.#members.look();
     const { pending } = this.#policy;
     // Somebody tries a policy, or the other node is gone: that is told elsewhere.
     this.#fault.look(pending === null || pending.expected ? null : pending.why);

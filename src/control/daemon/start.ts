@@ -4,6 +4,7 @@
  * that a restart changes nothing on the wire.
  */
 import type { Logger } from 'pino';
+import { RoleFlags } from '../../generated/layouts.js';
 import { ApiServer } from '../api/server.js';
 import { prepareSocket } from '../api/socket.js';
 import { Links, prepareBridge, XdpFeatureReader } from '../bridge/index.js';
@@ -278,7 +279,13 @@ async function start(
         onError: (error) => log.warn({ error: String(error) }, 'the pair could not be compared'),
       });
       leases.add(() => replication?.close());
-      shared = new Shared({ policies, server, peer, peerName: config.ha!.peer.name, events: bus });
+      shared = new Shared({
+        ...{ policies, sets: wall.sharedSets, server, peer, events: bus },
+        active: () => (dataplane.map('role').loadWord(0) & BigInt(RoleFlags.STANDBY)) === 0n,
+        ownName: config.node,
+        peerName: config.ha!.peer.name,
+        onError: (error) => log.warn({ error: String(error) }, 'groups could not be shared'),
+      });
       leases.add(() => shared?.close());
       const { ha } = config;
       if (ha !== null && pairFile !== null) {

@@ -1,5 +1,6 @@
 /** The node itself, as its API and its operators see it. */
 
+import type { SharedSets } from '../../sync/shared/index.js';
 import { Action, Phase } from '../../generated/layouts.js';
 import {
   attachedMode,
@@ -90,6 +91,18 @@ export class Wall implements NodeService {
     const { sets, policies, cutter } = parts;
     const cutStates = () => cutter.ask();
     this.#sets = new SetService({ sets, policies, installer, cutStates });
+  }
+
+  /** Dynamic groups, as the two nodes of a pair share them. */
+  get sharedSets(): SharedSets {
+    const sets = this.#sets;
+    return {
+      watch: (listener, signal) => sets.watch(listener, signal),
+      take: (change) => sets.take(change),
+      digests: () => sets.digests(),
+      dump: (name) => sets.dump(name),
+      replace: (name, records) => sets.replaceWith(name, records),
+    };
   }
 
   async apply(source: PolicySource, by: Caller, options: ApplyOptions = {}): Promise<ApplyResult> {

@@ -36,6 +36,7 @@ export {
   type Change,
   countOf,
   type PackedAddresses,
+  type PackedMembers,
 } from './member-batch.js';
 export { Mirror, type PortFacts } from './mirror.js';
 export {

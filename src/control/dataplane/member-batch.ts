@@ -7,8 +7,16 @@ const { ChangeKind, ChangeFlags } = layouts;
 
 /** Addresses of one batch. */
 export const BATCH = layouts.Limits.MEMBER_BATCH;
+/** Of records with a time to live, which are longer. */
+export const RECORD_BATCH = Math.floor((BATCH * 16) / layouts.memberRecord.size);
 
 export type { PackedAddresses };
+
+/** Also as struct member_record: an address, and seconds that are left. */
+export interface PackedMembers {
+  readonly width: PackedAddresses['width'] | 20;
+  readonly bytes: Uint8Array;
+}
 
 export type Change = keyof typeof KINDS;
 
@@ -46,24 +54,25 @@ export interface BatchResult {
 }
 
 /** Cuts packed addresses into batches. */
-export function* batches({ width, bytes }: PackedAddresses): Generator<PackedAddresses> {
-  const step = BATCH * width;
+export function* batches({ width, bytes }: PackedMembers): Generator<PackedMembers> {
+  const step = (width > 16 ? RECORD_BATCH : BATCH) * width;
   for (let from = 0; from < bytes.length; from += step) {
     yield { width, bytes: bytes.subarray(from, from + step) };
   }
 }
 
 /** How many addresses that are. */
-export function countOf({ width, bytes }: PackedAddresses): number {
+export function countOf({ width, bytes }: PackedMembers): number {
   return Math.floor(bytes.length / width);
 }
 
 /** The address of that number, in 16 bytes. */
-export function addressAt({ width, bytes }: PackedAddresses, number: number): Uint8Array {
-  const found = bytes.subarray(number * width, (number + 1) * width);
+export function addressAt({ width, bytes }: PackedMembers, number: number): Uint8Array {
+  const length = Math.min(width, 16);
+  const found = bytes.subarray(number * width, number * width + length);
   const address = new Uint8Array(16);
   if (width === 4) address.fill(0xff, 10, 12);
-  address.set(found, 16 - width);
+  address.set(found, 16 - length);
   return address;
 }
 
@@ -71,7 +80,7 @@ export function addressAt({ width, bytes }: PackedAddresses, number: number): Ui
 export function changeBatch(
   dataplane: Pick<Dataplane, 'map' | 'program'>,
   kind: Change,
-  addresses: PackedAddresses,
+  addresses: PackedMembers,
   { bit, max, allowScreened, keep = false, slot, until, mark }: ChangeRules,
 ): BatchResult {
   dataplane.map('member_batch').mmap().set(addresses.bytes);

@@ -68,6 +68,7 @@ const MAP_NAMES = [
   'member_batch',
   'member_walk',
   'member_counts',
+  'member_digests',
   'rule_counters',
   'rule_allowances',
   'source_allowances',
@@ -123,6 +124,7 @@ const PROGRAM_NAMES = [
   'sweep_members',
   'copy_members',
   'dump_members',
+  'digest_members',
 ] as const;
 const RING_BYTES = 1 << 18;
 const PENDING_LEAST = 16384;

@@ -8,12 +8,12 @@ import * as layouts from '../../generated/layouts.js';
 import { turn } from '../slices.js';
 import { records } from './iterate.js';
 import {
-  BATCH,
   type BatchResult,
   type Change,
   type ChangeRules,
   changeBatch,
-  type PackedAddresses,
+  type PackedMembers,
+  RECORD_BATCH,
 } from './member-batch.js';
 import { MemberTable } from './member-table.js';
 import { type Errand, type Walked, walkMembers } from './member-walk.js';
@@ -55,6 +55,7 @@ export class Sets {
   /** While the table is being replaced by another, nothing may change. */
   #moving: Promise<void> | null = null;
   #sweeping: Promise<void> | null = null;
+  #digesting: Promise<unknown> = Promise.resolve();
   /** Somebody's time was over, and `sweep` has not told yet. */
   #left = false;
   #toldUntil = 0;
@@ -89,7 +90,7 @@ export class Sets {
    * a refusal those before the one refused are done. A group that is full of members whose time is
    * over is swept first.
    */
-  async change(kind: Change, addresses: PackedAddresses, rules: Rules): Promise<BatchResult> {
+  async change(kind: Change, addresses: PackedMembers, rules: Rules): Promise<BatchResult> {
     return await this.#change(kind, addresses, rules, null);
   }
 
@@ -116,7 +117,7 @@ export class Sets {
   /** Adds a batch that a replacement names. */
   async name(
     replacement: Replacement,
-    addresses: PackedAddresses,
+    addresses: PackedMembers,
     rules: Rules,
   ): Promise<BatchResult> {
     return await this.#change('add', addresses, rules, replacement);
@@ -143,6 +144,24 @@ export class Sets {
       const members = dropBlank(whole, RECORD, { offset: 0, length: 16 });
       if (members.length > 0) yield members;
     }
+  }
+
+  /**
+   * A number for the members of every group, by bit: where they are the same, who is in it and who of them for
+   * good is the same. What comes or goes meanwhile may be in it or not.
+   */
+  async digests(): Promise<bigint[]> {
+    const run = this.#digesting.then(() => this.#digestsOnce());
+    this.#digesting = run.catch(() => {});
+    return await run;
+  }
+
+  async #digestsOnce(): Promise<bigint[]> {
+    const map = this.#dataplane.map('member_digests');
+    const { memberDigests } = layouts;
+    map.update(index(0), Buffer.alloc(memberDigests.size));
+    await ended(this.#slices({ program: 'digest_members', size: SWEEP_SLICE }));
+    return [...memberDigests.decode(map.lookup(index(0))!).of];
   }
 
   /** Removes every member of the groups of these bits. */
@@ -229,7 +248,7 @@ export class Sets {
 
   async #change(
     kind: Change,
-    addresses: PackedAddresses,
+    addresses: PackedMembers,
     rules: Rules,
     own: Replacement | null,
   ): Promise<BatchResult> {
@@ -251,7 +270,7 @@ export class Sets {
         await this.#sweepOnce();
       } else {
         // Whoever brings a long list lets others have a turn.
-        if (done === BATCH) await turn();
+        if (done >= RECORD_BATCH) await turn();
         return { ...result, done, changed };
       }
     }
@@ -260,7 +279,7 @@ export class Sets {
   /** In one go: nothing else runs meanwhile. */
   #run(
     kind: Change,
-    addresses: PackedAddresses,
+    addresses: PackedMembers,
     { ttlSeconds, ...rules }: Rules,
     own: Replacement | null,
   ): BatchResult {

@@ -173,6 +173,7 @@ test('status', () => {
         lost: counter,
         policyMatches: fc.boolean(),
         policyPending: text,
+        setsMatch: fc.boolean(),
         told: fc.record({
           ...{ added: counter, moved: counter, ended: counter, stale: counter },
           ...{ full: counter, bad: counter, bytes: counter },
