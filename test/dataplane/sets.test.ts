@@ -1,7 +1,7 @@
 /** Members of dynamic groups in the kernel: batches, times, replacement, sizes. No frame is judged. */
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Dataplane, type Rules, Sets } from '../../src/control/dataplane/index.js';
-import { BATCH, type PackedAddresses } from '../../src/control/dataplane/member-batch.js';
+import { BATCH, batches, type PackedAddresses } from '../../src/control/dataplane/member-batch.js';
 import { formatAddress, neverSource } from '../../src/control/policy/index.js';
 import * as layouts from '../../src/generated/layouts.js';
 import { wideBytes } from '../packet/index.js';
@@ -378,4 +378,50 @@ it('agrees with a plain map after any changes', async () => {
     }
     expect(held).toEqual(new Map(model));
   }
+});
+
+describe('the other node of a pair', () => {
+  it('is given records, each with its own time, and puts them in the place of what it had', async () => {
+    open();
+    const limited = { ttlSeconds: 500 };
+    await sets.change('add', v4(0, 3000), rules(3, limited));
+    await sets.change('add', v4(3000, 3000), rules(3));
+    const before = await members(3);
+    const dump: Buffer[] = [];
+    for await (const records of sets.members(3)) dump.push(Buffer.from(records));
+    await sets.change('remove', v4(10, 20), rules(3));
+    await sets.change('add', v4(9000, 50), rules(3));
+    const replacement = (await sets.replace(3))!;
+    for (const batch of batches({ width: 20, bytes: Buffer.concat(dump) })) {
+      const result = await sets.name(replacement, batch, rules(3));
+      expect(result.refusal).toBe(Refusal.NONE);
+    }
+    expect(await sets.finish(replacement)).toBe(50);
+    const after = await members(3);
+    expect([...after.keys()].sort()).toEqual([...before.keys()].sort());
+    expect(after.get('100.64.0.15')).toBe(500);
+    expect(after.get('100.64.20.0')).toBe(0);
+  });
+
+  it('has the same digests with the same members, in whatever order and however they came', async () => {
+    open();
+    await sets.change('add', v4(0, 300), rules(3, { ttlSeconds: 500 }));
+    await sets.change('add', v4(300, 300), rules(3));
+    await sets.change('add', v4(0, 100), rules(4, { ttlSeconds: 900 }));
+    const one = await sets.digests();
+    expect(one[3]).not.toBe(one[4]);
+    expect(one[5]).toBe(0n);
+    await sets.clear([3, 4]);
+    expect((await sets.digests())[3]).toBe(0n);
+    for (let i = 599; i >= 0; i -= 3) {
+      await sets.change('add', v4(i - 2, 3), rules(3, { ttlSeconds: i < 300 ? 90 : null }));
+    }
+    // For good by way of a limited time.
+    await sets.change('add', v4(300, 1), rules(3, { ttlSeconds: 90 }));
+    expect((await sets.digests())[3]).not.toBe(one[3]);
+    await sets.change('add', v4(300, 1), rules(3));
+    expect((await sets.digests())[3]).toBe(one[3]);
+    await sets.change('remove', v4(5, 1), rules(3));
+    expect((await sets.digests())[3]).not.toBe(one[3]);
+  });
 });

@@ -1,6 +1,7 @@
 /** Dynamic groups by name: what may be in them, and what a change of theirs entails. */
 
 import { memberRecord, Refusal } from '../../generated/layouts.js';
+import type { MemberChange } from '../../sync/shared/sets.js';
 import {
   addressAt,
   BATCH,
@@ -24,7 +25,6 @@ import {
   type SetMember,
   type SetUpdateResult,
 } from '../service.js';
-import type { MemberChange } from '../../sync/shared/sets.js';
 import { Coalesced } from './coalesced.js';
 import type { Policies } from './policies.js';
 import { packed, runLoad } from './set-load.js';

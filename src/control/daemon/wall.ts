@@ -1,7 +1,7 @@
 /** The node itself, as its API and its operators see it. */
 
-import type { SharedSets } from '../../sync/shared/index.js';
 import { Action, Phase } from '../../generated/layouts.js';
+import type { SharedSets } from '../../sync/shared/index.js';
 import {
   attachedMode,
   DataplaneError,

@@ -1,8 +1,12 @@
 /** Changes and digests of members as messages. */
-import type { MemberChange as ChangeMessage } from '../../generated/proto/bridgewall/v1/MemberChange.js';
-import type { MemberChange__Output } from '../../generated/proto/bridgewall/v1/MemberChange.js';
-import type { MemberDigestsResponse } from '../../generated/proto/bridgewall/v1/MemberDigestsResponse.js';
-import type { MemberDigestsResponse__Output } from '../../generated/proto/bridgewall/v1/MemberDigestsResponse.js';
+import type {
+  MemberChange as ChangeMessage,
+  MemberChange__Output,
+} from '../../generated/proto/bridgewall/v1/MemberChange.js';
+import type {
+  MemberDigestsResponse,
+  MemberDigestsResponse__Output,
+} from '../../generated/proto/bridgewall/v1/MemberDigestsResponse.js';
 import type { MemberChange } from './sets.js';
 
 /** How far somebody is with the changes of one life of a node. */

@@ -1,13 +1,13 @@
 /** What the other node tells of what both are to have. */
 import type { ClientReadableStream } from '@grpc/grpc-js';
+import type { MembersMessage__Output } from '../../generated/proto/bridgewall/v1/MembersMessage.js';
 import type { SharedClient } from '../../generated/proto/bridgewall/v1/Shared.js';
 import type { SharedMessage__Output } from '../../generated/proto/bridgewall/v1/SharedMessage.js';
 import { FORMAT } from './definition.js';
-import type { PolicyOrigin } from './origin.js';
-import type { ReceivedPolicy } from './policy.js';
-import type { MembersMessage__Output } from '../../generated/proto/bridgewall/v1/MembersMessage.js';
 import type { MemberFollower, MembersThere } from './member-follower.js';
 import { decodeChange, decodeDigests } from './member-messages.js';
+import type { PolicyOrigin } from './origin.js';
+import type { ReceivedPolicy } from './policy.js';
 import type { PolicyFollower } from './policy-follower.js';
 import { decodePolicy, decodeStanding } from './policy-messages.js';
 

@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { type ServerWritableStream, status } from '@grpc/grpc-js';
 import type { FollowRequest__Output } from '../../generated/proto/bridgewall/v1/FollowRequest.js';
+import type { MembersMessage } from '../../generated/proto/bridgewall/v1/MembersMessage.js';
+import type { MembersRequest__Output } from '../../generated/proto/bridgewall/v1/MembersRequest.js';
 import type { PolicyStanding } from '../../generated/proto/bridgewall/v1/PolicyStanding.js';
 import type { SharedHandlers } from '../../generated/proto/bridgewall/v1/Shared.js';
 import type { SharedMessage } from '../../generated/proto/bridgewall/v1/SharedMessage.js';
-import type { MembersMessage } from '../../generated/proto/bridgewall/v1/MembersMessage.js';
-import type { MembersRequest__Output } from '../../generated/proto/bridgewall/v1/MembersRequest.js';
 import { FORMAT } from './definition.js';
 import { MemberJournal } from './member-journal.js';
 import { encodeChange, encodeDigests } from './member-messages.js';

@@ -1,7 +1,11 @@
 /** Two nodes that share over TLS on loopback: certificates, streams and calls are the real ones. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { PeerChannel } from '../../../../src/sync/channel/index.js';
 import {
+  type MemberChange,
+  MemberFollower,
   PolicyFollower,
+  type SharedSets,
   SharedSink,
   SharedSource,
   sharedDefinition,
@@ -11,11 +15,72 @@ import { OPERATOR, PolicyNode, textOf } from './node.js';
 
 const WITHIN = { timeout: 10_000, interval: 20 };
 
+/** Groups without a kernel: members by address, for good or with a time. */
+class PlayedSets implements SharedSets {
+  readonly groups = new Map([['bad', new Map<string, number>()]]);
+  readonly #watchers = new Set<(change: MemberChange) => void>();
+  dumps = 0;
+
+  watch(listener: (change: MemberChange) => void): void {
+    this.#watchers.add(listener);
+  }
+
+  /** An operator does it here. */
+  do(kind: 'add' | 'remove', last: number, ttlSeconds: number | null = null): void {
+    const addresses = Buffer.from([203, 0, 113, last]);
+    const change = { set: 'bad', kind, ttlSeconds, keep: false, width: 4, addresses } as const;
+    this.#carryOut(change);
+    for (const tell of this.#watchers) tell(change);
+  }
+
+  get members(): string[] {
+    return [...this.groups.get('bad')!.keys()].sort();
+  }
+
+  async take(change: MemberChange): Promise<void> {
+    this.#carryOut(change);
+  }
+
+  async digests() {
+    const sum = [...this.groups.get('bad')!.keys()].map((key) => BigInt(`0x${key}`) ** 3n);
+    const digest = sum.reduce((all, each) => all + each, 0n);
+    return new Map([['bad', BigInt.asUintN(64, digest)]]);
+  }
+
+  async *dump(set: string) {
+    this.dumps++;
+    for (const [key, left] of this.groups.get(set)!) {
+      const record = Buffer.alloc(20);
+      record.write(`ffff${key}`, 10, 'hex');
+      record.writeUInt32BE(left, 16);
+      yield record;
+    }
+  }
+
+  async replace(set: string, records: AsyncIterable<Uint8Array>): Promise<void> {
+    const group = new Map<string, number>();
+    for await (const record of records) {
+      const bytes = Buffer.from(record);
+      group.set(bytes.toString('hex', 12, 16), bytes.readUInt32BE(16));
+    }
+    this.groups.set(set, group);
+  }
+
+  #carryOut({ set, kind, ttlSeconds, addresses }: MemberChange): void {
+    const key = Buffer.from(addresses).toString('hex');
+    if (kind === 'add') this.groups.get(set)!.set(key, ttlSeconds ?? 0);
+    else this.groups.get(set)!.delete(key);
+  }
+}
+
 /** One end: policies, and what tells and follows them. */
 class End {
   readonly node: PolicyNode;
   readonly follower: PolicyFollower;
+  readonly sets = new PlayedSets();
+  readonly members: MemberFollower;
   readonly sink: SharedSink;
+  readonly timer: NodeJS.Timeout;
   readonly source: SharedSource;
 
   constructor(node: PolicyNode, peer: string) {
@@ -25,11 +90,23 @@ class End {
       ...{ policies, peer, onRefused: () => {} },
       onChange: () => this.source.tell(),
     });
-    this.sink = new SharedSink({ policy: this.follower });
-    this.source = new SharedSource({ policies, refused: () => this.follower.refused });
+    const { sets } = this;
+    const onError = () => {};
+    // The first by name is the active one.
+    const active = () => node.name < peer;
+    this.members = new MemberFollower({
+      ...{ sets, own: node.name, peer, active, onError, done: () => this.source.done },
+    });
+    this.sink = new SharedSink({ policy: this.follower, members: this.members });
+    this.source = new SharedSource({
+      ...{ policies, sets, active, onError, taken: () => this.members.taken },
+      refused: () => this.follower.refused,
+    });
+    this.timer = setInterval(() => this.members.look(), 50);
   }
 
   async close(): Promise<void> {
+    clearInterval(this.timer);
     this.sink.leave();
     this.source.close();
     await this.follower.close();
@@ -41,6 +118,7 @@ describe('two nodes over sockets', () => {
   let authority: TestAuthority;
   let channels: [TestNode, TestNode];
   let ends: [End, End];
+  let peers: PeerChannel[];
   const { Shared } = sharedDefinition();
   const stopping = new AbortController();
 
@@ -53,10 +131,12 @@ describe('two nodes over sockets', () => {
       await TestNode.open('fw1', 'fw2', authority.issue('fw1')),
       await TestNode.open('fw2', 'fw1', authority.issue('fw2')),
     ];
+    peers = [];
     for (const [i, end] of ends.entries()) {
       const [own, other] = [channels[i]!, channels[1 - i]!];
       own.server.add(Shared.service, { ...end.source.handlers }, { peerOnly: true });
       const channel = own.connect(i === 0 ? 'fw2' : 'fw1', other.server.port);
+      peers[i] = channel;
       channel.watch((state) => {
         if (state.up) end.sink.follow(channel.client(Shared));
         else end.sink.leave();
@@ -91,6 +171,38 @@ describe('two nodes over sockets', () => {
     const large = `${textOf(1)}# ${'x'.repeat(8_000_000)}\n`;
     await ends[0].node.policies.apply({ text: large, file: 'a.yaml' }, OPERATOR);
     await expect.poll(() => ends[1].node.policies.active?.text === large, WITHIN).toBe(true);
+  });
+
+  it('have the same members, whoever adds and removes, and what each did while they were apart', async () => {
+    const [one, two] = [ends[0].sets, ends[1].sets];
+    one.do('add', 1, 60);
+    await expect.poll(() => two.members, WITHIN).toEqual(['cb007101']);
+    two.do('add', 2);
+    await expect.poll(() => one.members, WITHIN).toEqual(['cb007101', 'cb007102']);
+    await expect.poll(() => ends[1].members.match, WITHIN).toBe(true);
+    const dumps = one.dumps + two.dumps;
+    for (const { sink } of ends) sink.leave();
+    one.do('remove', 1);
+    one.do('add', 3);
+    two.do('add', 4);
+    for (const [i, end] of ends.entries()) end.sink.follow(peers[i]!.client(Shared));
+    const all = ['cb007102', 'cb007103', 'cb007104'];
+    await expect.poll(() => [one.members, two.members], WITHIN).toEqual([all, all]);
+    // What each did was told, and nothing besides.
+    expect(one.dumps + two.dumps).toBe(dumps);
+  });
+
+  it('have those of the active one where nobody knows what was missed', async () => {
+    const [one, two] = [ends[0].sets, ends[1].sets];
+    await expect.poll(() => ends[1].members.match, WITHIN).toBe(true);
+    for (const { sink } of ends) sink.leave();
+    // Not told: as if a daemon had forgotten.
+    one.groups.get('bad')!.set('cb007109', 30);
+    two.groups.get('bad')!.set('cb007108', 0);
+    for (const [i, end] of ends.entries()) end.sink.follow(peers[i]!.client(Shared));
+    const nine = ['cb007109'];
+    await expect.poll(() => [one.members, two.members], WITHIN).toEqual([nine, nine]);
+    expect(two.groups.get('bad')!.get('cb007109')).toBe(30);
   });
 
   it('say what one of them cannot install', async () => {
