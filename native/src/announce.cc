@@ -69,9 +69,10 @@ uint64_t Now() {
 
 class Announcer : public Napi::AsyncWorker {
  public:
-  Announcer(Napi::Env env, std::vector<Record> records, uint32_t per_second)
+  Announcer(Napi::Env env, Fd socket, std::vector<Record> records, uint32_t per_second)
       : Napi::AsyncWorker(env),
         deferred_(Napi::Promise::Deferred::New(env)),
+        socket_(std::move(socket)),
         records_(std::move(records)),
         per_second_(per_second) {}
 
@@ -80,16 +81,9 @@ class Announcer : public Napi::AsyncWorker {
  protected:
   void Execute() override {
     uint64_t began = Now();
-    Fd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
-    int on = 1;
-    if (!fd.open() ||
-        setsockopt(fd.get(), SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) != 0) {
-      SetError(std::string("open a socket for announcements: ") + strerror(errno));
-      return;
-    }
     for (size_t at = 0; at < records_.size(); at += kAtOnce) {
       size_t count = std::min(kAtOnce, records_.size() - at);
-      SendSome(fd.get(), &records_[at], count);
+      SendSome(socket_.get(), &records_[at], count);
       uint64_t due = began + (at + count) * 1000000000ull / per_second_;
       uint64_t now = Now();
       if (due <= now) continue;
@@ -140,6 +134,7 @@ class Announcer : public Napi::AsyncWorker {
   }
 
   Napi::Promise::Deferred deferred_;
+  Fd socket_;
   std::vector<Record> records_;
   uint32_t per_second_;
   size_t sent_ = 0, failed_ = 0;
@@ -155,7 +150,14 @@ Napi::Value Announce(const Napi::CallbackInfo& info) {
     Throw(info.Env(), "EUSAGE", "fewer records than counted");
   }
   if (!records.empty()) memcpy(records.data(), bytes.data, records.size() * sizeof(Record));
-  auto* announcer = new Announcer(info.Env(), std::move(records), U32Of(info[2]));
+  // Here: the caller's thread may be in another network namespace than those that work for it.
+  Fd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+  int on = 1;
+  if (!fd.open() || setsockopt(fd.get(), SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) != 0) {
+    ThrowErrno(info.Env(), "open a socket for announcements", errno);
+  }
+  auto* announcer =
+      new Announcer(info.Env(), std::move(fd), std::move(records), U32Of(info[2]));
   Napi::Promise promise = announcer->promise();
   announcer->Queue();
   return promise;
