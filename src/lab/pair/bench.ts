@@ -195,6 +195,9 @@ async function measure(
   const pair = await Pair.build(lab, { attach });
   await pair.start();
   await serveEchoes(pair.net.server);
+  // Else the client runs out of ports long before the wall runs out of anything.
+  pair.net.client.sysctl('net.ipv4.ip_local_port_range', '1024 65000');
+  pair.net.client.sysctl('net.ipv4.tcp_tw_reuse', 1);
   screen.step('What replication costs');
   const sync = await cost(pair, screen);
   screen.step(`${TRIALS} trials of each failure, ${CONNECTIONS} connections`);

@@ -5,7 +5,7 @@ import { type Dataplane, index } from '../object.js';
 import { CHANGE_KINDS, type ChangeKind, KINDS } from './records.js';
 
 /** How long a record waits at most for others, in milliseconds. */
-const DELAY_MS = 2;
+const DELAY_MS = 5;
 
 /** Takes whole records of one kind; `lost`: so many more were, since the batch before. */
 export type OnChanges = (kind: ChangeKind, records: Uint8Array, lost: number) => void;
