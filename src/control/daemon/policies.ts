@@ -137,7 +137,7 @@ export class Policies {
       this.#expect(ifGeneration);
       const result = await this.#compare(plan, dryRun);
       // Who applies what is there already, while the other node has something else, says which of the two it is.
-      const behind = compareOrigins(this.#origins.seen, this.shared?.origin ?? null) > 0;
+      const behind = compareOrigins(this.#origins.heard, this.shared?.origin ?? null) > 0;
       const same = this.active?.text === source.text && !result.differs && !behind;
       if (same || dryRun) return this.#applied(result, plan, false);
       const trial = this.#trialOf(confirmSeconds);
@@ -210,7 +210,7 @@ export class Policies {
 
   /** The other node has that: what is applied here from now on goes before it. */
   see(origin: PolicyOrigin): void {
-    this.#origins.see(origin);
+    this.#origins.hear(origin);
   }
 
   /**
@@ -219,7 +219,7 @@ export class Policies {
    */
   async take(policy: ReceivedPolicy, peer: string): Promise<Taken> {
     const { origin, by, uid, why } = policy;
-    this.#origins.see(origin);
+    this.#origins.hear(origin);
     const compiled = await this.#compiler.recompile(policy).catch(throwRefused);
     this.#checkPorts(compiled);
     return await this.#serial.run(async () => {

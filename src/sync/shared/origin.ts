@@ -67,6 +67,7 @@ export class OriginClock {
   readonly node: string;
   readonly #epoch: () => number;
   #seen: PolicyOrigin | null = null;
+  #heard: PolicyOrigin | null = null;
   #generation = 0;
 
   /** @param epoch of roles, now */
@@ -75,9 +76,9 @@ export class OriginClock {
     this.#epoch = epoch;
   }
 
-  /** The highest that was heard of. */
-  get seen(): PolicyOrigin | null {
-    return this.#seen;
+  /** The highest that the other node has told of. */
+  get heard(): PolicyOrigin | null {
+    return this.#heard;
   }
 
   /** The generation that the next apply has at least. */
@@ -85,6 +86,13 @@ export class OriginClock {
     return this.#generation + 1;
   }
 
+  /** The other node has it. */
+  hear(origin: PolicyOrigin): void {
+    if (compareOrigins(origin, this.#heard) > 0) this.#heard = origin;
+    this.see(origin);
+  }
+
+  /** It is there: what is applied here from now on goes before it. */
   see(origin: PolicyOrigin): void {
     if (compareOrigins(origin, this.#seen) > 0) this.#seen = origin;
     this.#generation = Math.max(this.#generation, origin.generation);

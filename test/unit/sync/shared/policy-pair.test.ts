@@ -342,6 +342,17 @@ describe('the policy of a pair', () => {
     ]);
   });
 
+  it('that a trial gave way to is no news', async () => {
+    pair = await Pair.open();
+    const { fw1 } = pair.nodes;
+    await fw1.apply(1);
+    await fw1.apply(2, 1000);
+    await fw1.trialOver();
+    expect(fw1.policies.generation).toBe(3);
+    await fw1.apply(1);
+    expect(fw1.policies.generation).toBe(3);
+  });
+
   it('of a node that could not take over the other one holds when it is applied again', async () => {
     pair = await Pair.open();
     const { fw1, fw2 } = pair.nodes;
