@@ -78,6 +78,7 @@ export class NetlinkConnection implements Disposable {
   readonly #listener: NetlinkListener | undefined;
   readonly #pending = new Map<number, Pending>();
   #lossCheck: NodeJS.Timeout | undefined;
+  #dumping: Promise<unknown> = Promise.resolve();
   #sequence = 0;
   #closed = false;
 
@@ -165,7 +166,14 @@ export class NetlinkConnection implements Disposable {
   }
 
   /** A whole table; read again when it changed meanwhile. */
-  async dump(what: string, type: number, body: Uint8Array): Promise<NetlinkMessage[]> {
+  dump(what: string, type: number, body: Uint8Array): Promise<NetlinkMessage[]> {
+    // The kernel has one dump of a socket under way at a time, and refuses another with EBUSY.
+    const done = this.#dumping.then(() => this.#dump(what, type, body));
+    this.#dumping = done.catch(() => {});
+    return done;
+  }
+
+  async #dump(what: string, type: number, body: Uint8Array): Promise<NetlinkMessage[]> {
     for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
       const answer = await this.#ask(what, type, body, FLAG.REQUEST | FLAG.DUMP);
       if (!answer.interrupted) return answer.messages;

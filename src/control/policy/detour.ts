@@ -15,6 +15,7 @@ export const HELPERS = [
   { name: 'tftp', protocol: 'udp', families: ['ip', 'ip6'] },
   // DCC has no IPv6, and neither has its helper.
   { name: 'irc', protocol: 'tcp', families: ['ip'] },
+  { name: 'sip', protocol: 'udp', families: ['ip', 'ip6'] },
 ] as const;
 
 const CODES = {

@@ -158,7 +158,7 @@ function detour(random: Random, services: readonly string[]): string {
   if (!random.oneIn(3)) return inspect;
   const all = (end: string) => services.every((service) => service.endsWith(end));
   if (all('/tcp')) return `${inspect}, helper: ${random.pick(['ftp', 'irc'])}`;
-  return all('/udp') ? `${inspect}, helper: tftp` : inspect;
+  return all('/udp') ? `${inspect}, helper: ${random.pick(['tftp', 'sip'])}` : inspect;
 }
 
 function denyLines(random: Random, names: Names): string[] {

@@ -88,6 +88,19 @@ describe.each(['tc', 'generic', 'xdp'] as const)('in %s', (attach) => {
     await irc.end();
   }, 60_000);
 
+  it('and so does the voice of a call by SIP', async () => {
+    const sip = await running(bench.server, 'datagrams.py', 'sip-serve', SERVER.v4, SERVER.v6);
+    const calls = async () => [
+      await asked(bench, 'datagrams.py', 'sip', SERVER.v4, CLIENT.v4),
+      await asked(bench, 'datagrams.py', 'sip', SERVER.v6, CLIENT.v6),
+    ];
+    await bench.apply(policy(['5060/udp: any']));
+    expect(await calls()).toEqual(Array(2).fill('TimeoutError'));
+    await bench.apply(policy(['5060/udp: {from: any, helper: sip}']));
+    expect(await calls()).toEqual(Array(2).fill('voice'));
+    await sip.end();
+  }, 60_000);
+
   it('what is expected in one VLAN is not in another', async () => {
     await bench.apply(policy(['69/udp: {from: any, helper: tftp}']));
     const ends = { client: bench.client, server: bench.server };

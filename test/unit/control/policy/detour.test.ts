@@ -54,7 +54,7 @@ describe('helper and inspect', () => {
 
   it('say where they are wrong and what to write', () => {
     expect(refusal('21/tcp: {from: any, helper: fpt}')).toBe(
-      'p.yaml:6:35: there is no helper "fpt"; hint: write one of ftp, tftp, irc',
+      'p.yaml:6:35: there is no helper "fpt"; hint: write one of ftp, tftp, irc, sip',
     );
     expect(refusal('[21/tcp, 21/udp]: {from: any, helper: ftp}')).toBe(
       'p.yaml:6:45: helper ftp reads tcp, and this line has other services; ' +
