@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { readIfThere, writeAtomic } from '../../control/store/atomic-file.js';
 import { StoreError } from '../../control/store/errors.js';
-import { NO_KEYS, type PairKeys } from './keys.js';
+import { NO_KEYS, type PairKeys, signable } from './keys.js';
 
 const key = z
   .string()
@@ -49,7 +49,7 @@ export class PairFile {
     const { keys, sign, epoch } = read.data;
     const buffer = (hex: string | null) => (hex === null ? null : Buffer.from(hex, 'hex'));
     const own = read.data.peer.toLowerCase() === peer.toLowerCase();
-    const known: PairKeys = { slots: [buffer(keys[0]), buffer(keys[1])], sign };
+    const known = signable({ slots: [buffer(keys[0]), buffer(keys[1])], sign });
     return new PairFile(path, peer, epoch, own ? known : NO_KEYS);
   }
 

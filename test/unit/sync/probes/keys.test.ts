@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import {
   agreedKey,
+  commonSlot,
+  heldKeys,
   isPaired,
   NO_KEYS,
-  nextSlot,
+  signable,
   withKey,
+  withoutKey,
 } from '../../../../src/sync/probes/keys.js';
 
 describe('keys of a pair', () => {
@@ -20,15 +23,36 @@ describe('keys of a pair', () => {
     expect(key.toString('hex')).toBe('d444915d04e2db76bc77c88cbaafb6e7');
   });
 
-  it('come into the place of the one that is not signed with', () => {
+  const [old, young] = [Buffer.alloc(16, 7), Buffer.alloc(16, 8)];
+  const one = { ...withKey(NO_KEYS, 0, old), sign: 0 };
+  const both = withKey(one, 1, young);
+
+  it('come and go by number', () => {
     expect(isPaired(NO_KEYS)).toBe(false);
-    expect(nextSlot(NO_KEYS)).toBe(0);
-    const one = { ...withKey(NO_KEYS, 0, Buffer.alloc(16, 7)), sign: 0 };
     expect(isPaired(one)).toBe(true);
-    expect(nextSlot(one)).toBe(1);
-    const both = withKey(one, 1, Buffer.alloc(16, 8));
-    expect(nextSlot({ ...both, sign: 1 })).toBe(0);
-    expect(withKey(both, 0, null).slots[0]).toBeNull();
+    expect(withKey(both, 0, null).slots).toEqual([null, young]);
     expect(one.slots[1]).toBeNull();
+  });
+
+  it('are forgotten only while they are there, and not signed with', () => {
+    expect(withoutKey(both, 1, young).slots).toEqual([old, null]);
+    expect(withoutKey(both, 1, old)).toBe(both);
+    expect(withoutKey(both, 0, old)).toBe(both);
+    expect(withoutKey(one, 1, young)).toBe(one);
+  });
+
+  it('that are in common are found by their marks, the one that is signed with first', () => {
+    expect(commonSlot(both, heldKeys({ ...both, sign: 1 }))).toBe(1);
+    expect(commonSlot(both, heldKeys(both))).toBe(0);
+    expect(commonSlot(both, heldKeys({ slots: [young, young], sign: 0 }))).toBe(1);
+    expect(commonSlot(both, heldKeys({ slots: [young, old], sign: 0 }))).toBeNull();
+    expect(commonSlot(both, { held: [], sign: 0 })).toBeNull();
+    expect(commonSlot(NO_KEYS, heldKeys(NO_KEYS))).toBeNull();
+  });
+
+  it('that are there are signed with', () => {
+    expect(signable({ ...one, sign: 1 })).toEqual(one);
+    expect(signable({ ...both, sign: 1 }).sign).toBe(1);
+    expect(signable(NO_KEYS)).toBe(NO_KEYS);
   });
 });
