@@ -38,8 +38,9 @@ __noinline __u32 adopt(struct state *s, __u32 kind)
 	if (!w || !a || !s)
 		return 0;
 	if ((__s64)(s->seen - a->known_until) >= 0) {
-		s->tcp[0].end = 0;
-		s->tcp[1].end = 0;
+		/* Unless another packet has learned one meanwhile: w->state is from before. */
+		__sync_val_compare_and_swap(&s->tcp[0].end, w->state.tcp[0].end, 0);
+		__sync_val_compare_and_swap(&s->tcp[1].end, w->state.tcp[1].end, 0);
 	}
 	return w->state.word & ~known;
 }

@@ -33,6 +33,21 @@ static __always_inline int is_held(struct state *s, struct state_key *key, struc
 	       !state_gone(s, key, now_jiffies());
 }
 
+enum digest_grace {
+	DIGEST_GRACE_SECONDS = 7,	/* a standby hears of what lives some seconds late */
+};
+
+/* About to expire, or just over: the other node may see it otherwise. */
+static __always_inline int is_ending(struct state *s, struct state_key *key,
+				     struct bucket_pass *pass)
+{
+	__u32 phase = phase_of(s->word);
+	__s64 left = s->seen + timeout_of(key, phase) - now_jiffies();
+
+	return phase == PHASE_DYING || (phase_counts(phase) && (__s64)(s->born - pass->until) <= 0 &&
+					left < (__s64)(DIGEST_GRACE_SECONDS * hz));
+}
+
 static __always_inline int is_chosen(struct bucket_pass *pass, __u32 bucket)
 {
 	return pass->chosen[bucket / 64 & (CHANGE_BUCKETS / 64 - 1)] >> (bucket & 63) & 1;
@@ -53,8 +68,10 @@ int digest_states(struct bpf_iter__bpf_map_elem *ctx)
 	if (!raw || !s || !pass || !digests_now)
 		return 0;
 	__builtin_memcpy(&key, raw, sizeof(key));
+	hash = key_hash(&key);
+	if (is_ending(s, &key, pass))
+		touch(hash);
 	if (is_held(s, &key, pass)) {
-		hash = key_hash(&key);
 		digests_now->of[bucket_of(hash)] += (hash ^ s->born) * 0x9e3779b97f4a7c15;
 		pass->hit++;
 	}

@@ -85,12 +85,16 @@ static __always_inline __u64 version_of(__u32 epoch, __u32 read)
 	return (__u64)epoch << 32 | read;
 }
 
+enum version_limits {
+	VERSION_LATE_MS = 600000,	/* nothing is later than that */
+};
+
 /* Is a told no later than b? Milliseconds go round within an epoch. */
 static __always_inline int version_past(__u64 a, __u64 b)
 {
 	if (a >> 32 != b >> 32)
 		return (__s32)((a >> 32) - (b >> 32)) < 0;
-	return (__s32)((__u32)a - (__u32)b) <= 0;
+	return (__u32)b - (__u32)a < VERSION_LATE_MS;
 }
 
 static __always_inline __u64 *closed_bucket(__u64 hash)
@@ -107,14 +111,21 @@ static __always_inline int closed_since(struct state_key *key, __u64 version)
 	return closed && *closed && version_past(version, *closed);
 }
 
-static __always_inline void note_closed(struct state_key *key, __u64 version)
+/* Two looks at this bucket may differ although nothing is wrong. */
+static __always_inline void touch(__u64 hash)
 {
-	__u64 hash = key_hash(key), *closed = closed_bucket(hash);
 	__u32 bucket = bucket_of(hash), zero = 0;
 	struct touched *t = bpf_map_lookup_elem(&touched, &zero);
 
 	if (t)
 		t->bucket[bucket / 64 & (CHANGE_BUCKETS / 64 - 1)] |= 1ull << (bucket & 63);
+}
+
+static __always_inline void note_closed(struct state_key *key, __u64 version)
+{
+	__u64 hash = key_hash(key), *closed = closed_bucket(hash);
+
+	touch(hash);
 	if (closed && (!*closed || version_past(*closed, version)))
 		*closed = version;
 }
@@ -136,21 +147,24 @@ static __always_inline int key_is_sound(struct state_key *key)
 	return (key->family == 4) == mapped && !address_above(&key->low, &key->high);
 }
 
-/* A first value of an edge, or a further one. */
-static __always_inline void edge_told(__u32 *field, __u32 to)
+/* A first value of an edge, or a further one; numbers go round, so one told much later is the further. */
+static __always_inline void edge_told(__u32 *field, __u32 to, int later)
 {
 	__u32 old = edge(field);
 
-	if (!old || seq_after(to, old))
+	if (!old || later || seq_after(to, old))
 		__sync_val_compare_and_swap(field, old, to);
 }
 
 static __always_inline void edges_told(struct state *s, struct state *from)
 {
-	edge_told(&s->tcp[0].end, from->tcp[0].end);
-	edge_told(&s->tcp[1].end, from->tcp[1].end);
-	edge_told(&s->tcp[0].acked, from->tcp[0].acked);
-	edge_told(&s->tcp[1].acked, from->tcp[1].acked);
+	/* Of a node whose packets pass, windows are what its packets say. */
+	int later = is_standby() && (__s64)(from->seen - s->seen) > (__s64)(2 * hz);
+
+	edge_told(&s->tcp[0].end, from->tcp[0].end, later);
+	edge_told(&s->tcp[1].end, from->tcp[1].end, later);
+	edge_told(&s->tcp[0].acked, from->tcp[0].acked, later);
+	edge_told(&s->tcp[1].acked, from->tcp[1].acked, later);
 }
 
 /* Moves the phase on. Whether it did. */
@@ -184,6 +198,7 @@ static __always_inline void seen_told(struct state *s, __u64 seen)
 static __always_inline void import_count(struct walk *w, struct state *s)
 {
 	count_state(&w->key, s->word, s->rule_in, w->flow.slot, COUNT_ADD);
+	touch(key_hash(&w->key));
 	sweep_by(s->seen + timeout_of(&w->key, phase_of(s->word)));
 }
 
@@ -315,9 +330,11 @@ static __always_inline void import_end(struct walk *w, struct end_head *h, struc
 		sums->stale++;
 		return;
 	}
-	if (h->phase == PHASE_DYING)
+	/* Where packets pass, they and the clock say what is over. */
+	if (h->phase == PHASE_DYING && is_standby())
 		state_kill(w, s);
-	else if (phase_told(w, s, h->phase | (s->word & STATE_FIN_HIGH)))
+	else if (h->phase != PHASE_DYING &&
+		 phase_told(w, s, h->phase | (s->word & STATE_FIN_HIGH)))
 		s->seen = w->now;
 	sums->ended++;
 }

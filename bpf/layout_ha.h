@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Layouts of two nodes that share a wall: the role, and connections on their way to the other node.
- * What travels is format 1 of docs/replication.md: little endian, addresses and ports in network order.
+ * What travels is format 1 of proto/bridgewall/v1/replication.proto: little endian, addresses and ports in network order.
  * Another layout there is another format. Included by layout.h.
  */
 #ifndef BW_LAYOUT_HA_H

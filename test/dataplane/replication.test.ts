@@ -188,6 +188,47 @@ describe('a standby', () => {
     other.close();
   });
 
+  it('matches while connections that nobody ends run out of time', async () => {
+    const left = (number: number) => 30 - (number % 40);
+    const seen = (number: number) =>
+      active.dataplane.clock.now() - BigInt(Math.round((432_000 - left(number)) * active.hz));
+    fillEstablished(active, 4000, seen);
+    open(...range(1, 30));
+    follow();
+    await until('the tables match', () => sink.matches);
+    for (let i = 0; i < 30; i++) {
+      await sleep(100);
+      expect(sink.matches).toBe(true);
+    }
+    expect(errors).toEqual([]);
+  });
+
+  it('takes nothing of a message that is garbled, and listens again', async () => {
+    open(1);
+    follow();
+    await until('the tables match', () => sink.matches);
+    const before = { ...sink.counts };
+    const whole = KINDS.states4.size;
+    server.forceShutdown();
+    source.close();
+    server = new Server();
+    let calls = 0;
+    server.addService(definition().Replication.service, {
+      Changes: (call: { write(message: object): void }) => {
+        calls++;
+        call.write({ sequence: 1, states4: Buffer.alloc(whole * 2 + 1), epoch: EPOCH });
+      },
+    });
+    const again = `unix:${join(directory, `${tests++}.sock`)}`;
+    await new Promise<void>((resolve) => {
+      server.bindAsync(again, ServerCredentials.createInsecure(), () => resolve());
+    });
+    sink.follow(new (definition().Replication)(again, credentials.createInsecure()));
+    await until('it was heard twice', () => calls >= 2);
+    expect(errors.map(String).join()).toContain('no whole records');
+    expect(sink.counts).toEqual(before);
+  });
+
   it('knows until when it knows all', async () => {
     open(1);
     follow();

@@ -19,6 +19,8 @@ const TICK_MS = 100;
 const LATE_MS = 1000;
 /** An alarm is told once this has lasted, and is over after as long without. */
 const ALARM_MS = 800;
+/** After a takeover a pass has judged all connections by then. */
+const JUDGED_MS = 4000;
 
 export interface ReplicationDeps {
   readonly dataplane: Dataplane;
@@ -29,6 +31,8 @@ export interface ReplicationDeps {
   readonly events: EventSink;
   /** Has all connections judged again. */
   readonly rejudge: () => void;
+  /** Has counted anew who holds how many of them. */
+  readonly recount: () => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -41,6 +45,8 @@ export class Replication {
   readonly #stopping = new AbortController();
   readonly #timer: NodeJS.Timeout;
   #full = 0;
+  /** What was told has no rules, and so no host that it counts for, before it is judged here. */
+  #recountAt = Number.POSITIVE_INFINITY;
 
   constructor(deps: ReplicationDeps) {
     this.#deps = deps;
@@ -118,6 +124,7 @@ export class Replication {
   adopt(): void {
     this.#replica.adopt(this.#deps.cell, this.#sink.knownUntilMs);
     this.#deps.rejudge();
+    this.#recountAt = performance.now() + JUDGED_MS;
   }
 
   close(): void {
@@ -129,6 +136,10 @@ export class Replication {
 
   #tick(): void {
     this.#sink.tick();
+    if (performance.now() >= this.#recountAt) {
+      this.#recountAt = Number.POSITIVE_INFINITY;
+      this.#deps.recount();
+    }
     this.#fault.look(this.#wrong());
     const { full } = this.#sink.counts;
     if (full > this.#full) {

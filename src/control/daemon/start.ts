@@ -276,6 +276,7 @@ async function start(
         ...{ dataplane, server, peer, cell: installer.cell, events: bus },
         peerName: config.ha!.peer.name,
         rejudge: () => cutter.ask(),
+        recount: () => sweeper.countAnew(),
         onError: (error) => log.warn({ error: String(error) }, 'the pair could not be compared'),
       });
       leases.add(() => replication?.close());

@@ -26,6 +26,11 @@ export class Recount {
     this.#dataplane = dataplane;
   }
 
+  /** Has the next turn count, whatever it is due for. */
+  ask(): void {
+    this.#owed = TWICE;
+  }
+
   /** About once a second: counts when it is time, and at once when another policy judges. */
   async turn(): Promise<void> {
     const { policy, limited } = this.#judging();

@@ -151,6 +151,11 @@ export class Sweeper {
     });
   }
 
+  /** Has counted anew, soon, who holds how many states. */
+  countAnew(): void {
+    this.#recount.ask();
+  }
+
   /** A recount of a large table takes its time: no pass waits for it. */
   async #further(): Promise<void> {
     try {

@@ -15,7 +15,7 @@ export const MOST_WAITING = 8 << 20;
 /** The call that messages leave by. */
 export type ChangesCall = Pick<
   ServerWritableStream<ChangesRequest__Output, ChangesMessage>,
-  'write' | 'once' | 'end' | 'writable' | 'destroyed'
+  'write' | 'once' | 'off' | 'end' | 'writable' | 'destroyed'
 >;
 
 export class Outbox {
@@ -142,6 +142,8 @@ export class Outbox {
     if (ready || this.#blocked !== null) return;
     this.#blocked = new Promise((resolve) => {
       const go = () => {
+        this.#call.off('drain', go);
+        this.#call.off('close', go);
         this.#blocked = null;
         resolve();
         if (this.#bytes > 0 && !this.#closed) this.#flush();

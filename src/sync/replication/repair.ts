@@ -5,6 +5,12 @@
 import { difference } from './difference.js';
 import type { Choice, ConnectionTable, Taken } from './table.js';
 
+interface Records {
+  readonly epoch: number;
+  readonly states: Uint8Array;
+  readonly children?: Uint8Array;
+}
+
 /** The other node's side of it. */
 export interface Told {
   /** @param young those that began within the last second, too */
@@ -12,9 +18,7 @@ export interface Told {
     young: boolean,
   ): Promise<{ until: bigint; bytes: Uint8Array; count: number; epoch: number }>;
   /** Messages with records of kind `children`, then of kind `states`. */
-  buckets(
-    choice: Choice,
-  ): AsyncIterable<{ epoch: number; states: Uint8Array; children?: Uint8Array }>;
+  buckets(choice: Choice): AsyncIterable<Records>;
 }
 
 /** What came of a comparison. */
@@ -80,14 +84,22 @@ export async function repair(
       const ms = performance.now() - began;
       return { differing, count, rounds: round, bytes, added, dropped, ms };
     }
-    // What was told and still differs is something that only this node holds.
-    if (round >= DROPPING) dropped += await table.drop(choice);
-    for await (const { epoch, states, children } of other.buckets(choice)) {
+    const take = ({ epoch, states, children }: Records) => {
       if (children !== undefined && children.length > 0) table.take('children', epoch, children);
       const taken = table.take('states', epoch, states);
       onTaken(taken);
       bytes += states.length;
       added += taken.added;
+    };
+    if (round < DROPPING) {
+      for await (const records of other.buckets(choice)) take(records);
+      continue;
     }
+    // What was told and still differs is something that only this node holds. Nothing is dropped before all
+    // that takes its place is here: the other node may be gone the next moment.
+    const all: Records[] = [];
+    for await (const records of other.buckets(choice)) all.push(records);
+    dropped += await table.drop(choice);
+    for (const records of all) take(records);
   }
 }

@@ -6,13 +6,17 @@ import type { Standing__Output } from '../../generated/proto/bridgewall/v1/Stand
 import { Lateness } from './lateness.js';
 import { type Repair, repair } from './repair.js';
 import { DATED_LATE_MS, FORMAT } from './source.js';
-import { type ConnectionTable, RECORD_KINDS, type Taken } from './table.js';
+import { type ConnectionTable, GarbledError, RECORD_KINDS, type Taken } from './table.js';
 import { toldBy } from './told.js';
 
 /** Between two comparisons when nothing is known to be wrong. */
 const COMPARE_MS = 10_000;
 /** After one that did not go well. */
 const AGAIN_MS = 500;
+/** Times of birth that are apart by less are the same. */
+const APART_MS = 1000;
+/** What was told that long ago tells nothing of where a connection is now. */
+const FRESH_MS = 8000;
 /** Nothing came for so long: nothing is known of how late it is. */
 export const SILENT_MS = 700;
 
@@ -86,7 +90,8 @@ export class ChangeSink {
 
   /** Until when, by the clock of the table, all that moved is known; 0: it is not. */
   get knownUntilMs(): number {
-    return this.#matches ? this.#knownUntil : 0;
+    const fresh = this.#options.table.now() - this.#knownUntil < FRESH_MS;
+    return this.#matches && fresh ? this.#knownUntil : 0;
   }
 
   get counts(): Readonly<SinkCounts> {
@@ -108,7 +113,14 @@ export class ChangeSink {
     const stream = client.Changes({ format: FORMAT });
     this.#stream = stream;
     stream.on('data', (message: ChangesMessage__Output) => {
-      if (session === this.#session) this.#take(message);
+      if (session !== this.#session) return;
+      try {
+        this.#take(message);
+      } catch (error) {
+        this.#forget();
+        this.#endedAt = performance.now();
+        this.#options.onError(error);
+      }
     });
     const gone = () => {
       if (session !== this.#session) return;
@@ -185,6 +197,11 @@ export class ChangeSink {
   #take(message: ChangesMessage__Output): void {
     const { table } = this.#options;
     for (const kind of RECORD_KINDS) {
+      if (!table.isWhole(kind, message[kind] as Uint8Array)) {
+        throw new GarbledError(`message ${message.sequence}: ${kind} are no whole records`);
+      }
+    }
+    for (const kind of RECORD_KINDS) {
       const records = message[kind] as Uint8Array;
       if (records.length === 0) continue;
       this.#add(table.take(kind, message.epoch, records));
@@ -208,11 +225,17 @@ export class ChangeSink {
     const { table } = this.#options;
     this.#standing = standing;
     const apart = table.now() - standing.clockMs;
-    for (const { epoch, offsetMs } of standing.birthdays) {
-      table.noteBirthday(epoch, offsetMs + apart);
-    }
+    const known = new Map(table.birthdays().map(({ epoch, offsetMs }) => [epoch, offsetMs]));
+    // Each way takes its time: told back and forth, it would add up.
+    const note = (epoch: number, offsetMs: number) => {
+      const before = known.get(epoch & 0xffff);
+      if (before === undefined || Math.abs(before - offsetMs) > APART_MS) {
+        table.noteBirthday(epoch, offsetMs);
+      }
+    };
+    for (const { epoch, offsetMs } of standing.birthdays) note(epoch, offsetMs + apart);
     // What it began itself, it began by its own clock.
-    if (standing.active && !table.role.active) table.noteBirthday(standing.epoch, apart);
+    if (standing.active && !table.role.active) note(standing.epoch, apart);
   }
 
   #add(taken: Taken): void {

@@ -185,7 +185,7 @@ export class ChangeSource {
     const began = table.now();
     this.#passAt = began;
     for await (const records of table.tellMoved(this.#movedAt)) {
-      if (this.#outbox !== outbox) return;
+      if (this.#outbox !== outbox || !table.role.active) return;
       await outbox.pass(records);
     }
     this.#passed = { began, ended: table.now() };

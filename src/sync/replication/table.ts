@@ -21,6 +21,11 @@ export interface Taken {
   readonly bad: number;
 }
 
+/** Bytes that are no whole number of records. */
+export class GarbledError extends Error {
+  override readonly name = 'GarbledError';
+}
+
 export interface Choice {
   readonly until: bigint;
   readonly buckets: Uint8Array;
@@ -36,6 +41,8 @@ export interface ConnectionTable {
   readChanges(onChanges: (kind: RecordKind, records: Uint8Array, lost: number) => void): {
     close(): void;
   };
+  /** Whether these are whole records of that kind. */
+  isWhole(kind: RecordKind, records: Uint8Array): boolean;
   take(kind: RecordKind, epoch: number, records: Uint8Array): Taken;
   bornBefore(seconds: number): bigint;
   digests(until: bigint): Promise<{ readonly bytes: Uint8Array; readonly count: number }>;

@@ -4,8 +4,12 @@ import * as layouts from '../../../generated/layouts.js';
 import { type Dataplane, index } from '../object.js';
 import { CHANGE_KINDS, type ChangeKind, KINDS } from './records.js';
 
-/** How long a record waits at most for others, in milliseconds. */
+/**
+ * How long a record waits at most for others, in milliseconds. Ends come after whatever was read before them:
+ * what is read before the last end of its bucket is taken for late.
+ */
 const DELAY_MS = 5;
+const END_DELAY_MS = 15;
 
 /** Takes whole records of one kind; `lost`: so many more were, since the batch before. */
 export type OnChanges = (kind: ChangeKind, records: Uint8Array, lost: number) => void;
@@ -20,7 +24,7 @@ export class ChangeReader {
         new RingBuffers(
           [dataplane.map(KINDS[kind].ring)],
           (slab, _, lost) => onChanges(kind, slab, lost),
-          { maxDelayMs: DELAY_MS },
+          { maxDelayMs: kind === 'ends' || kind === 'ends4' ? END_DELAY_MS : DELAY_MS },
         ),
     );
   }

@@ -17,7 +17,7 @@ import {
 } from './buckets.js';
 import { ChangeReader, changesLost, type OnChanges } from './changes.js';
 import { type Imported, importRecords } from './import.js';
-import type { ChangeKind } from './records.js';
+import { type ChangeKind, KINDS } from './records.js';
 
 const { RoleFlags } = layouts;
 
@@ -62,6 +62,10 @@ export class Replica {
   /** Records that found no room on their way out of the kernel. */
   get lost(): number {
     return changesLost(this.#dataplane);
+  }
+
+  isWhole(kind: ChangeKind, records: Uint8Array): boolean {
+    return records.length % KINDS[kind].size === 0;
   }
 
   take(kind: ChangeKind, epoch: number, records: Uint8Array): Imported {
