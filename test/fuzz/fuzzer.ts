@@ -3,7 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { ROOT } from '../dataplane/harness/native.js';
 
 const HOST = 'test/fuzz/host';
@@ -90,10 +90,10 @@ export class Fuzzer {
   async record(): Promise<Buffer> {
     const path = join(this.#paths.work, 'record');
     rmSync(path, { force: true });
-    const names = this.corpus();
-    const done = await this.#start(['-timeout=10', '-detect_leaks=0', ...names], {
-      BW_RECORD: path,
-    });
+    // By their names alone: the paths of an hour's inputs are more than a command line holds.
+    const names = this.corpus().map((name) => basename(name));
+    const parameters = ['-timeout=10', '-detect_leaks=0', ...names];
+    const done = await this.#start(parameters, { BW_RECORD: resolve(path) }, this.#paths.corpus);
     if (done.status !== 0) throw new Error(report(done.output));
     return readFileSync(path);
   }
@@ -106,9 +106,13 @@ export class Fuzzer {
       .sort();
   }
 
-  async #start(parameters: readonly string[], more: Readonly<Record<string, string>> = {}) {
+  async #start(
+    parameters: readonly string[],
+    more: Readonly<Record<string, string>> = {},
+    cwd: string = this.#paths.work,
+  ) {
     const fuzzer = spawn('nice', [resolve(this.#binary), ...parameters], {
-      cwd: this.#paths.work,
+      cwd,
       env: {
         ...process.env,
         BW_WORLDS: resolve(this.#worlds),
