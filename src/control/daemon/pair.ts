@@ -52,7 +52,7 @@ export interface PairDeps {
   readonly log: Logger;
   /** Address of the other node; null: it could not be found out. */
   readonly peerAddress: string | null;
-  /** Connections of the other node are all known here. */
+  /** Connections, the policy and members of groups of the other node are all known here. */
   readonly ready: () => boolean;
   /** Right before this node becomes active. */
   readonly onTakeover: () => void;

@@ -192,6 +192,10 @@ export class SetService {
     signal.addEventListener('abort', () => this.#watchers.delete(listener), { once: true });
   }
 
+  names(): string[] {
+    return this.#groups().map(({ name }) => name);
+  }
+
   /** What the other node of a pair has done; an address that may not be a member here is left out. */
   async take({ set, kind, ttlSeconds, keep, width, addresses }: MemberChange): Promise<void> {
     if (kind === 'replaced' || !this.#groups().some(({ name }) => name === set)) return;

@@ -59,6 +59,7 @@ export class Shared {
       ...{ policies, sets, active, onError },
       refused: () => this.#policy.refused,
       taken: () => this.#members.taken,
+      complete: () => this.#members.complete,
     });
     policies.watch(() => this.#members.policyChanged(), this.#stopping.signal);
     const service = sharedDefinition().Shared;
@@ -73,6 +74,11 @@ export class Shared {
     });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#timer.unref();
+  }
+
+  /** This node would go on with a policy, if there is one, and with all members of its groups. */
+  get ready(): boolean {
+    return !this.#policy.lacking && this.#members.complete;
   }
 
   get status(): SharedStatus {

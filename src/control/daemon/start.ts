@@ -294,7 +294,7 @@ async function start(
           ...{ config, ha, dataplane, server, log, channel: peer, events: bus, ports: portTable },
           file: pairFile,
           peerAddress: await peerAddress(ha, config.api.listen!.host),
-          ready: () => replication?.ready ?? false,
+          ready: () => (replication?.ready ?? false) && (shared?.ready ?? false),
           onTakeover: () => replication?.adopt(),
         });
         leases.add(() => pair?.close());

@@ -98,6 +98,7 @@ export class Wall implements NodeService {
     const sets = this.#sets;
     return {
       watch: (listener, signal) => sets.watch(listener, signal),
+      names: () => sets.names(),
       take: (change) => sets.take(change),
       digests: () => sets.digests(),
       dump: (name) => sets.dump(name),

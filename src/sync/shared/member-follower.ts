@@ -1,4 +1,5 @@
 /** Members of dynamic groups, as the other node has them. */
+import { status } from '@grpc/grpc-js';
 import type { Mark } from './member-messages.js';
 import type { MemberChange, SharedSets } from './sets.js';
 
@@ -52,6 +53,9 @@ export class MemberFollower {
   #missingSince: number | null = null;
   #nextAt = 0;
   #match = false;
+  /** Groups that were the same once, or are not there: since this node started. */
+  readonly #met = new Set<string>();
+  #compared = false;
   #work: Promise<void> = Promise.resolve();
   #looking = false;
 
@@ -68,6 +72,11 @@ export class MemberFollower {
   /** The members were the same when they were compared last, by this node. */
   get match(): boolean {
     return this.#match;
+  }
+
+  /** Each group of the policy here had the members of the other node once since this node started. */
+  get complete(): boolean {
+    return this.#compared && this.#options.sets.names().every((set) => this.#met.has(set));
   }
 
   /** Of members that differ this node takes those of the other. */
@@ -88,6 +97,8 @@ export class MemberFollower {
 
   /** Groups may have come or gone. */
   policyChanged(): void {
+    const names = this.#options.sets.names();
+    for (const set of this.#met) if (!names.includes(set)) this.#met.delete(set);
     this.#miss();
   }
 
@@ -113,8 +124,7 @@ export class MemberFollower {
     if (this.#replaced.size === 0 && this.#now() < this.#nextAt) return;
     this.#looking = true;
     this.#nextAt = this.#now() + AGAIN_MS;
-    const run = this.#replaced.size > 0 ? this.#replace(there) : this.#compare(there);
-    run
+    this.#repair(there)
       .catch((error) => {
         // Whoever is gone is told of elsewhere.
         if (this.#there === there) this.#options.onError(error);
@@ -134,10 +144,23 @@ export class MemberFollower {
     this.#nextAt = 0;
   }
 
+  async #repair(there: MembersThere): Promise<void> {
+    if (this.#replaced.size > 0) await this.#replace(there);
+    await this.#compare(there);
+  }
+
   async #replace(there: MembersThere): Promise<void> {
+    const { sets, onError } = this.#options;
     for (const set of [...this.#replaced]) {
-      await this.#options.sets.replace(set, there.members(set));
-      this.#replaced.delete(set);
+      try {
+        // What is no group here, or none there any more, is nobody's to repair.
+        if (sets.names().includes(set)) await sets.replace(set, there.members(set));
+        this.#replaced.delete(set);
+      } catch (error) {
+        if (this.#there !== there) return;
+        if (isGone(error) || !sets.names().includes(set)) this.#replaced.delete(set);
+        onError(error);
+      }
     }
   }
 
@@ -153,6 +176,7 @@ export class MemberFollower {
       return other === undefined || other === digest ? [] : [set];
     });
     this.#match = differing.length === 0;
+    this.#meet([...own.keys()].filter((set) => !differing.includes(set)));
     if (this.#match && settled) {
       this.#missingSince = null;
       this.#nextAt = this.#now() + COMPARE_MS;
@@ -161,9 +185,28 @@ export class MemberFollower {
     const since = this.#missingSince;
     const waited = since !== null && this.#now() - since > SETTLE_MS;
     if (!(settled ? quiet || since !== null : waited)) return;
-    for (const set of differing) await sets.replace(set, there.members(set));
-    this.#missingSince = null;
+    let failed = false;
+    for (const set of differing) {
+      try {
+        await sets.replace(set, there.members(set));
+        this.#meet([set]);
+      } catch (error) {
+        failed = true;
+        if (this.#there !== there) return;
+        this.#options.onError(error);
+      }
+    }
+    if (!failed) this.#missingSince = null;
   }
+
+  #meet(sets: readonly string[]): void {
+    this.#compared = true;
+    for (const set of sets) this.#met.add(set);
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === status.NOT_FOUND;
 }
 
 function isSame(a: Mark, b: Mark): boolean {

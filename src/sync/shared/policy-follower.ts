@@ -42,6 +42,12 @@ export class PolicyFollower {
     return this.#refused;
   }
 
+  /** There is no policy here, and the other node has one, or has not said yet that it has none. */
+  get lacking(): boolean {
+    if (this.#options.policies.shared !== null) return false;
+    return this.#standing === undefined || this.#standing.origin !== null;
+  }
+
   /** The other node is there. */
   begin(fetch: Fetch): void {
     this.#fetch = fetch;

@@ -19,6 +19,8 @@ export interface MemberChange {
 export interface SharedSets {
   /** Told of what is done here, not of what `take` and `replace` do. */
   watch(listener: (change: MemberChange) => void, signal: AbortSignal): void;
+  /** Of the groups that there are now. */
+  names(): readonly string[];
   /** Does the same. A group that is not there, or has no room, is passed over: digests will tell. */
   take(change: MemberChange): Promise<void>;
   /** By name: equal numbers, equal members. */

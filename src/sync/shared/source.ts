@@ -29,6 +29,8 @@ export interface SourceOptions {
   readonly active: () => boolean;
   /** What was taken last of what the other node did to members. */
   readonly taken: () => { readonly life: string; readonly number: number };
+  /** This node has had the members of the other one. */
+  readonly complete: () => boolean;
   readonly onError: (error: unknown) => void;
 }
 
@@ -53,6 +55,12 @@ export class SharedSource {
     const { signal } = this.#stopping;
     options.policies.watch(() => this.tell(), signal);
     options.sets.watch((change) => {
+      if (change.kind === 'replaced' && !options.complete() && !options.active()) {
+        // The other node would ask for all of it, and may have had more: it is compared instead.
+        const lost = `members of ${change.set} were replaced before those of the other node were here`;
+        options.onError(new Error(`${lost}: where they differ, its members count`));
+        return;
+      }
       this.#journal.add(change);
       this.#flush();
     }, signal);

@@ -249,6 +249,30 @@ describe('the policy of a pair', () => {
     expect(pair.followers.fw1.pending).toBeNull();
   });
 
+  it('lacks on a node that has none, until it is known that the other one has none either', async () => {
+    pair = await Pair.open();
+    const { fw1, fw2 } = pair.followers;
+    const lone = new PolicyFollower({
+      ...{ policies: pair.nodes.fw1.policies, peer: 'fw2' },
+      onRefused: () => {},
+      onChange: () => {},
+    });
+    expect(lone.lacking).toBe(true);
+    await lone.close();
+    await pair.rest();
+    expect([fw1.lacking, fw2.lacking]).toEqual([false, false]);
+    pair.cut();
+    await pair.nodes.fw1.apply(1);
+    pair.nodes.fw2.kernel.refuses = 'no memory';
+    pair.join();
+    await expect.poll(() => fw2.refused?.why).toBe('no memory');
+    expect([fw1.lacking, fw2.lacking]).toEqual([false, true]);
+    pair.nodes.fw2.kernel.refuses = null;
+    pair.now += 31_000;
+    await pair.rest();
+    expect(fw2.lacking).toBe(false);
+  });
+
   it('applied alone is pending until the other one is there', async () => {
     pair = await Pair.open();
     await pair.nodes.fw1.apply(1);

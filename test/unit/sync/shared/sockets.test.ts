@@ -37,6 +37,20 @@ class PlayedSets implements SharedSets {
     return [...this.groups.get('bad')!.keys()].sort();
   }
 
+  names(): string[] {
+    return [...this.groups.keys()];
+  }
+
+  /** An operator puts others in their place. */
+  fill(...members: number[]): void {
+    const group = members.map(
+      (last) => [`cb0071${last.toString(16).padStart(2, '0')}`, 0] as const,
+    );
+    this.groups.set('bad', new Map(group));
+    const all = { ttlSeconds: null, keep: false, width: 4, addresses: Buffer.alloc(0) } as const;
+    for (const tell of this.#watchers) tell({ ...all, set: 'bad', kind: 'replaced' });
+  }
+
   async take(change: MemberChange): Promise<void> {
     this.#carryOut(change);
   }
@@ -101,6 +115,7 @@ class End {
     this.source = new SharedSource({
       ...{ policies, sets, active, onError, taken: () => this.members.taken },
       refused: () => this.follower.refused,
+      complete: () => this.members.complete,
     });
     this.timer = setInterval(() => this.members.look(), 50);
   }
@@ -203,6 +218,25 @@ describe('two nodes over sockets', () => {
     const nine = ['cb007109'];
     await expect.poll(() => [one.members, two.members], WITHIN).toEqual([nine, nine]);
     expect(two.groups.get('bad')!.get('cb007109')).toBe(30);
+  });
+
+  it('have those that an operator put in their place, but for a standby that had none of the other before', async () => {
+    const [one, two] = [ends[0].sets, ends[1].sets];
+    for (const { members } of ends) await expect.poll(() => members.complete, WITHIN).toBe(true);
+    one.do('add', 1);
+    await expect.poll(() => two.members, WITHIN).toEqual(['cb007101']);
+    two.fill(5, 6);
+    const filled = ['cb007105', 'cb007106'];
+    await expect.poll(() => [one.members, two.members], WITHIN).toEqual([filled, filled]);
+    // Another group, of which nothing was heard yet.
+    for (const { sets, members } of ends) {
+      sets.groups.set('new', new Map());
+      members.policyChanged();
+    }
+    expect(ends[1].members.complete).toBe(false);
+    two.fill(7);
+    await expect.poll(() => two.members, WITHIN).toEqual(filled);
+    expect(one.members).toEqual(filled);
   });
 
   it('say what one of them cannot install', async () => {
