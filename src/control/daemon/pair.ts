@@ -114,23 +114,31 @@ export class Pair {
             },
       onChange: () => this.#keeper?.look(),
     });
-    this.#prober.setKeys(file.keys);
-    this.#agreement = new Agreement({
-      ...{ node, peer: ha.peer.name, channel: deps.channel, keys: file.keys },
-      keep: async (keys) => {
-        await file.keepKeys(keys);
-        this.#prober.setKeys(keys);
-      },
-      onError: (error) => log.warn({ error: String(error) }, 'no new key for probes'),
-    });
-    this.#addresses = new AddressBook({
-      channel: deps.channel,
-      wanted: () => this.#keeper?.status.state !== 'active',
-      own: () => packAddresses(dataplane, ports.all),
-    });
-    const handlers = { ...this.#agreement.handlers, ...this.#addresses.handlers };
-    deps.server.add(pairingDefinition().Pairing.service, handlers, { peerOnly: true });
-    this.#keeper = this.#keep();
+    const open: { close(): void }[] = [this.#prober];
+    try {
+      this.#prober.setKeys(file.keys);
+      this.#agreement = new Agreement({
+        ...{ node, peer: ha.peer.name, channel: deps.channel, keys: file.keys },
+        keep: async (keys) => {
+          await file.keepKeys(keys);
+          this.#prober.setKeys(keys);
+        },
+        onError: (error) => log.warn({ error: String(error) }, 'no new key for probes'),
+      });
+      open.push(this.#agreement);
+      this.#addresses = new AddressBook({
+        channel: deps.channel,
+        wanted: () => this.#keeper?.status.state !== 'active',
+        own: () => packAddresses(dataplane, ports.all),
+      });
+      open.push(this.#addresses);
+      const handlers = { ...this.#agreement.handlers, ...this.#addresses.handlers };
+      deps.server.add(pairingDefinition().Pairing.service, handlers, { peerOnly: true });
+      this.#keeper = this.#keep();
+    } catch (error) {
+      for (const part of open) part.close();
+      throw error;
+    }
     this.#timer = setInterval(() => this.#prober.setPorts(ports.all), PORTS_MS);
     this.#timer.unref();
   }

@@ -2,7 +2,6 @@
  * What the packet path knows of the pair: this node as it says of itself, the other one, and the keys of their
  * probes; and what it heard of the other one.
  */
-import { randomBytes } from 'node:crypto';
 import * as layouts from '../../generated/layouts.js';
 import { type Dataplane, index } from './object.js';
 
@@ -18,6 +17,8 @@ export interface PairSettings {
   readonly priority: number;
   /** Of two that are equal in all else, this one goes first. */
   readonly first: boolean;
+  /** Random; another one with every start of the daemon. */
+  readonly life: bigint;
 }
 
 /** The other node, as heard on one side. */
@@ -46,19 +47,23 @@ export class PairMap {
     this.#heard = dataplane.map('heard').mmap();
   }
 
-  /** Begins another life. Until the last of these words is written there is no other node. */
-  begin({ node, peer, priority, first }: PairSettings): bigint {
-    const life = randomBytes(8).readBigUInt64LE(0);
+  /**
+   * Begins another life. The same two go on hearing and answering each other meanwhile; else there is no other node
+   * until the last of these words is written.
+   */
+  begin({ node, peer, priority, first, life }: PairSettings): void {
     const at = layouts.pair.offsets;
-    this.#memory.setUint32(at.peer, 0, true);
-    this.#memory.setUint8(at.keys, 0);
+    const was = [at.node, at.peer].map((offset) => this.#memory.getUint32(offset, true));
+    if (was[0] !== node || was[1] !== peer) {
+      this.#memory.setUint32(at.peer, 0, true);
+      this.#memory.setUint8(at.keys, 0);
+    }
     this.#memory.setBigUint64(at.life, life, true);
     this.#memory.setUint32(at.node, node, true);
     this.#memory.setUint16(at.priority, priority, true);
     this.#memory.setUint8(at.first, first ? 1 : 0);
     this.#memory.setUint8(at.flags, 0);
     this.#memory.setUint32(at.peer, peer, true);
-    return life;
   }
 
   /** There is no other node. */
@@ -76,12 +81,18 @@ export class PairMap {
     return this.#memory.getUint8(layouts.pair.offsets.quiet + side);
   }
 
-  /** Puts a key into a slot; what was signed with another one there counts for nothing. */
+  /**
+   * Puts a key into a slot; what was signed with another one there counts for nothing. The same key again goes on:
+   * what was heard with it once is not believed a second time.
+   */
   setKey(slot: number, key: Uint8Array): void {
-    this.dropKey(slot);
     const at = layouts.pair.offsets.key + slot * KEY_BYTES;
-    for (let i = 0; i < KEY_BYTES; i++) this.#memory.setUint8(at + i, key[i]!);
-    this.#forgetCounters(slot);
+    const is = (byte: number, i: number) => this.#memory.getUint8(at + i) === byte;
+    if (!key.every(is)) {
+      this.dropKey(slot);
+      for (let i = 0; i < KEY_BYTES; i++) this.#memory.setUint8(at + i, key[i]!);
+      this.#forgetCounters(slot);
+    }
     this.#memory.setUint8(layouts.pair.offsets.keys, this.#keys | (1 << slot));
   }
 

@@ -1,4 +1,5 @@
 /** Says every few milliseconds that this node is there, and knows where the other one was heard. */
+import { randomBytes } from 'node:crypto';
 import { Beacon, type BeaconSnapshot, type BeaconUdp } from '../../../native/lib/index.js';
 import {
   type Dataplane,
@@ -70,11 +71,18 @@ export class Prober {
     this.#pair = new PairMap(dataplane);
     const numbers = { node: nodeNumber(node), peer: nodeNumber(peer) };
     const first = node.toLowerCase() < peer.toLowerCase();
-    const life = this.#pair.begin({ ...numbers, priority, first });
+    const life = randomBytes(8).readBigUInt64LE(0);
     this.#speaker = { node: numbers.node, priority, life };
+    // What may fail comes before what changes the pair.
     this.#beacon = new Beacon(this.#spec(options, numbers.peer), options.onChange);
-    this.#began = this.#beacon.snapshot().now;
-    this.setPorts(options.ports);
+    try {
+      this.#began = this.#beacon.snapshot().now;
+      this.setPorts(options.ports);
+      this.#pair.begin({ ...numbers, priority, first, life });
+    } catch (error) {
+      this.#beacon.close();
+      throw error;
+    }
   }
 
   /** Ports may come, go and come back with another device. */
