@@ -79,9 +79,12 @@ export async function peerAddress({ peer }: HaConfig, listen: string): Promise<s
   return found?.address ?? null;
 }
 
-/** @throws StoreError */
-export function openPairFile({ store }: NodeConfig, { peer }: HaConfig): Promise<PairFile> {
-  return PairFile.open(store, peer.name);
+export function openPairFile(
+  { store }: NodeConfig,
+  { peer }: HaConfig,
+  warn: (message: string) => void,
+): Promise<PairFile> {
+  return PairFile.open(store, peer.name, warn);
 }
 
 export class Pair {

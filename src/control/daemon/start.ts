@@ -107,7 +107,8 @@ async function start(
   const bus = new EventBus((error) => log.error({ error: String(error) }, 'a watch failed'));
   const certificates = await openCertificates(config, bus);
   leases.add(() => certificates?.close());
-  const pairFile = config.ha === null ? null : await openPairFile(config, config.ha);
+  const warn = (message: string) => log.warn(message);
+  const pairFile = config.ha === null ? null : await openPairFile(config, config.ha, warn);
 
   const logFeed = new LogFeed();
   leases.add(() => logFeed.close());
@@ -148,7 +149,6 @@ async function start(
   const installer = new Installer(dataplane, () => portNumbers(ports));
   const sets = Sets.open(dataplane);
   leases.add(() => sets.close());
-  const warn = (message: string) => log.warn(message);
   const passes = new StatePasses(dataplane);
   const cutter = new StateCutter(passes, (error) =>
     log.error({ error: String(error) }, 'live connections could not be judged again'),

@@ -31,26 +31,24 @@ export class PairFile {
     this.#keys = keys;
   }
 
-  /** Keys of a pair with another node are none. @throws StoreError */
-  static async open(directory: string, peer: string): Promise<PairFile> {
+  /**
+   * Keys of a pair with another node are none. What cannot be read is told, and is as if it were not there: the
+   * role word knows the epoch too, and the pair agrees on a key anew.
+   */
+  static async open(
+    directory: string,
+    peer: string,
+    warn: (message: string) => void,
+  ): Promise<PairFile> {
     const path = join(directory, 'pair.json');
-    const text = await readIfThere(path);
-    if (text === undefined) return new PairFile(path, peer, 0, NO_KEYS);
-    let content: unknown;
     try {
-      content = JSON.parse(text);
-    } catch {
-      throw new StoreError('corrupt', path, 'is no JSON; without it the pair agrees on a key anew');
+      const { epoch, keys } = await read(path, peer);
+      return new PairFile(path, peer, epoch, keys);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      warn(`${error.message}; the pair goes on without its keys until it has agreed on one anew`);
+      return new PairFile(path, peer, 0, NO_KEYS);
     }
-    const read = shape.safeParse(content);
-    if (!read.success) {
-      throw new StoreError('corrupt', path, 'is not what was written there; remove it');
-    }
-    const { keys, sign, epoch } = read.data;
-    const buffer = (hex: string | null) => (hex === null ? null : Buffer.from(hex, 'hex'));
-    const own = read.data.peer.toLowerCase() === peer.toLowerCase();
-    const known = signable({ slots: [buffer(keys[0]), buffer(keys[1])], sign });
-    return new PairFile(path, peer, epoch, own ? known : NO_KEYS);
   }
 
   get epoch(): number {
@@ -89,4 +87,22 @@ export class PairFile {
     this.#writes = write.catch(() => {});
     return write;
   }
+}
+
+async function read(path: string, peer: string): Promise<{ epoch: number; keys: PairKeys }> {
+  const text = await readIfThere(path);
+  if (text === undefined) return { epoch: 0, keys: NO_KEYS };
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch {
+    throw new StoreError('corrupt', path, 'is no JSON');
+  }
+  const found = shape.safeParse(content);
+  if (!found.success)
+    throw new StoreError('corrupt', path, 'is not what this version writes there');
+  const { keys, sign, epoch } = found.data;
+  if (found.data.peer.toLowerCase() !== peer.toLowerCase()) return { epoch, keys: NO_KEYS };
+  const buffer = (hex: string | null) => (hex === null ? null : Buffer.from(hex, 'hex'));
+  return { epoch, keys: signable({ slots: [buffer(keys[0]), buffer(keys[1])], sign }) };
 }
