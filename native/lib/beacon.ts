@@ -27,7 +27,10 @@ export interface BeaconActivity {
   readonly quiet: BeaconSpot;
 }
 
-/** Where the payload goes as a datagram as well, and what must be in those that come from there. */
+/**
+ * Where the payload goes as a datagram as well, and what must be in those that come from there. Those that come from
+ * another address are refused; of those that come at once, some wait until the next payload was sent.
+ */
 export interface BeaconUdp {
   readonly localAddress: string;
   readonly localPort: number;
@@ -91,7 +94,7 @@ export interface BeaconSnapshot {
   readonly naps: number;
   /** Frames and datagrams that could not be sent. */
   readonly failed: number;
-  /** Datagrams that were not believed. */
+  /** Datagrams that were not believed, or came from another address. */
   readonly refused: number;
 }
 

@@ -54,7 +54,8 @@ bool Address(const std::string& text, uint32_t port, struct sockaddr_storage* to
   return inet_pton(AF_INET6, text.c_str(), &v6->sin6_addr) == 1;
 }
 
-// Bound, and connected: what others send there is not taken in.
+// Bound, and not connected: there may be no way to the other end yet. What others send there is
+// refused one by one.
 void OpenSocket(Napi::Env env, const Napi::Object& udp, BeaconSpec* spec) {
   std::string local = TextOf(udp.Get("localAddress"));
   std::string remote = TextOf(udp.Get("remoteAddress"));

@@ -27,6 +27,10 @@ namespace {
 // starved, and has heard nothing meanwhile.
 constexpr uint64_t kNapRounds = 3;
 constexpr uint64_t kQuietMost = 255;
+// Datagrams of one turn, for sending must not wait; after a sleep all that came meanwhile goes,
+// within reason.
+constexpr int kTurnMost = 64;
+constexpr int kStaleMost = 4096;
 
 uint64_t Now() {
   struct timespec now;
@@ -42,6 +46,17 @@ uint64_t Microseconds() {
 
 uint64_t LoadU64(uint8_t* at) {
   return __atomic_load_n(reinterpret_cast<uint64_t*>(at), __ATOMIC_RELAXED);
+}
+
+bool IsSameHost(const struct sockaddr_storage& a, const struct sockaddr_storage& b) {
+  if (a.ss_family != b.ss_family) return false;
+  if (a.ss_family == AF_INET) {
+    return reinterpret_cast<const struct sockaddr_in&>(a).sin_addr.s_addr ==
+           reinterpret_cast<const struct sockaddr_in&>(b).sin_addr.s_addr;
+  }
+  return memcmp(&reinterpret_cast<const struct sockaddr_in6&>(a).sin6_addr,
+                &reinterpret_cast<const struct sockaddr_in6&>(b).sin6_addr,
+                sizeof(struct in6_addr)) == 0;
 }
 
 }  // namespace
@@ -195,13 +210,16 @@ void BeaconThread::Send() {
 void BeaconThread::Receive(bool believe, uint64_t now) {
   if (!spec_.socket.open()) return;
   std::vector<uint8_t> payload(spec_.payload_bytes + 1);
-  for (;;) {
-    ssize_t size = recv(spec_.socket.get(), payload.data(), payload.size(), MSG_DONTWAIT);
+  for (int left = believe ? kTurnMost : kStaleMost; left > 0; left--) {
+    struct sockaddr_storage from = {};
+    socklen_t length = sizeof(from);
+    ssize_t size = recvfrom(spec_.socket.get(), payload.data(), payload.size(), MSG_DONTWAIT,
+                            reinterpret_cast<struct sockaddr*>(&from), &length);
     // A refusal of an earlier datagram by the other end comes as an error once.
     if (size < 0 && errno == ECONNREFUSED) continue;
     if (size < 0) return;
     if (!believe) continue;
-    if (!Believe(payload.data(), static_cast<size_t>(size))) {
+    if (!IsSameHost(from, spec_.remote) || !Believe(payload.data(), static_cast<size_t>(size))) {
       state_.refused++;
       continue;
     }
