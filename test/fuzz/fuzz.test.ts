@@ -22,6 +22,8 @@ const RUNS = BY_HAND === undefined ? 1_000_000 : -1;
 /** Other tests run beside this one, but not by hand. */
 const WORKERS = BY_HAND === undefined ? 1 : availableParallelism();
 const WORK = resolve(ROOT, 'build/fuzz');
+/** Inputs that are recorded at a time: what an hour finds is more than a buffer holds. */
+const PART = 2000;
 const MOST_SHOWN = 5;
 
 let worlds: World[];
@@ -57,18 +59,22 @@ describe('the sources of the dataplane, built for this machine', () => {
 
   it('do what the programs in the kernel do', { timeout: 600_000 + SECONDS * 100 }, async () => {
     const names = fuzzer.corpus();
-    const recording = new Recording(await fuzzer.record());
-    stayOnOneCpu();
-    const replay = new Replay(worlds, recording.layout);
     const differences: string[] = [];
     let number = 0;
-    for (const input of recording.inputs()) {
-      const name = basename(names[number++]!);
-      differences.push(...replay.run(input).map((words) => `${name}: ${words}`));
-      if (differences.length >= MOST_SHOWN) break;
+    let replay: Replay | undefined;
+    for (let from = 0; from < names.length && differences.length < MOST_SHOWN; from += PART) {
+      const recording = new Recording(await fuzzer.record(names.slice(from, from + PART)));
+      stayOnOneCpu();
+      // It knows what the last input left in the maps.
+      replay ??= new Replay(worlds, recording.layout);
+      for (const input of recording.inputs()) {
+        const name = basename(names[number++]!);
+        differences.push(...replay.run(input).map((words) => `${name}: ${words}`));
+        if (differences.length >= MOST_SHOWN) break;
+      }
     }
-    process.stdout.write(`  ${number} inputs, ${replay.frames} frames in the kernel\n`);
-    replay.close();
+    process.stdout.write(`  ${number} inputs, ${replay?.frames ?? 0} frames in the kernel\n`);
+    replay?.close();
     expect(differences).toEqual([]);
     expect(number).toBe(names.length);
   });

@@ -86,19 +86,18 @@ export class Fuzzer {
     };
   }
 
-  /** What the host build does with every input of the corpus, for a replay. */
-  async record(): Promise<Buffer> {
+  /** What the host build does with these inputs of the corpus, for a replay. */
+  async record(inputs: readonly string[]): Promise<Buffer> {
     const path = join(this.#paths.work, 'record');
     rmSync(path, { force: true });
-    // By their names alone: the paths of an hour's inputs are more than a command line holds.
-    const names = this.corpus().map((name) => basename(name));
+    const names = inputs.map((name) => basename(name));
     const parameters = ['-timeout=10', '-detect_leaks=0', ...names];
     const done = await this.#start(parameters, { BW_RECORD: resolve(path) }, this.#paths.corpus);
     if (done.status !== 0) throw new Error(report(done.output));
     return readFileSync(path);
   }
 
-  /** The inputs that are kept, in the order of `record`. */
+  /** The inputs that are kept, in order. */
   corpus(): string[] {
     return readdirSync(this.#paths.corpus)
       .map((name) => resolve(this.#paths.corpus, name))
