@@ -262,6 +262,19 @@ static __always_inline void import_onto(struct walk *w, struct state *s, struct 
 		sums->stale++;
 }
 
+/* What both heads have of a key, under the same names. */
+#define IMPORT_KEY(w_, h_)                                                                         \
+	do {                                                                                       \
+		(w_)->key.low_port = (h_)->low_port;                                               \
+		(w_)->key.high_port = (h_)->high_port;                                             \
+		(w_)->key.tag[0] = (h_)->tag[0];                                                   \
+		(w_)->key.tag[1] = (h_)->tag[1];                                                   \
+		(w_)->key.proto = (h_)->proto;                                                     \
+		(w_)->key.family = (h_)->family;                                                   \
+		(w_)->key.pad[0] = 0;                                                              \
+		(w_)->key.pad[1] = 0;                                                              \
+	} while (0)
+
 /* Whether the record makes sense: it is w->key and w->state then. */
 static __always_inline int import_state(struct walk *w, struct change_head *h)
 {
@@ -269,14 +282,7 @@ static __always_inline int import_state(struct walk *w, struct change_head *h)
 	__u32 zero = 0;
 	__u64 *word = bpf_map_lookup_elem(&cell, &zero);
 
-	w->key.low_port = h->low_port;
-	w->key.high_port = h->high_port;
-	w->key.tag[0] = h->tag[0];
-	w->key.tag[1] = h->tag[1];
-	w->key.proto = h->proto;
-	w->key.family = h->family;
-	w->key.pad[0] = 0;
-	w->key.pad[1] = 0;
+	IMPORT_KEY(w, h);
 	if (!word || !key_is_sound(&w->key) || !phase_rank(h->word & STATE_PHASE))
 		return 0;
 	__builtin_memset(s, 0, sizeof(*s));
@@ -312,14 +318,7 @@ static __always_inline void import_end(struct walk *w, struct end_head *h, struc
 {
 	struct state *s;
 
-	w->key.low_port = h->low_port;
-	w->key.high_port = h->high_port;
-	w->key.tag[0] = h->tag[0];
-	w->key.tag[1] = h->tag[1];
-	w->key.proto = h->proto;
-	w->key.family = h->family;
-	w->key.pad[0] = 0;
-	w->key.pad[1] = 0;
+	IMPORT_KEY(w, h);
 	if (!key_is_sound(&w->key) || (h->phase != PHASE_DYING && phase_rank(h->phase) < 5)) {
 		sums->bad++;
 		return;

@@ -223,8 +223,8 @@ struct bucket_pass {
 	__u64 until;		/* began no later, as `born` counts */
 	__u64 since;		/* jiffies: moved since then; 0: all */
 	__u64 chosen[CHANGE_BUCKETS / 64];	/* bits of buckets */
-	__u32 epoch;
 	__u32 hit;
+	__u32 pad;
 };
 
 /* Map `touched`, one element: buckets of which something ended here since user space looked. */

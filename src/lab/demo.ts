@@ -4,13 +4,13 @@
  */
 import { banScene, changeScene, type Stage } from './live-scenes.js';
 import { controlScene, matrixScene } from './matrix-scene.js';
-import { Lab } from './netns.js';
-import { parseOptions } from './options.js';
-import { Screen } from './screen.js';
+import type { Lab } from './netns.js';
+import { runInLab } from './run.js';
+import type { Screen } from './screen.js';
 import { STATIONS } from './site.js';
 import { SiteNet } from './site-net.js';
-import { applyPolicy, raiseWall, requireBuild } from './stand.js';
-import type { Wall } from './wall.js';
+import { applyPolicy, raiseWall } from './stand.js';
+import type { AttachMode, Wall } from './wall.js';
 import { countersScene, dropLogScene, explainScene } from './words-scenes.js';
 
 /** Nothing crosses a wall that was never given a policy; also waits until the drop log is being read. */
@@ -41,7 +41,7 @@ async function waitForLog({ net, watch }: Stage): Promise<void> {
   if (watch.count === 0) throw new Error('bwctl watch drops tells nothing');
 }
 
-async function scenes(lab: Lab, screen: Screen, attach: ReturnType<typeof parseOptions>['attach']) {
+async function scenes(lab: Lab, screen: Screen, attach: AttachMode) {
   const wrong: string[] = [];
   screen.step(`Building a site: ${STATIONS.length} machines, each with a cable to the wall`);
   const net = await SiteNet.build(lab);
@@ -77,29 +77,14 @@ async function scenes(lab: Lab, screen: Screen, attach: ReturnType<typeof parseO
   return wrong;
 }
 
-async function main(): Promise<number> {
-  const screen = new Screen();
-  let lab: Lab | null = null;
-  try {
-    const { attach } = parseOptions(process.argv.slice(2));
-    requireBuild();
-    lab = new Lab('demo');
-    const wrong = await scenes(lab, screen, attach);
-    if (wrong.length === 0) {
-      screen.step('Everything as it should be. Cleaning up.');
-      return 0;
-    }
-    screen.step(`${wrong.length} wrong:`);
-    for (const line of wrong.slice(0, 60)) screen.bad(line);
-    if (wrong.length > 60) screen.show(`and ${wrong.length - 60} more`);
-    return 1;
-  } catch (error) {
-    // Interrupted: what fails then fails because the lab is being taken away.
-    if (!lab?.closing) process.stderr.write(`demo: ${(error as Error).message}\n`);
-    return 1;
-  } finally {
-    await lab?.close();
+process.exitCode = await runInLab('demo', async (lab, screen, attach) => {
+  const wrong = await scenes(lab, screen, attach);
+  if (wrong.length === 0) {
+    screen.step('Everything as it should be. Cleaning up.');
+    return 0;
   }
-}
-
-process.exitCode = await main();
+  screen.step(`${wrong.length} wrong:`);
+  for (const line of wrong.slice(0, 60)) screen.bad(line);
+  if (wrong.length > 60) screen.show(`and ${wrong.length - 60} more`);
+  return 1;
+});

@@ -6,11 +6,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import { Agent } from '../agent/handle.js';
-import { Lab } from '../netns.js';
-import { parseOptions } from '../options.js';
+import type { Lab } from '../netns.js';
 import { ROOT } from '../root.js';
-import { Screen } from '../screen.js';
-import { requireBuild } from '../stand.js';
+import { runInLab } from '../run.js';
+import type { Screen } from '../screen.js';
+import type { AttachMode } from '../wall.js';
 import { Crowd, serveEchoes } from './crowd.js';
 import { failOver } from './failover.js';
 import { FAILURES } from './failures.js';
@@ -186,11 +186,7 @@ function report(machine: string, found: readonly Gap[], sync: Cost): string {
   ].join('\n');
 }
 
-async function measure(
-  lab: Lab,
-  screen: Screen,
-  attach: ReturnType<typeof parseOptions>['attach'],
-) {
+async function measure(lab: Lab, screen: Screen, attach: AttachMode) {
   screen.step('A pair');
   const pair = await Pair.build(lab, { attach });
   await pair.start();
@@ -208,28 +204,14 @@ async function measure(
   return { found, sync };
 }
 
-async function main(): Promise<number> {
-  const screen = new Screen();
-  let lab: Lab | null = null;
-  try {
-    const { attach } = parseOptions(process.argv.slice(2));
-    requireBuild();
-    lab = new Lab('bench-ha');
-    const { found, sync } = await measure(lab, screen, attach);
-    const machine = `${cpus().length} x ${cpus()[0]?.model ?? '?'}, Linux ${release()}, ${new Date().toISOString()}`;
-    const directory = join(ROOT, 'bench', 'results');
-    mkdirSync(directory, { recursive: true });
-    const text = report(machine, found, sync);
-    writeFileSync(join(directory, 'ha.md'), text);
-    writeFileSync(join(directory, 'ha.json'), JSON.stringify({ machine, found, sync }, null, 2));
-    screen.wide(`\n${text}`);
-    return 0;
-  } catch (error) {
-    if (!lab?.closing) process.stderr.write(`bench-ha: ${(error as Error).message}\n`);
-    return 1;
-  } finally {
-    await lab?.close();
-  }
-}
-
-process.exitCode = await main();
+process.exitCode = await runInLab('bench-ha', async (lab, screen, attach) => {
+  const { found, sync } = await measure(lab, screen, attach);
+  const machine = `${cpus().length} x ${cpus()[0]?.model ?? '?'}, Linux ${release()}, ${new Date().toISOString()}`;
+  const directory = join(ROOT, 'bench', 'results');
+  mkdirSync(directory, { recursive: true });
+  const text = report(machine, found, sync);
+  writeFileSync(join(directory, 'ha.md'), text);
+  writeFileSync(join(directory, 'ha.json'), JSON.stringify({ machine, found, sync }, null, 2));
+  screen.wide(`\n${text}`);
+  return 0;
+});

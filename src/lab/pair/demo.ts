@@ -3,10 +3,10 @@
  * status 0 when none of the connections was lost.
  */
 import { Agent } from '../agent/handle.js';
-import { Lab } from '../netns.js';
-import { parseOptions } from '../options.js';
-import { Screen } from '../screen.js';
-import { requireBuild } from '../stand.js';
+import type { Lab } from '../netns.js';
+import { runInLab } from '../run.js';
+import type { Screen } from '../screen.js';
+import type { AttachMode } from '../wall.js';
 import { Crowd, type CrowdReport, serveEchoes } from './crowd.js';
 import { failOver } from './failover.js';
 import { FAILURES } from './failures.js';
@@ -23,7 +23,7 @@ const PICTURE = `
                     └─ fw2 ─┘
 `;
 
-async function scenes(lab: Lab, screen: Screen, attach: ReturnType<typeof parseOptions>['attach']) {
+async function scenes(lab: Lab, screen: Screen, attach: AttachMode) {
   screen.step('Two nodes between two switches, and a link between them');
   screen.wide(PICTURE);
   const pair = await Pair.build(lab, { attach });
@@ -66,24 +66,9 @@ async function scenes(lab: Lab, screen: Screen, attach: ReturnType<typeof parseO
   return wrong;
 }
 
-async function main(): Promise<number> {
-  const screen = new Screen();
-  let lab: Lab | null = null;
-  try {
-    const { attach } = parseOptions(process.argv.slice(2));
-    requireBuild();
-    lab = new Lab('demo-ha');
-    const wrong = await scenes(lab, screen, attach);
-    for (const line of wrong) screen.bad(line);
-    if (wrong.length === 0) screen.step('Everything as it should be. Cleaning up.');
-    return wrong.length === 0 ? 0 : 1;
-  } catch (error) {
-    // Interrupted: what fails then fails because the lab is being taken away.
-    if (!lab?.closing) process.stderr.write(`demo-ha: ${(error as Error).message}\n`);
-    return 1;
-  } finally {
-    await lab?.close();
-  }
-}
-
-process.exitCode = await main();
+process.exitCode = await runInLab('demo-ha', async (lab, screen, attach) => {
+  const wrong = await scenes(lab, screen, attach);
+  for (const line of wrong) screen.bad(line);
+  if (wrong.length === 0) screen.step('Everything as it should be. Cleaning up.');
+  return wrong.length === 0 ? 0 : 1;
+});

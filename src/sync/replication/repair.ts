@@ -60,12 +60,6 @@ async function look(table: ConnectionTable, other: Told, all: boolean): Promise<
   return { differing: count, count: theirs.count, choice: { until: theirs.until, buckets } };
 }
 
-/** Does it differ? Changes nothing. */
-export async function compare(table: ConnectionTable, other: Told): Promise<Comparison> {
-  const { differing, count } = await look(table, other, false);
-  return { differing, count };
-}
-
 /**
  * Compares, and has what differs told again until it does not.
  * @param joining nothing is known here yet: all buckets count in the first round

@@ -18,18 +18,10 @@ const APART_MS = 1000;
 /** What was told that long ago tells nothing of where a connection is now. */
 const FRESH_MS = 8000;
 /** Nothing came for so long: nothing is known of how late it is. */
-export const SILENT_MS = 700;
+const SILENT_MS = 700;
 
 /** What became of everything that was told. */
-export interface SinkCounts {
-  added: number;
-  moved: number;
-  ended: number;
-  stale: number;
-  full: number;
-  bad: number;
-  bytes: number;
-}
+export type SinkCounts = Record<keyof Taken | 'bytes', number>;
 
 export interface SinkOptions {
   readonly table: ConnectionTable;

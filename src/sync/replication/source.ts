@@ -7,6 +7,7 @@ import type { DigestsRequest__Output } from '../../generated/proto/bridgewall/v1
 import type { DigestsResponse } from '../../generated/proto/bridgewall/v1/DigestsResponse.js';
 import type { ReplicationHandlers } from '../../generated/proto/bridgewall/v1/Replication.js';
 import type { Standing } from '../../generated/proto/bridgewall/v1/Standing.js';
+import { drained, unknownFormat } from '../channel/calls.js';
 import { BORN_BYTES, bornBytes, bornFrom } from './born.js';
 import { Outbox } from './outbox.js';
 import type { ConnectionTable } from './table.js';
@@ -97,7 +98,7 @@ export class ChangeSource {
   }
 
   #changes(call: ServerWritableStream<ChangesRequest__Output, ChangesMessage>): void {
-    const wrong = unknownFormat(call.request.format);
+    const wrong = unknownFormat(call.request.format, FORMAT);
     if (wrong !== undefined) {
       call.emit('error', wrong);
       return;
@@ -155,7 +156,7 @@ export class ChangeSource {
   }
 
   #checkAsked(format: number): void {
-    const wrong = unknownFormat(format);
+    const wrong = unknownFormat(format, FORMAT);
     if (wrong !== undefined) throw wrong;
     if (this.#options.table.role.active) return;
     throw { code: status.FAILED_PRECONDITION, details: 'this node is not active' };
@@ -203,26 +204,4 @@ export class ChangeSource {
       clockMs: Math.round(table.now()),
     };
   }
-}
-
-function unknownFormat(format: number): { code: status; details: string } | undefined {
-  if (format === FORMAT) return undefined;
-  return {
-    code: status.FAILED_PRECONDITION,
-    details: `format ${format}: this node speaks ${FORMAT}`,
-  };
-}
-
-function drained(
-  call: ServerWritableStream<BucketsRequest__Output, ChangesMessage>,
-): Promise<void> {
-  return new Promise((resolve) => {
-    const go = () => {
-      call.off('drain', go);
-      call.off('close', go);
-      resolve();
-    };
-    call.once('drain', go);
-    call.once('close', go);
-  });
 }

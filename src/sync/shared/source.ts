@@ -7,6 +7,7 @@ import type { MembersRequest__Output } from '../../generated/proto/bridgewall/v1
 import type { PolicyStanding } from '../../generated/proto/bridgewall/v1/PolicyStanding.js';
 import type { SharedHandlers } from '../../generated/proto/bridgewall/v1/Shared.js';
 import type { SharedMessage } from '../../generated/proto/bridgewall/v1/SharedMessage.js';
+import { drained, unknownFormat } from '../channel/calls.js';
 import { FORMAT } from './definition.js';
 import { MemberJournal } from './member-journal.js';
 import { encodeChange, encodeDigests } from './member-messages.js';
@@ -75,7 +76,7 @@ export class SharedSource {
     return {
       Follow: (call) => this.#follow(call),
       FetchPolicy: ({ request }, reply) => {
-        const wrong = unknownFormat(request.format);
+        const wrong = unknownFormat(request.format, FORMAT);
         const { shared } = this.#options.policies;
         const asked = decodeOrigin(request.origin);
         if (wrong !== undefined) reply(wrong);
@@ -84,7 +85,7 @@ export class SharedSource {
         } else reply(null, encodePolicy(shared));
       },
       MemberDigests: ({ request }, reply) => {
-        const wrong = unknownFormat(request.format);
+        const wrong = unknownFormat(request.format, FORMAT);
         if (wrong !== undefined) return reply(wrong);
         const { sets, taken } = this.#options;
         const marks = { told: this.done, taken: taken() };
@@ -114,7 +115,7 @@ export class SharedSource {
   }
 
   #follow(call: FollowCall): void {
-    const wrong = unknownFormat(call.request.format);
+    const wrong = unknownFormat(call.request.format, FORMAT);
     if (wrong !== undefined) {
       call.emit('error', wrong);
       return;
@@ -165,7 +166,7 @@ export class SharedSource {
   async #members(
     call: ServerWritableStream<MembersRequest__Output, MembersMessage>,
   ): Promise<void> {
-    const wrong = unknownFormat(call.request.format);
+    const wrong = unknownFormat(call.request.format, FORMAT);
     if (wrong !== undefined) throw wrong;
     let dump: AsyncIterable<Uint8Array>;
     try {
@@ -193,24 +194,4 @@ export class SharedSource {
       refused: refused(),
     };
   }
-}
-
-function drained(call: ServerWritableStream<unknown, unknown>): Promise<void> {
-  return new Promise((resolve) => {
-    const go = () => {
-      call.off('drain', go);
-      call.off('close', go);
-      resolve();
-    };
-    call.once('drain', go);
-    call.once('close', go);
-  });
-}
-
-function unknownFormat(format: number): { code: status; details: string } | undefined {
-  if (format === FORMAT) return undefined;
-  return {
-    code: status.FAILED_PRECONDITION,
-    details: `format ${format}: this node speaks ${FORMAT}`,
-  };
 }

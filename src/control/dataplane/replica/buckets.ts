@@ -88,7 +88,7 @@ function hits(dataplane: Kernel): number {
 function prepare(dataplane: Kernel, { until, buckets }: Choice, since = 0n): void {
   if (buckets.length !== CHOICE_BYTES) throw new RangeError(`a choice of ${buckets.length} bytes`);
   const value = layouts.bucketPass.encode({
-    ...{ until, since, epoch: 0, hit: 0 },
+    ...{ until, since, hit: 0, pad: 0 },
     chosen: [...new BigUint64Array(Uint8Array.from(buckets).buffer)],
   });
   dataplane.map('bucket_pass').update(index(0), value);

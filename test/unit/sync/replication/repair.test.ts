@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { difference } from '../../../../src/sync/replication/difference.js';
-import { compare, repair, type Told } from '../../../../src/sync/replication/repair.js';
+import { repair, type Told } from '../../../../src/sync/replication/repair.js';
 import type { Choice, ConnectionTable } from '../../../../src/sync/replication/table.js';
 
 const BUCKETS = 64;
@@ -93,7 +93,6 @@ describe('a repair', () => {
   it('leaves buckets alone of which something ended meanwhile, unless it knows nothing yet', async () => {
     const here = new Numbers(1, 3);
     here.touchedBuckets[0] = 1 << 2;
-    expect(await compare(here.table, new Numbers(1, 2, 3).told)).toMatchObject({ differing: 0 });
     const left = await repair(here.table, new Numbers(1, 2, 3).told, false);
     expect(left).toMatchObject({ differing: 0, rounds: 0 });
     await repair(here.table, new Numbers(1, 2, 3).told, true);
