@@ -38,6 +38,8 @@ export class PairNet {
   readonly server: Namespace;
   readonly nodes: Readonly<Record<NodeName, Namespace>>;
   readonly #switches: Readonly<Record<Segment, Namespace>>;
+  /** Node, segment and way of what is swallowed. */
+  readonly #deaf = new Set<string>();
 
   private constructor(lab: Lab) {
     this.client = lab.namespace('client');
@@ -89,6 +91,7 @@ export class PairNet {
   deafen(node: NodeName, segment: Segment, ...ways: Way[]): void {
     for (const way of ways.length > 0 ? ways : (['in', 'out'] as const)) {
       this.#tc('add', node, segment, way, ...DROP_ALL);
+      this.#deaf.add(`${node} ${segment} ${way}`);
     }
   }
 
@@ -96,6 +99,7 @@ export class PairNet {
   hear(node: NodeName, segment: Segment, ...ways: Way[]): void {
     for (const way of ways.length > 0 ? ways : (['in', 'out'] as const)) {
       this.#tc('del', node, segment, way);
+      this.#deaf.delete(`${node} ${segment} ${way}`);
     }
   }
 
@@ -117,22 +121,13 @@ export class PairNet {
     this.#switches[segment].ip('link', 'set', node, 'up');
   }
 
-  /** By which node a switch believes a station to be, or null. */
-  whereIs(mac: string, segment: Segment): NodeName | null {
-    const table = this.#switches[segment].exec('bridge', 'fdb', 'show', 'br', 'sw');
-    const line = table
-      .split('\n')
-      .find((text) => text.startsWith(mac) && / dev fw[12] /.test(text));
-    return (line?.match(/ dev (fw[12]) /)?.[1] as NodeName | undefined) ?? null;
-  }
-
-  /** Frames that left a switch towards a node, or came from there. */
-  frames(node: NodeName, segment: Segment): { sent: number; received: number } {
-    const text = this.#switches[segment].ip('-j', '-s', 'link', 'show', 'dev', node);
-    const [{ stats64 }] = JSON.parse(text) as [
-      { stats64: { rx: { packets: number }; tx: { packets: number } } },
-    ];
-    return { sent: stats64.tx.packets, received: stats64.rx.packets };
+  /** Nothing is broken any more. */
+  heal(): void {
+    for (const place of [...this.#deaf]) {
+      const [node, segment, way] = place.split(' ') as [NodeName, Segment, Way];
+      this.hear(node, segment, way);
+    }
+    for (const node of NODES) for (const segment of SEGMENTS) this.plug(node, segment);
   }
 
   #tc(verb: 'add' | 'del', node: NodeName, segment: Segment, way: Way, ...action: string[]): void {

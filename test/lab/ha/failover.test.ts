@@ -58,8 +58,7 @@ describe('a pair under traffic', () => {
   };
 
   beforeAll(async () => {
-    pair = new PairLab();
-    await pair.start();
+    pair = await PairLab.start();
   }, 120_000);
   afterEach(() => pair.heal());
   afterAll(() => pair.close());
