@@ -4,7 +4,6 @@
  * that a restart changes nothing on the wire.
  */
 import type { Logger } from 'pino';
-import { RoleFlags } from '../../generated/layouts.js';
 import { ApiServer } from '../api/server.js';
 import { prepareSocket } from '../api/socket.js';
 import { Links, prepareBridge, XdpFeatureReader } from '../bridge/index.js';
@@ -16,6 +15,7 @@ import {
   lostEvents,
   PinSet,
   portNumbers,
+  Role,
   readEvents,
   Sets,
   StatePasses,
@@ -156,6 +156,7 @@ async function start(
   leases.add(() => cutter.close());
   const detour = new Detour({ config, links, dataplane, pins });
   leases.add(() => detour.close());
+  const role = new Role(dataplane);
   const policies = new Policies({
     ...{ installer, sets, store: store!, events: bus, ports, warn },
     countCut: (plan, held) => countCut(installer, passes, plan, held),
@@ -163,7 +164,7 @@ async function start(
     prepare: (plan) => detour.prepare(plan),
     trials: dataplane.tag === dataplane.builtTag,
     node: config.node,
-    epoch: () => Number(dataplane.map('role').loadWord(0) >> 32n),
+    epoch: () => role.read().epoch,
   });
   leases.add(() => policies.close());
   const restored = await policies.restore();
@@ -282,7 +283,7 @@ async function start(
       leases.add(() => replication?.close());
       shared = new Shared({
         ...{ policies, sets: wall.sharedSets, server, peer, events: bus },
-        active: () => (dataplane.map('role').loadWord(0) & BigInt(RoleFlags.STANDBY)) === 0n,
+        active: () => !role.read().standby,
         ownName: config.node,
         peerName: config.ha!.peer.name,
         onError: (error) => log.warn({ error: String(error) }, 'groups could not be shared'),

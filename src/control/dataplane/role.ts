@@ -35,6 +35,14 @@ export class Role {
     }
   }
 
+  /** Has the packet path tell what changes, from now on. */
+  replicate(): void {
+    const map = this.#dataplane.map('role');
+    let word = this.#word();
+    // Another writer, the packet path among them, goes first.
+    while (!map.swapWord(0, word, word | BigInt(RoleFlags.REPLICATES))) word = this.#word();
+  }
+
   /** Of a node that is alone: everything passes, and nobody wants to know. */
   clear(): void {
     this.#dataplane.map('role').storeWord(0, 0n);

@@ -17,4 +17,4 @@ export {
 export { ChangeReader, changesLost, type OnChanges } from './changes.js';
 export { type Imported, importRecords, NOTHING } from './import.js';
 export { CHANGE_KINDS, type ChangeKind, KINDS } from './records.js';
-export { Replica, type Role } from './replica.js';
+export { Replica } from './replica.js';

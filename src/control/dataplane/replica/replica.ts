@@ -1,7 +1,7 @@
 /** The table of connections as replication sees it: batches of opaque records, and passes over them. */
-import * as layouts from '../../../generated/layouts.js';
 import type { Cell } from '../cell.js';
 import type { Dataplane } from '../object.js';
+import { Role } from '../role.js';
 import { adoptAll, type Birthday, birthdays, noteBirthday } from './adoption.js';
 import {
   bornBefore,
@@ -19,35 +19,25 @@ import { ChangeReader, changesLost, type OnChanges } from './changes.js';
 import { type Imported, importRecords } from './import.js';
 import { type ChangeKind, KINDS } from './records.js';
 
-const { RoleFlags } = layouts;
-
-/** What the role word says. */
-export interface Role {
-  readonly active: boolean;
-  readonly epoch: number;
-}
-
 export class Replica {
   readonly #dataplane: Dataplane;
+  readonly #role: Role;
   /** Passes share what they write in the kernel: one at a time. */
   #passes: Promise<unknown> = Promise.resolve();
 
   constructor(dataplane: Dataplane) {
     this.#dataplane = dataplane;
+    this.#role = new Role(dataplane);
   }
 
-  get role(): Role {
-    const word = this.#dataplane.map('role').loadWord(0);
-    const flags = Number(word & 0xffffffffn);
-    return { active: (flags & RoleFlags.STANDBY) === 0, epoch: Number(word >> 32n) };
+  get role(): { readonly active: boolean; readonly epoch: number } {
+    const { standby, epoch } = this.#role.read();
+    return { active: !standby, epoch };
   }
 
-  /** Has the packet path tell what changes, from now on. */
+  /** See {@link Role.replicate}. */
   replicate(): void {
-    const map = this.#dataplane.map('role');
-    let word = map.loadWord(0);
-    // Another writer, the packet path among them, goes first.
-    while (!map.swapWord(0, word, word | BigInt(RoleFlags.REPLICATES))) word = map.loadWord(0);
+    this.#role.replicate();
   }
 
   /** Milliseconds of the kernel's clock. */
