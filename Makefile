@@ -21,7 +21,7 @@ BPF_CFLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compa
 # Kernel and initramfs of an emulated machine, see docs/target.md.
 TARGET_LAB := $(STAMPS)/target
 
-.PHONY: all setup build bpf native demo demo-ha bench-ha lab lab-down test fuzz test-target bench bench-sets lint format clean
+.PHONY: all setup build bpf native demo demo-ha bench-ha lab lab-down test fuzz test-target bench bench-sync bench-sets lint format clean
 
 all: build
 
@@ -118,6 +118,14 @@ bench: build build/bpf/bench.bpf.o $(STAMPS)/bench
 # What a failover and replication cost; docs/benchmarks.md says how.
 bench-ha: build
 	node dist/src/lab/pair/bench.js
+
+# What replication costs the daemons, and how late it is, at SYNC_RATES connections a second.
+bench-sync: build $(STAMPS)/bench build/bench/lives
+	node dist/bench/sync.js
+
+build/bench/lives: bench/native/lives.c $(wildcard test/lab/native/*.h) $(STAMPS)/apt
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -o $@ $<
 
 # Dynamic groups at size: times and memory of SETS_GROUPS groups of a million members each.
 SETS_GROUPS ?= 2

@@ -21,6 +21,7 @@ export interface Addon {
     slabBytes: number,
     maxDelayMs: number,
     slabs: number,
+    runs: boolean,
   ) => NativeRingReader;
   NativeBeacon: new (spec: NativeBeaconSpec, onChange: () => void) => NativeBeacon;
   announce(

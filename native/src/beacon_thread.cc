@@ -82,6 +82,7 @@ void BeaconThread::Start() {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   thread_ = std::thread(&BeaconThread::Run, this);
+  pthread_setname_np(thread_.native_handle(), "beacon");
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   // Before the rest of the process, where that is allowed: it is late for nothing else.
   struct sched_param first = {};

@@ -38,9 +38,9 @@ Ring::~Ring() {
   if (consumer_ != nullptr) munmap(consumer_, page);
 }
 
-bool Ring::Peek(Record* record) {
+bool Ring::Peek(Record* record, unsigned long until) {
   unsigned long at = __atomic_load_n(consumer_, __ATOMIC_RELAXED);
-  while (at < __atomic_load_n(producer_, __ATOMIC_ACQUIRE)) {
+  while (at < until) {
     const uint8_t* header = data_ + (at & (size_ - 1));
     uint32_t length = __atomic_load_n(reinterpret_cast<const uint32_t*>(header), __ATOMIC_ACQUIRE);
     if (length & BPF_RINGBUF_BUSY_BIT) return false;
@@ -59,8 +59,7 @@ bool Ring::Peek(Record* record) {
 void Ring::Advance() { __atomic_store_n(consumer_, next_, __ATOMIC_SEQ_CST); }
 
 size_t Ring::Backlog() const {
-  return __atomic_load_n(producer_, __ATOMIC_ACQUIRE) -
-         __atomic_load_n(consumer_, __ATOMIC_RELAXED);
+  return Produced() - __atomic_load_n(consumer_, __ATOMIC_RELAXED);
 }
 
 }  // namespace libbpf_ts

@@ -22,8 +22,11 @@ class Ring {
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
-  // The next committed record; false when there is none. It stays in the ring until Advance().
-  bool Peek(Record* record);
+  // How far producers have come.
+  unsigned long Produced() const { return __atomic_load_n(producer_, __ATOMIC_ACQUIRE); }
+  // The next committed record that begins before `until`; false when there is none. It stays in the ring
+  // until Advance().
+  bool Peek(Record* record, unsigned long until);
   void Advance();
 
   // Bytes that producers have claimed and we have not freed.

@@ -1,6 +1,7 @@
 #include "ring_drain.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -39,16 +40,18 @@ void DeliverToJs(Napi::Env env, Napi::Function callback, void*, Delivery* delive
 }
 
 RingDrain::RingDrain(std::vector<std::unique_ptr<Ring>> rings, std::shared_ptr<SlabPool> pool,
-                     Fd epoll, size_t slab_bytes, int max_delay_ms)
+                     Fd epoll, size_t slab_bytes, Pace pace)
     : rings_(std::move(rings)),
       pool_(std::move(pool)),
       epoll_(std::move(epoll)),
       slab_bytes_(slab_bytes),
-      max_delay_ms_(max_delay_ms) {}
+      pace_(pace),
+      until_(rings_.size()) {}
 
 void RingDrain::Start(Deliver deliver) {
   deliver_ = deliver;
   thread_ = std::thread(&RingDrain::Run, this);
+  pthread_setname_np(thread_.native_handle(), "ring-drain");
 }
 
 void RingDrain::Stop() {
@@ -59,30 +62,35 @@ void RingDrain::Stop() {
 
 void RingDrain::Run() {
   while (!stop_) {
-    Pass pass = Pass::kIdle;
-    for (size_t i = 0; i < rings_.size(); i++) {
-      Pass one = Consume(*rings_[i], static_cast<uint32_t>(i));
-      if (one > pass) pass = one;
-    }
+    Clock::time_point began = Clock::now();
+    Pass pass = ConsumeAll();
+    if (pass != Pass::kIdle) pass_ = began;
     if (lost_ > 0 && HaveSlab()) {
       slab_->lost += lost_;
       lost_ = 0;
     }
-    if (slab_ && !slab_->empty() && UntilDue() == 0) Flush();
-    if (pass == Pass::kBlocked) {
-      Wait(pool_->wake_fd(), kBlockedMs);
-    } else if (pass == Pass::kMoved) {
-      Wait(pool_->wake_fd(), kNapMs);
-    } else {
-      Wait(epoll_.get(), slab_ && !slab_->empty() ? UntilDue() : -1);
-    }
+    if (slab_ && !slab_->empty() && (pace_.runs || UntilDue(oldest_) == 0)) Flush();
+    Rest(pass);
   }
 }
 
-RingDrain::Pass RingDrain::Consume(Ring& ring, uint32_t number) {
+RingDrain::Pass RingDrain::ConsumeAll() {
+  Pass pass = Pass::kIdle;
+  // From the last to the first: what came before a record of the one behind is within the bounds of the one
+  // before.
+  for (size_t i = rings_.size(); i-- > 0;) until_[i] = rings_[i]->Produced();
+  for (size_t i = 0; i < rings_.size(); i++) {
+    Pass one = Consume(*rings_[i], static_cast<uint32_t>(i), until_[i]);
+    if (one > pass) pass = one;
+    if (one == Pass::kBlocked && pace_.runs) break;
+  }
+  return pass;
+}
+
+RingDrain::Pass RingDrain::Consume(Ring& ring, uint32_t number, unsigned long until) {
   Pass pass = Pass::kIdle;
   Ring::Record record;
-  while (!stop_ && ring.Peek(&record)) {
+  while (!stop_ && ring.Peek(&record, until)) {
     if (!Place(ring, record, number)) return Pass::kBlocked;
     ring.Advance();
     pass = Pass::kMoved;
@@ -106,11 +114,21 @@ bool RingDrain::Place(const Ring& ring, const Ring::Record& record, uint32_t num
     return true;
   }
   memcpy(slab_->bytes.data() + slab_->used, record.data, record.length);
-  slab_->index.push_back(static_cast<uint32_t>(slab_->used));
-  slab_->index.push_back(record.length);
-  slab_->index.push_back(number);
+  Note(record.length, number);
   slab_->used += room;
   return true;
+}
+
+void RingDrain::Note(uint32_t length, uint32_t number) {
+  std::vector<uint32_t>& index = slab_->index;
+  uint32_t at = static_cast<uint32_t>(slab_->used);
+  size_t last = index.size();
+  if (pace_.runs && last > 0 && index[last - 1] == number &&
+      index[last - 3] + index[last - 2] == at) {
+    index[last - 2] += length;
+    return;
+  }
+  index.insert(index.end(), {at, length, number});
 }
 
 bool RingDrain::HaveSlab() {
@@ -132,9 +150,21 @@ void RingDrain::Flush() {
   }
 }
 
-int RingDrain::UntilDue() const {
-  auto age = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - oldest_).count();
-  return age >= max_delay_ms_ ? 0 : max_delay_ms_ - static_cast<int>(age);
+int RingDrain::UntilDue(Clock::time_point since) const {
+  auto age = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - since).count();
+  return age >= pace_.max_delay_ms ? 0 : pace_.max_delay_ms - static_cast<int>(age);
+}
+
+void RingDrain::Rest(Pass pass) {
+  if (pass == Pass::kBlocked) {
+    Wait(pool_->wake_fd(), kBlockedMs);
+  } else if (pass == Pass::kIdle) {
+    Wait(epoll_.get(), slab_ && !slab_->empty() ? UntilDue(oldest_) : -1);
+  } else if (pace_.runs) {
+    Wait(pool_->wake_fd(), UntilDue(pass_));
+  } else {
+    Wait(pool_->wake_fd(), kNapMs);
+  }
 }
 
 void RingDrain::Wait(int fd, int timeout_ms) {

@@ -10,7 +10,8 @@ SlabPool::SlabPool(size_t count, size_t size, int wake) : wake_(wake) {
 
 std::unique_ptr<Slab> SlabPool::Take() {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (free_.empty()) return nullptr;
+  wanted_ = free_.empty();
+  if (wanted_) return nullptr;
   std::unique_ptr<Slab> slab = std::move(free_.back());
   free_.pop_back();
   return slab;
@@ -20,11 +21,13 @@ void SlabPool::Return(std::unique_ptr<Slab> slab) {
   slab->used = 0;
   slab->index.clear();
   slab->lost = 0;
+  bool wanted;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     free_.push_back(std::move(slab));
+    wanted = wanted_;
   }
-  Wake();
+  if (wanted) Wake();
 }
 
 void SlabPool::Wake() {

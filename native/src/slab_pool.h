@@ -17,7 +17,7 @@ struct Slab {
 
   std::vector<uint8_t> bytes;
   size_t used = 0;
-  std::vector<uint32_t> index;  // offset, length, ring; for each record
+  std::vector<uint32_t> index;  // offset, length, ring; for each record, or for each run of them
   uint64_t lost = 0;            // records dropped since the slab before
 };
 
@@ -27,7 +27,7 @@ class SlabPool {
 
   // A free slab, or null when all are on their way.
   std::unique_ptr<Slab> Take();
-  // Gives a slab back and wakes whoever waits for one.
+  // Gives a slab back; wakes whoever found none.
   void Return(std::unique_ptr<Slab> slab);
   void Wake();
   int wake_fd() const { return wake_.get(); }
@@ -36,6 +36,7 @@ class SlabPool {
   Fd wake_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Slab>> free_;
+  bool wanted_ = false;
 };
 
 }  // namespace libbpf_ts

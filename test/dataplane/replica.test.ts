@@ -55,8 +55,10 @@ class Told {
   readonly #reader: ChangeReader;
 
   constructor(wall: TestWall) {
-    this.#reader = new ChangeReader(wall.dataplane, (kind, bytes) => {
-      this.batches.push({ kind, bytes: Uint8Array.from(bytes) });
+    this.#reader = new ChangeReader(wall.dataplane, ({ runs }) => {
+      for (const { kind, records } of runs) {
+        this.batches.push({ kind, bytes: Uint8Array.from(records) });
+      }
     });
   }
 

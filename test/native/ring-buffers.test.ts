@@ -111,6 +111,50 @@ describe('ring buffers', () => {
     expect(gathered.slabs).toEqual([RECORD]);
   });
 
+  it('deliver runs of records, none before its elders in an earlier ring', async () => {
+    const { object, buffers } = rings(1 << 20);
+    const runs: { ring: number; sequences: number[] }[] = [];
+    let seen = 0;
+    const reader = new RingBuffers(
+      buffers,
+      (slab, words) => {
+        for (let i = 0; i < words.length; i += 3) {
+          const [at, length, ring] = words.subarray(i, i + 3) as unknown as [
+            number,
+            number,
+            number,
+          ];
+          const sequences: number[] = [];
+          for (let r = at; r < at + length; r += RECORD) {
+            sequences.push(Number(slab.readBigUInt64LE(r)));
+          }
+          runs.push({ ring, sequences });
+          seen += sequences.length;
+        }
+      },
+      { runs: true, maxDelayMs: 3 },
+    );
+    closing.push(() => reader.close());
+    for (let i = 0; i < 50; i++) {
+      object.program('emit').testRun({ ...FRAME, repeat: 200 });
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    while (seen < 10_000) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(runs.length).toBeLessThan(200);
+    const all = runs.flatMap(({ sequences }) => sequences);
+    expect(new Set(all).size).toBe(10_000);
+    for (const ring of buffers.keys()) {
+      const own = runs.filter((run) => run.ring === ring).flatMap(({ sequences }) => sequences);
+      expect(own).toEqual([...own].sort((x, y) => x - y));
+    }
+    const late = runs.filter((run, i) =>
+      runs
+        .slice(i + 1)
+        .some(({ ring, sequences }) => ring < run.ring && sequences[0]! < run.sequences.at(-1)!),
+    );
+    expect(late).toEqual([]);
+  });
+
   it('step over records that were given up', async () => {
     const { object, buffers } = rings(4096);
     const gathered = new Gathered(buffers);

@@ -1,14 +1,10 @@
-/** Messages on their way to the other node: gathered for a moment, never more than it can take. */
+/** Messages on their way to the other node: never more than it can take. What comes meanwhile is one message. */
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { ChangesMessage } from '../../generated/proto/bridgewall/v1/ChangesMessage.js';
 import type { ChangesRequest__Output } from '../../generated/proto/bridgewall/v1/ChangesRequest.js';
 import type { Standing } from '../../generated/proto/bridgewall/v1/Standing.js';
-import { RECORD_KINDS, type RecordKind } from './table.js';
+import { type ChangeBatch, RECORD_KINDS, type RecordKind } from './table.js';
 
-/** How long records wait for others, in milliseconds: a few of each kind make one message. */
-const GATHER_MS = 2;
-/** Bytes of one message. */
-const MESSAGE_BYTES = 1 << 17;
 /** Bytes that wait for a slow reader; then they are dropped, and that is told. */
 export const MOST_WAITING = 8 << 20;
 
@@ -26,7 +22,6 @@ export class Outbox {
   #gap = false;
   #sequence = 0;
   #sent = 0;
-  #timer: NodeJS.Timeout | null = null;
   /** Not null: the other side takes no more for now. */
   #blocked: Promise<void> | null = null;
   #closed = false;
@@ -57,23 +52,12 @@ export class Outbox {
     return this.#sequence;
   }
 
-  /** Takes records of one kind; never waits. `lost`: some before them are missing. */
-  put(kind: RecordKind, records: Uint8Array, lost: boolean): void {
+  /** Takes records; never waits. `lost`: some before them are missing. */
+  put(runs: ChangeBatch['runs'], lost: boolean): void {
     if (this.#closed) return;
     if (lost) this.#gap = true;
-    if (this.#bytes + records.length > MOST_WAITING) {
-      this.#waiting.clear();
-      this.#bytes = 0;
-      this.#gap = true;
-      return;
-    }
-    const list = this.#waiting.get(kind);
-    if (list === undefined) this.#waiting.set(kind, [records]);
-    else list.push(records);
-    this.#bytes += records.length;
-    if (this.#blocked !== null) return;
-    if (this.#bytes >= MESSAGE_BYTES) this.#flush();
-    else this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
+    for (const { kind, records } of runs) this.#keep(kind, records);
+    if (this.#blocked === null) this.#flush();
   }
 
   /** Says how this node stands, with what has been gathered. */
@@ -97,9 +81,21 @@ export class Outbox {
 
   close(): void {
     this.#closed = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#waiting.clear();
     if (!this.#call.destroyed) this.#call.end();
+  }
+
+  #keep(kind: RecordKind, records: Uint8Array): void {
+    if (this.#bytes + records.length > MOST_WAITING) {
+      this.#waiting.clear();
+      this.#bytes = 0;
+      this.#gap = true;
+      return;
+    }
+    const list = this.#waiting.get(kind);
+    if (list === undefined) this.#waiting.set(kind, [records]);
+    else list.push(records);
+    this.#bytes += records.length;
   }
 
   async #room(): Promise<void> {
@@ -108,8 +104,6 @@ export class Outbox {
 
   /** What was gathered, and `more`, in one message; `states` of a pass in one of its own. */
   #flush(more: ChangesMessage = {}): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
     const message: ChangesMessage = {};
     for (const kind of RECORD_KINDS) {
       const list = this.#waiting.get(kind);
@@ -146,7 +140,7 @@ export class Outbox {
         this.#call.off('close', go);
         this.#blocked = null;
         resolve();
-        if (this.#bytes > 0 && !this.#closed) this.#flush();
+        if ((this.#bytes > 0 || this.#gap) && !this.#closed) this.#flush();
       };
       this.#call.once('drain', go);
       this.#call.once('close', go);

@@ -51,10 +51,10 @@ export class ChangeSource {
     this.#options = options;
     const { table } = options;
     this.#lost = table.lost;
-    this.#reader = table.readChanges((kind, records, lost) => {
+    this.#reader = table.readChanges(({ runs, lost }) => {
       const before = this.#lost;
       this.#lost = table.lost;
-      this.#outbox?.put(kind, records, lost > 0 || this.#lost > before);
+      this.#outbox?.put(runs, lost > 0 || this.#lost > before);
     });
     this.#timer = setInterval(() => this.#tick(), STANDING_MS);
     this.#timer.unref();

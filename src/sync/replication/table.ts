@@ -31,6 +31,14 @@ export interface Choice {
   readonly buckets: Uint8Array;
 }
 
+/** What came out of the kernel at once. */
+export interface ChangeBatch {
+  /** Whole records of one kind each, in the order in which they are to be taken. */
+  readonly runs: readonly { readonly kind: RecordKind; readonly records: Uint8Array }[];
+  /** So many records were lost since the batch before. */
+  readonly lost: number;
+}
+
 export interface ConnectionTable {
   /** Whether packets pass here, and since which change of roles. */
   readonly role: { readonly active: boolean; readonly epoch: number };
@@ -38,9 +46,7 @@ export interface ConnectionTable {
   readonly lost: number;
   /** Milliseconds; the unit of every time here. */
   now(): number;
-  readChanges(onChanges: (kind: RecordKind, records: Uint8Array, lost: number) => void): {
-    close(): void;
-  };
+  readChanges(onChanges: (batch: ChangeBatch) => void): { close(): void };
   /** Whether these are whole records of that kind. */
   isWhole(kind: RecordKind, records: Uint8Array): boolean;
   take(kind: RecordKind, epoch: number, records: Uint8Array): Taken;

@@ -5,33 +5,48 @@ import { type Dataplane, index } from '../object.js';
 import { CHANGE_KINDS, type ChangeKind, KINDS } from './records.js';
 
 /**
- * How long a record waits at most for others, in milliseconds. Ends come after whatever was read before them:
- * what is read before the last end of its bucket is taken for late.
+ * Milliseconds between two batches: a batch costs what a hundred connections do. What comes after a rest
+ * does not wait.
  */
-const DELAY_MS = 5;
-const END_DELAY_MS = 15;
+const BATCH_MS = 8;
+/** Of one batch; more are several. */
+const BATCH_BYTES = 1 << 18;
 
-/** Takes whole records of one kind; `lost`: so many more were, since the batch before. */
-export type OnChanges = (kind: ChangeKind, records: Uint8Array, lost: number) => void;
+/** What came at once. */
+export interface ChangeBatch {
+  /** Whole records of one kind each; what ends comes after all that was told before. */
+  readonly runs: readonly { readonly kind: ChangeKind; readonly records: Uint8Array }[];
+  /** So many records were lost since the batch before. */
+  readonly lost: number;
+}
+
+export type OnChanges = (batch: ChangeBatch) => void;
 
 /** Reads changes until it is closed. The rings have one reader. */
 export class ChangeReader {
-  readonly #rings: readonly RingBuffers[];
+  readonly #rings: RingBuffers;
 
   constructor(dataplane: Pick<Dataplane, 'map'>, onChanges: OnChanges) {
-    this.#rings = CHANGE_KINDS.map(
-      (kind) =>
-        new RingBuffers(
-          [dataplane.map(KINDS[kind].ring)],
-          (slab, _, lost) => onChanges(kind, slab, lost),
-          { maxDelayMs: kind === 'ends' || kind === 'ends4' ? END_DELAY_MS : DELAY_MS },
-        ),
+    this.#rings = new RingBuffers(
+      CHANGE_KINDS.map((kind) => dataplane.map(KINDS[kind].ring)),
+      (slab, words, lost) => onChanges({ runs: runsOf(slab, words), lost }),
+      { maxDelayMs: BATCH_MS, slabBytes: BATCH_BYTES, runs: true },
     );
   }
 
   close(): void {
-    for (const ring of this.#rings) ring.close();
+    this.#rings.close();
   }
+}
+
+function runsOf(slab: Buffer, words: Uint32Array): ChangeBatch['runs'] {
+  const runs: { kind: ChangeKind; records: Uint8Array }[] = [];
+  for (let i = 0; i < words.length; i += 3) {
+    const at = words[i]!;
+    const records = slab.subarray(at, at + words[i + 1]!);
+    runs.push({ kind: CHANGE_KINDS[words[i + 2]!]!, records });
+  }
+  return runs;
 }
 
 /** Records that found no room in a ring, since the dataplane was loaded. */

@@ -14,7 +14,7 @@ export {
   tellMoved,
   touchedBuckets,
 } from './buckets.js';
-export { ChangeReader, changesLost, type OnChanges } from './changes.js';
+export { type ChangeBatch, ChangeReader, changesLost, type OnChanges } from './changes.js';
 export { type Imported, importRecords, NOTHING } from './import.js';
 export { CHANGE_KINDS, type ChangeKind, KINDS } from './records.js';
 export { Replica } from './replica.js';
