@@ -21,7 +21,7 @@ BPF_CFLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compa
 # Kernel and initramfs of an emulated machine, see docs/target.md.
 TARGET_LAB := $(STAMPS)/target
 
-.PHONY: all setup build bpf native demo demo-ha bench-ha lab lab-down test fuzz test-target bench bench-sync bench-sets lint format clean
+.PHONY: all setup build bpf native demo demo-ha bench-ha lab lab-down test fuzz test-target bench bench-sync bench-switch bench-sets lint format clean
 
 all: build
 
@@ -123,7 +123,11 @@ bench-ha: build
 bench-sync: build $(STAMPS)/bench build/bench/lives
 	node dist/bench/sync.js
 
-build/bench/lives: bench/native/lives.c $(wildcard test/lab/native/*.h) $(STAMPS)/apt
+# How long a planned switch keeps datagrams from passing.
+bench-switch: build $(STAMPS)/bench build/bench/train
+	node dist/bench/switch.js
+
+build/bench/lives build/bench/train: build/bench/%: bench/native/%.c $(wildcard test/lab/native/*.h) $(STAMPS)/apt
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -o $@ $<
 

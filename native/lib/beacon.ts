@@ -1,3 +1,4 @@
+import { ANNOUNCEMENT_BYTES } from './announce.js';
 import { checkBytes, checkNumber, checkOptions } from './check.js';
 import { BpfError } from './error.js';
 import { BpfMap } from './map.js';
@@ -8,6 +9,9 @@ export interface BeaconSpot {
   readonly map: BpfMap;
   readonly offset: number;
 }
+
+/** What a beacon may say at once: its rounds wait meanwhile. */
+export const MOST_MOVED = 1024;
 
 /** Bytes of a map that are copied into every payload. */
 export interface BeaconField {
@@ -162,9 +166,18 @@ export class Beacon implements Disposable {
     this.#native.setKeys(keys, usable, sign);
   }
 
-  /** Sends now, beside the rounds. */
-  kick(): void {
-    this.#native.kick();
+  /** MACs that `kick` can say have moved, packed as for `announce`. It takes microseconds for each: few. */
+  setMoved(records: Uint8Array, count: number): void {
+    checkBytes(records, 'records');
+    checkNumber(count, 'count', 0, MOST_MOVED);
+    if (records.length < count * ANNOUNCEMENT_BYTES)
+      throw new BpfError('fewer records than counted');
+    this.#native.setMoved(records, count);
+  }
+
+  /** Sends now, beside the rounds; `moved`: and tells switches of all that `setMoved` was given. */
+  kick(moved = false): void {
+    this.#native.kick(Boolean(moved));
   }
 
   snapshot(): BeaconSnapshot {

@@ -9,6 +9,7 @@ export {
   type BeaconSnapshot,
   type BeaconSpot,
   type BeaconUdp,
+  MOST_MOVED,
 } from './beacon.js';
 export type {
   Btf,

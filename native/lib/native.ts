@@ -207,7 +207,8 @@ export interface NativeBeaconSpec {
 export interface NativeBeacon {
   setFrames(ifindexes: Uint32Array, frames: Uint8Array[]): void;
   setKeys(keys: Uint8Array, usable: number, sign: number): void;
-  kick(): void;
+  setMoved(records: Uint8Array, count: number): void;
+  kick(moved: boolean): void;
   snapshot(): {
     now: bigint;
     awake: bigint;

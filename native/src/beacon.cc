@@ -137,6 +137,7 @@ Napi::Function Beacon::Define(Napi::Env env) {
                      {
                          InstanceMethod<&Beacon::SetFrames>("setFrames"),
                          InstanceMethod<&Beacon::SetKeys>("setKeys"),
+                         InstanceMethod<&Beacon::SetMoved>("setMoved"),
                          InstanceMethod<&Beacon::Kick>("kick"),
                          InstanceMethod<&Beacon::Snapshot>("snapshot"),
                          InstanceMethod<&Beacon::Close>("close"),
@@ -205,7 +206,13 @@ void Beacon::SetKeys(const Napi::CallbackInfo& info) {
   Running(info.Env()).SetKeys(keys, U32Of(info[1]), U32Of(info[2]));
 }
 
-void Beacon::Kick(const Napi::CallbackInfo& info) { Running(info.Env()).Kick(); }
+void Beacon::SetMoved(const Napi::CallbackInfo& info) {
+  Running(info.Env()).SetMoved(TakeAnnouncements(info.Env(), info[0], info[1]));
+}
+
+void Beacon::Kick(const Napi::CallbackInfo& info) {
+  Running(info.Env()).Kick(info[0].As<Napi::Boolean>().Value());
+}
 
 Napi::Value Beacon::Snapshot(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();

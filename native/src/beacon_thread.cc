@@ -98,7 +98,8 @@ void BeaconThread::Stop() {
   thread_.join();
 }
 
-void BeaconThread::Kick() {
+void BeaconThread::Kick(bool moved) {
+  if (moved) has_moved_ = true;
   kicked_ = true;
   uint64_t one = 1;
   while (write(wake_.get(), &one, sizeof(one)) < 0 && errno == EINTR) continue;
@@ -107,6 +108,11 @@ void BeaconThread::Kick() {
 void BeaconThread::SetFrames(std::vector<BeaconFrame> frames) {
   std::lock_guard<std::mutex> guard(mutex_);
   frames_ = std::move(frames);
+}
+
+void BeaconThread::SetMoved(std::vector<Announcement> moved) {
+  std::lock_guard<std::mutex> guard(mutex_);
+  moved_ = std::move(moved);
 }
 
 void BeaconThread::SetKeys(const uint64_t keys[2][2], uint32_t usable, uint32_t sign) {
@@ -155,6 +161,10 @@ void BeaconThread::Run() {
       Receive(!slept, now);
       bool due = now >= next;
       if (due || kicked_.exchange(false)) Round(now);
+      if (has_moved_.exchange(false)) {
+        state_.failed +=
+            SendAnnouncements(packet_.get(), moved_.data(), moved_.size(), MSG_DONTWAIT);
+      }
       if (due) next = std::max(next + spec_.interval, now + spec_.interval / 2);
       changed |= NoteHeard(now);
       changed |= NoteRegions();

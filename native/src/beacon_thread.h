@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "announcement.h"
 #include "fd.h"
 #include "shared_memory.h"
 
@@ -101,8 +102,9 @@ class BeaconThread {
   // Ends and joins the thread; safe to call again.
   void Stop();
 
-  // Sends now, apart from the rounds.
-  void Kick();
+  // Sends now, apart from the rounds; `moved`: and right behind that, what SetMoved() was given.
+  void Kick(bool moved);
+  void SetMoved(std::vector<Announcement> moved);
   void SetFrames(std::vector<BeaconFrame> frames);
   // `usable`: bits of the keys that what comes in may be signed with; `sign`: number of the one to sign with.
   void SetKeys(const uint64_t keys[2][2], uint32_t usable, uint32_t sign);
@@ -127,6 +129,7 @@ class BeaconThread {
   Fd packet_, wake_;
   std::mutex mutex_;  // of all below but the thread
   std::vector<BeaconFrame> frames_;
+  std::vector<Announcement> moved_;
   uint64_t keys_[2][2] = {};
   uint32_t usable_ = 0, sign_ = 0;
   BeaconSnapshot state_;
@@ -135,7 +138,7 @@ class BeaconThread {
   uint64_t started_ = 0;
   bool told_ = false;
   std::vector<uint8_t> values_;
-  std::atomic<bool> stop_{false}, kicked_{false};
+  std::atomic<bool> stop_{false}, kicked_{false}, has_moved_{false};
   std::thread thread_;
 };
 

@@ -1,6 +1,7 @@
 /** After a takeover: one frame for every MAC and tag, out of the side from which it is behind this node. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ANNOUNCEMENT_BYTES, announce } from '../../native/lib/index.js';
+import { ANNOUNCEMENT_BYTES, announce, MOST_MOVED } from '../../native/lib/index.js';
+import { Neighbours } from '../../src/control/daemon/neighbours.js';
 import {
   ADDRESS_BYTES,
   announcements,
@@ -8,6 +9,7 @@ import {
 } from '../../src/control/dataplane/announcements.js';
 import type { NumberedPort } from '../../src/control/dataplane/index.js';
 import * as layouts from '../../src/generated/layouts.js';
+import { Prober } from '../../src/sync/probes/index.js';
 import { macBytes } from '../packet/index.js';
 import { command, layCables, type TestPort } from './harness/network.js';
 import { TestWall } from './harness/wall.js';
@@ -80,4 +82,36 @@ it(`sends all of ${MACS} MACs in ${VLANS} VLANs, and only where they belong`, as
   const got = () => ports.map(({ wire }, i) => received(wire) - before[i]!);
   await expect.poll(() => got()[2], { timeout: 5000 }).toBeGreaterThanOrEqual(MACS * VLANS);
   expect(got()[0]).toBeLessThan(100);
+});
+
+it('sends the first with the probe that tells of the takeover, the others behind, and none twice', async () => {
+  wall.reset();
+  const sides = numbered().filter(({ name }) => name === 'up0' || name === 'dn0');
+  const prober = new Prober({
+    ...{ dataplane: wall, node: 'fw1', peer: 'fw2', priority: 100, ports: [], link: null },
+    onChange: () => {},
+  });
+  try {
+    const neighbours = new Neighbours(
+      wall.dataplane,
+      () => sides,
+      ({ records, count }) => prober.setMoved(records, count),
+    );
+    neighbours.know(crowd(layouts.Side.UPLINK));
+    const before = ports.map(({ wire }) => received(wire));
+    const got = () => ports.map(({ wire }, i) => received(wire) - before[i]!);
+    prober.kick(false);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(got()[2]).toBeLessThan(100);
+    prober.kick(true);
+    await expect.poll(() => got()[2], { timeout: 5000 }).toBeGreaterThanOrEqual(MOST_MOVED);
+    expect(got()[2]).toBeLessThan(MOST_MOVED + 100);
+    const { frames, failed } = await neighbours.tell();
+    expect({ frames, failed }).toEqual({ frames: MACS * VLANS, failed: 0 });
+    await expect.poll(() => got()[2], { timeout: 5000 }).toBeGreaterThanOrEqual(MACS * VLANS);
+    expect(got()[2]).toBeLessThan(MACS * VLANS + 100);
+    expect(got()[0]).toBeLessThan(100);
+  } finally {
+    prober.close();
+  }
 });

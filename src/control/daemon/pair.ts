@@ -2,7 +2,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Logger } from 'pino';
-import { announce } from '../../../native/lib/index.js';
 import { PortState, port as portCodec } from '../../generated/layouts.js';
 import type { PeerChannel, SecureServer } from '../../sync/channel/index.js';
 import {
@@ -24,20 +23,12 @@ import {
 } from '../../sync/roles/index.js';
 import type { HaConfig, NodeConfig } from '../config/index.js';
 import { index } from '../dataplane/array-key.js';
-import {
-  announcements,
-  type Dataplane,
-  hasDevice,
-  PairMap,
-  packAddresses,
-  Role,
-} from '../dataplane/index.js';
+import { type Dataplane, hasDevice, PairMap, packAddresses, Role } from '../dataplane/index.js';
 import { type Caller, type HaStatus, ServiceError } from '../service.js';
 import type { EventSink } from './event-bus.js';
 import type { PortTable } from './guard/port-table.js';
+import { Neighbours } from './neighbours.js';
 
-/** Frames per second by which neighbours are told where MACs are. */
-const ANNOUNCED_PER_SECOND = 100_000;
 const PORTS_MS = 200;
 
 export interface PairDeps {
@@ -92,6 +83,7 @@ export class Pair {
   readonly #prober: Prober;
   readonly #agreement: Agreement;
   readonly #addresses: AddressBook;
+  readonly #neighbours: Neighbours;
   readonly #keeper: RoleKeeper;
   readonly #timer: NodeJS.Timeout;
   #announced = { addresses: 0, frames: 0, failed: 0, ms: 0 };
@@ -117,6 +109,11 @@ export class Pair {
             },
       onChange: () => this.#keeper?.look(),
     });
+    this.#neighbours = new Neighbours(
+      dataplane,
+      () => ports.all,
+      ({ records, count }) => this.#prober.setMoved(records, count),
+    );
     const open: { close(): void }[] = [this.#prober];
     try {
       this.#prober.setKeys(file.keys);
@@ -133,6 +130,7 @@ export class Pair {
         channel: deps.channel,
         wanted: () => this.#keeper?.status.state !== 'active',
         own: () => packAddresses(dataplane, ports.all),
+        onAnswer: (theirs) => this.#neighbours.know(theirs),
       });
       open.push(this.#addresses);
       const handlers = { ...this.#agreement.handlers, ...this.#addresses.handlers };
@@ -232,7 +230,7 @@ export class Pair {
         paired: isPaired(file.keys),
       }),
       announce: (what) => this.#prober.announce(what),
-      kick: () => this.#prober.kick(),
+      kick: (takeover) => this.#prober.kick(takeover),
       onTakeover: this.#deps.onTakeover,
       onActive: () => void this.#tellNeighbours(),
       onChange: (change) => this.#tell(change),
@@ -263,12 +261,11 @@ export class Pair {
   }
 
   async #tellNeighbours(): Promise<void> {
-    const { dataplane, ports, events, log } = this.#deps;
+    const { events, log } = this.#deps;
     try {
-      const { records, count } = announcements(dataplane, ports.all, this.#addresses.theirs);
-      const { sent, failed, ms } = await announce(records, count, ANNOUNCED_PER_SECOND);
-      this.#announced = { addresses: count, frames: sent, failed, ms: Math.round(ms) };
-      events.emit('addresses-announced', { frames: sent, failed, ms: Math.round(ms) });
+      this.#announced = await this.#neighbours.tell();
+      const { frames, failed, ms } = this.#announced;
+      events.emit('addresses-announced', { frames, failed, ms });
     } catch (error) {
       log.error({ error: String(error) }, 'the neighbours could not be told where MACs are');
     }

@@ -19,7 +19,7 @@ type Take = (bytes: Uint8Array, at: number, tags: readonly [number, number], sid
 
 /**
  * Packs one record for every MAC and every port of the other side: from there it is behind this node now.
- * Those that the packet path learned and has not forgotten, and `others`, packed as `packAddresses` does.
+ * `others` first, packed as `packAddresses` does, then those that the packet path learned and has not forgotten.
  */
 export function announcements(
   dataplane: Pick<Dataplane, 'map' | 'clock'>,
@@ -28,13 +28,22 @@ export function announcements(
 ): { records: Buffer; count: number } {
   const packer = new Packer(ports);
   const take: Take = (...address) => packer.add(...address);
+  eachPacked(others, take);
   eachLearned(dataplane, ports, take);
-  const view = Buffer.from(others.buffer, others.byteOffset, others.byteLength);
-  for (let at = 0; at + ADDRESS_BYTES <= view.length; at += ADDRESS_BYTES) {
-    const tags = [view.readUInt16BE(at + 6), view.readUInt16BE(at + 8)] as const;
-    take(view, at, tags, view[at + 10] === layouts.Side.INSIDE ? 'inside' : 'uplink');
-  }
   return packer.finish();
+}
+
+/** The same for packed addresses alone, no more than so many records of them. */
+export function announcementsOf(
+  ports: readonly NumberedPort[],
+  addresses: Uint8Array,
+  most: number,
+): { records: Buffer; count: number } {
+  const packer = new Packer(ports);
+  // Each makes one record at least where it makes any.
+  eachPacked(addresses.subarray(0, most * ADDRESS_BYTES), (...address) => packer.add(...address));
+  const { records, count } = packer.finish();
+  return { records, count: Math.min(count, most) };
 }
 
 /** What the packet path learned and has not forgotten, for another node. */
@@ -53,6 +62,14 @@ export function packAddresses(
     length += ADDRESS_BYTES;
   });
   return packed.subarray(0, length);
+}
+
+function eachPacked(addresses: Uint8Array, take: Take): void {
+  const view = Buffer.from(addresses.buffer, addresses.byteOffset, addresses.byteLength);
+  for (let at = 0; at + ADDRESS_BYTES <= view.length; at += ADDRESS_BYTES) {
+    const tags = [view.readUInt16BE(at + 6), view.readUInt16BE(at + 8)] as const;
+    take(view, at, tags, view[at + 10] === layouts.Side.INSIDE ? 'inside' : 'uplink');
+  }
 }
 
 function eachLearned(

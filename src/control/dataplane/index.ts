@@ -1,4 +1,4 @@
-export { ADDRESS_BYTES, announcements, packAddresses } from './announcements.js';
+export { ADDRESS_BYTES, announcements, announcementsOf, packAddresses } from './announcements.js';
 export {
   attachAll,
   attachedMode,

@@ -13,6 +13,8 @@ export interface AddressBookOptions {
   readonly wanted: () => boolean;
   /** What this node has learned, packed. */
   readonly own: () => Uint8Array;
+  /** What the other node knows, packed, after each answer. */
+  readonly onAnswer: (theirs: Uint8Array) => void;
 }
 
 export class AddressBook {
@@ -20,7 +22,6 @@ export class AddressBook {
   readonly #stopping = new AbortController();
   #client: AddressClient | null = null;
   #timer: NodeJS.Timeout | undefined;
-  #theirs: Uint8Array = new Uint8Array();
 
   constructor(options: AddressBookOptions) {
     this.#options = options;
@@ -29,11 +30,6 @@ export class AddressBook {
       this.#client = state.up ? options.channel.client(pairingDefinition().Pairing) : null;
       if (state.up) this.#ask();
     }, this.#stopping.signal);
-  }
-
-  /** What the other node knew last, packed. */
-  get theirs(): Uint8Array {
-    return this.#theirs;
   }
 
   get handlers(): Pick<PairingHandlers, 'Addresses'> {
@@ -57,7 +53,7 @@ export class AddressBook {
     if (!this.#options.wanted()) return;
     client.Addresses({}, { deadline: Date.now() + ASK_MS }, (error, response) => {
       if (error === null && response !== undefined && this.#options.wanted()) {
-        this.#theirs = response.addresses;
+        this.#options.onAnswer(response.addresses);
       }
     });
   }

@@ -117,9 +117,14 @@ export class Prober {
     this.#pair.flags = flagsOf(what);
   }
 
-  /** Sends now. */
-  kick(): void {
-    this.#beacon.kick();
+  /** See {@link Beacon.setMoved}. */
+  setMoved(records: Uint8Array, count: number): void {
+    this.#beacon.setMoved(records, count);
+  }
+
+  /** Sends now; `moved`: and tells switches where MACs are. */
+  kick(moved: boolean): void {
+    this.#beacon.kick(moved);
   }
 
   view(): ProberView {

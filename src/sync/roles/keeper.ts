@@ -31,8 +31,8 @@ export interface KeeperDeps {
   /** All but the word. */
   readonly look: () => Omit<View, 'word'>;
   readonly announce: (what: Pick<Announcement, 'ready' | 'fault' | 'yielding'>) => void;
-  /** Tells the other node now, and not with the next probe. */
-  readonly kick: () => void;
+  /** Tells the other node now, and not with the next probe; of a takeover, right behind that, the neighbours. */
+  readonly kick: (takeover: boolean) => void;
   /** Right before the word says that this node is active. */
   readonly onTakeover: () => void;
   /** Right after it does. */
@@ -101,7 +101,7 @@ export class RoleKeeper {
     this.#machine.yield(this.#view(), by);
     this.look();
     if (this.#decision.state !== 'active') return;
-    this.#deps.kick();
+    this.#deps.kick(false);
     await this.#left();
     if (this.#decision.state === 'active') {
       throw new RoleRefusal('the other node does not take over; this one stays active');
@@ -142,13 +142,15 @@ export class RoleKeeper {
     if (was.standby !== word.standby) {
       if (!word.standby) deps.onTakeover();
       // The packet path never makes itself active, and what it makes standby the next look will see.
-      if (deps.word.change(was, word)) deps.kick();
-      if (!word.standby) deps.onActive();
+      if (deps.word.change(was, word)) {
+        deps.kick(!word.standby);
+        if (!word.standby) deps.onActive();
+      }
     }
     if (from !== null) {
       this.#since = new Date().toISOString();
       // What is said of this node has changed, word or not.
-      deps.kick();
+      deps.kick(false);
       deps.onChange({ from, to: state, epoch: deps.word.read().epoch, reason });
       if (state !== 'active') this.#wake();
     }

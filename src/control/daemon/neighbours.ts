@@ -1,0 +1,60 @@
+/** Neighbours of a node that takes over: their switches are told where MACs are now. */
+import { ANNOUNCEMENT_BYTES, announce, MOST_MOVED } from '../../../native/lib/index.js';
+import {
+  announcements,
+  announcementsOf,
+  type Dataplane,
+  type NumberedPort,
+} from '../dataplane/index.js';
+import type { HaStatus } from '../service.js';
+
+/** Frames per second, after the first. */
+const PER_SECOND = 100_000;
+
+/** What leaves with the very probe that says that this node is active. */
+export interface First {
+  readonly records: Uint8Array;
+  readonly count: number;
+}
+
+export class Neighbours {
+  readonly #dataplane: Pick<Dataplane, 'map' | 'clock'>;
+  readonly #ports: () => readonly NumberedPort[];
+  readonly #onFirst: (first: First) => void;
+  #theirs: Uint8Array = new Uint8Array();
+  #devices = '';
+  #first: First = { records: new Uint8Array(), count: 0 };
+
+  /** @param onFirst what is to be told first is another from now on */
+  constructor(
+    dataplane: Pick<Dataplane, 'map' | 'clock'>,
+    ports: () => readonly NumberedPort[],
+    onFirst: (first: First) => void,
+  ) {
+    this.#dataplane = dataplane;
+    this.#ports = ports;
+    this.#onFirst = onFirst;
+  }
+
+  /** What the other node has learned, packed. */
+  know(theirs: Uint8Array): void {
+    const ports = this.#ports();
+    const devices = ports.map(({ ifindex, side }) => `${ifindex} ${side}`).join();
+    if (devices === this.#devices && Buffer.compare(theirs, this.#theirs) === 0) return;
+    this.#devices = devices;
+    this.#theirs = theirs;
+    const { records, count } = announcementsOf(ports, theirs, MOST_MOVED);
+    this.#first = { records: records.subarray(0, count * ANNOUNCEMENT_BYTES), count };
+    this.#onFirst(this.#first);
+  }
+
+  /** This node has taken over, and what comes first is told: all the others. */
+  async tell(): Promise<HaStatus['announced']> {
+    const { records, count } = announcements(this.#dataplane, this.#ports(), this.#theirs);
+    const first = this.#first;
+    const told = first.records.every((byte, i) => byte === records[i]) ? first.count : 0;
+    const rest = records.subarray(told * ANNOUNCEMENT_BYTES);
+    const { sent, failed, ms } = await announce(rest, count - told, PER_SECOND);
+    return { addresses: count, frames: told + sent, failed, ms: Math.round(ms) };
+  }
+}
