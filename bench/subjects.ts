@@ -8,6 +8,7 @@ import {
   Mirror,
   NO_POLICY_NUMBERS,
   PinSet,
+  portNumbers,
   ruleCounts,
   UNKNOWN_FRAGS,
   writeNode,
@@ -132,7 +133,7 @@ export async function wall(
   for (const port of ports) mirror.write(port, { state: 'forwarding', carrier: true, mtu: 1500 });
   // No daemon renews the lease: it runs until long after the last measurement.
   mirror.believe(mirror.begin() + dataplane.clock.jiffies(86_400));
-  const installer = new Installer(dataplane);
+  const installer = new Installer(dataplane, () => portNumbers(ports));
   const began = performance.now();
   installer.install(installer.prepare(policy.plan, 1, NO_POLICY_NUMBERS));
   const installMs = performance.now() - began;
