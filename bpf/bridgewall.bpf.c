@@ -16,6 +16,7 @@
 #include "session_sweep.h"
 #include "rejudge.h"
 #include "digest.h"
+#include "teach.h"
 #include "listing.h"
 #include "member_change.h"
 #include "member_walk.h"
@@ -94,6 +95,9 @@ struct layouts_exported {
 	struct end4 end4;
 	struct child_change child_change;
 	struct import_call import_call;
+	struct taught taught;
+	struct teach_call teach_call;
+	enum teach_ports teach_ports;
 	enum born_bits born_bits;
 	enum matrix_flags matrix_flags;
 	enum generation_flags generation_flags;

@@ -218,6 +218,27 @@ struct import_call {
 	__u32 pad;
 };
 
+/* A MAC that the other node has learned, as it travels. */
+struct taught {
+	__u8 mac[6];
+	__be16 tag[2];		/* as in struct fdb_key */
+	__u8 side;		/* enum side */
+	__u8 pad;
+};
+
+enum teach_ports {
+	TEACH_MANY = 0xffff,
+};
+
+/* The context of `teach_addresses`, and what came of it. */
+struct teach_call {
+	__u32 count;
+	__u32 ports[2];		/* by enum side: the only one of it, or TEACH_MANY */
+	__u32 added;
+	__u32 moved;		/* from another port */
+	__u32 pad;
+};
+
 /* Map `bucket_pass`, one element: what an iterator over buckets is to look at. */
 struct bucket_pass {
 	__u64 until;		/* began no later, as `born` counts */

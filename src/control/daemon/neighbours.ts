@@ -1,15 +1,18 @@
-/** Neighbours of a node that takes over: their switches are told where MACs are now. */
+/** Neighbours of a node that takes over: it knows where their MACs are, and tells their switches. */
 import { ANNOUNCEMENT_BYTES, announce, MOST_MOVED } from '../../../native/lib/index.js';
 import {
   announcements,
   announcementsOf,
   type Dataplane,
   type NumberedPort,
+  teachAddresses,
 } from '../dataplane/index.js';
 import type { HaStatus } from '../service.js';
 
 /** Frames per second, after the first. */
 const PER_SECOND = 100_000;
+/** What does not change is taught again, for it ages. */
+const TEACH_MS = 10_000;
 
 /** What leaves with the very probe that says that this node is active. */
 export interface First {
@@ -18,16 +21,17 @@ export interface First {
 }
 
 export class Neighbours {
-  readonly #dataplane: Pick<Dataplane, 'map' | 'clock'>;
+  readonly #dataplane: Pick<Dataplane, 'map' | 'clock' | 'program'>;
   readonly #ports: () => readonly NumberedPort[];
   readonly #onFirst: (first: First) => void;
   #theirs: Uint8Array = new Uint8Array();
   #devices = '';
+  #taughtAt = Number.NEGATIVE_INFINITY;
   #first: First = { records: new Uint8Array(), count: 0 };
 
   /** @param onFirst what is to be told first is another from now on */
   constructor(
-    dataplane: Pick<Dataplane, 'map' | 'clock'>,
+    dataplane: Pick<Dataplane, 'map' | 'clock' | 'program'>,
     ports: () => readonly NumberedPort[],
     onFirst: (first: First) => void,
   ) {
@@ -40,7 +44,13 @@ export class Neighbours {
   know(theirs: Uint8Array): void {
     const ports = this.#ports();
     const devices = ports.map(({ ifindex, side }) => `${ifindex} ${side}`).join();
-    if (devices === this.#devices && Buffer.compare(theirs, this.#theirs) === 0) return;
+    const same = devices === this.#devices && Buffer.compare(theirs, this.#theirs) === 0;
+    const now = performance.now();
+    if (!same || now - this.#taughtAt >= TEACH_MS) {
+      this.#taughtAt = now;
+      teachAddresses(this.#dataplane, ports, theirs);
+    }
+    if (same) return;
     this.#devices = devices;
     this.#theirs = theirs;
     const { records, count } = announcementsOf(ports, theirs, MOST_MOVED);

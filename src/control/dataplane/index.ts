@@ -85,6 +85,7 @@ export { StatePasses } from './state-passes.js';
 export type { EndSelection, StateSelection } from './state-selection.js';
 export { phaseName, phaseNames, protocolName } from './states.js';
 export { type LiveCounts, Sweeper } from './sweep.js';
+export { type Taught, teachAddresses } from './teach.js';
 export { writeTimeouts } from './timeouts.js';
 export { carryFirstMembers } from './upgrade/first-members.js';
 export type { OldPolicy, Upgrade, UpgradeReport } from './upgrade/upgrade.js';

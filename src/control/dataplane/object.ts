@@ -116,6 +116,7 @@ const PROGRAM_NAMES = [
   'kill_states',
   'read_clock',
   'import_changes',
+  'teach_addresses',
   'digest_states',
   'tell_states',
   'tell_children',
