@@ -1,6 +1,6 @@
 /** Two daemons in one kernel: who is active, through all that may break. Times are printed, never asserted. */
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { HaStatus, StatusResult } from '../../../src/control/service.js';
+import type { HaStatus, PortInfo, StatusResult } from '../../../src/control/service.js';
 import { type NodeName, PairLab, SERVER } from './pair-lab.js';
 import { Pinger } from './pulse.js';
 
@@ -71,6 +71,17 @@ describe('a pair under traffic', () => {
     expect(standby.role).toBe('standby');
     expect(standby.counters.answered).toBeGreaterThan(0);
     expect(standby.counters.dropped['probe-auth'] ?? 0).toBeLessThan(500);
+  });
+
+  it('has a standby that knows where the hosts are before it sees a frame of theirs', async () => {
+    const active = await whole();
+    await during('nothing', async () => {});
+    const macs = async (node: NodeName) => {
+      const ports = await pair.walls[node].json<PortInfo[]>('ports');
+      return ports.map((port) => port.macs);
+    };
+    expect(Math.min(...(await macs(active)))).toBeGreaterThan(0);
+    await expect.poll(() => macs(otherThan(active)), WITHIN).toEqual(await macs(active));
   });
 
   it('goes on when the active is silent, its carrier up', async () => {
