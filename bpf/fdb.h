@@ -10,6 +10,7 @@
 #include "event.h"
 #include "frame.h"
 #include "mirror.h"
+#include "ways.h"
 
 static __always_inline void fdb_key_of(struct fdb_key *key, struct frame *f, __u8 *mac)
 {
@@ -72,6 +73,7 @@ static __always_inline void fdb_move(struct walk *w, struct fdb_entry *e, __u32 
 	if (__sync_val_compare_and_swap(&e->port, from, to) != from)
 		return;
 	e->seen = w->now;
+	ways_changed();
 	fdb_count(from, -1);
 	fdb_count(to, 1);
 	event_emit(w, EVENT_MAC_MOVED, from << 16 | to);
@@ -80,8 +82,9 @@ static __always_inline void fdb_move(struct walk *w, struct fdb_entry *e, __u32 
 /*
  * An entry that aged out comes back by its time, which only one CPU can move; the sweep takes an
  * entry by setting it to 0. So an entry never changes after its slot was given to another MAC.
+ * Returns when the MAC was last seen at this port, as the table has it; 0: it may not say so.
  */
-static __always_inline void fdb_learn(struct walk *w)
+static __always_inline __u64 fdb_learn(struct walk *w)
 {
 	struct fdb_entry fresh = {.seen = w->now, .port = w->frame.port};
 	struct fdb_entry *e;
@@ -95,21 +98,25 @@ static __always_inline void fdb_learn(struct walk *w)
 		if (fdb_quota_left(fresh.port) &&
 		    !bpf_map_update_elem(&fdb, &key, &fresh, BPF_NOEXIST))
 			fdb_count(fresh.port, 1);
-		return;
+		return 0;
 	}
 	from = *(volatile __u32 *)&e->port;
 	seen = *(volatile __u64 *)&e->seen;
 	if (from != fresh.port && !fdb_quota_left(fresh.port))
-		return;
-	if ((w->now - seen >= hz || fdb_outdated(seen)) &&
-	    (!seen || __sync_val_compare_and_swap(&e->seen, seen, w->now) != seen))
-		return;
-	if (from != fresh.port)
-		fdb_move(w, e, from);
+		return 0;
+	if (w->now - seen >= hz || fdb_outdated(seen)) {
+		if (!seen || __sync_val_compare_and_swap(&e->seen, seen, w->now) != seen)
+			return 0;
+		seen = w->now;
+	}
+	if (from == fresh.port)
+		return seen;
+	fdb_move(w, e, from);
+	return 0;
 }
 
-/* Where the frame goes: a port number, or -1: nobody knows, flood it. */
-static __always_inline __s32 fdb_port_of(struct walk *w)
+/* Where the frame goes: a port number, or -1: nobody knows, flood it. *last: when it was heard last. */
+static __always_inline __s32 fdb_look(struct walk *w, __u64 *last)
 {
 	struct fdb_entry *e;
 	struct fdb_key key;
@@ -122,7 +129,46 @@ static __always_inline __s32 fdb_port_of(struct walk *w)
 	if (!e)
 		return -1;
 	seen = *(volatile __u64 *)&e->seen;
+	*last = seen;
 	return fdb_expired(seen, w->now) || fdb_outdated(seen) ? -1 : (__s32)e->port;
+}
+
+static __always_inline __s32 fdb_port_of(struct walk *w)
+{
+	__u64 seen;
+
+	return fdb_look(w, &seen);
+}
+
+/* Asks the table, and remembers what it said. Global: what it needs of the stack shall not lie below the
+ * whole walk. */
+__noinline int fdb_ask(__u32 kind)
+{
+	struct walk *w = walk_here(kind);
+	__u64 changes, from_seen, to_seen;
+	__s32 port;
+
+	if (!w)
+		return -1;
+	if (w->frame.flags & FRAME_DRY)
+		return fdb_port_of(w);
+	/* Before the table is read: what changes meanwhile makes this way an old one. */
+	changes = way_changes();
+	from_seen = fdb_learn(w);
+	port = fdb_look(w, &to_seen);
+	if (from_seen && port >= 0)
+		way_keep(w, changes, port, from_seen, to_seen);
+	return port;
+}
+
+/* Learns where the frame came from, and says where it goes, as fdb_port_of. */
+static __always_inline __s32 fdb_way(struct walk *w)
+{
+	struct way *way = way_of(w);
+
+	if (way && !(w->frame.flags & FRAME_DRY) && way_holds(way, w))
+		return way->to;
+	return fdb_ask(w->kind);
 }
 
 #endif

@@ -48,9 +48,7 @@ static __always_inline int forward(struct walk *w)
 	w->verdict.action = ACTION_FLOOD;
 	if (!w->believed)
 		return 0;
-	if (!(w->frame.flags & FRAME_DRY))
-		fdb_learn(w);
-	port = fdb_port_of(w);
+	port = fdb_way(w);
 	if (port < 0)
 		return 0;
 	if (port == w->frame.port)

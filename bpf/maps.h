@@ -230,6 +230,14 @@ HASH_MAP(children, BPF_MAP_TYPE_LRU_HASH, 0, 16384, struct state_key, struct mas
 HASH_MAP(fdb, BPF_MAP_TYPE_HASH, 0, 16384, struct fdb_key, struct fdb_entry);
 ARRAY_MAP(fdb_counts, MAX_PORTS, __u32);
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} fdb_changes SEC(".maps");		/* how often a MAC has moved, or all were forgotten */
+
 /* Counters, logs, events. */
 PERCPU_MAP(rule_counters, 131072, struct rule_counter);
 PERCPU_MAP(outcomes, MAX_PORTS *OUTCOME_STRIDE, struct outcome_counter);

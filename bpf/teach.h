@@ -29,6 +29,7 @@ static __always_inline void teach_known(struct fdb_entry *e, __u32 port, struct 
 	    __sync_val_compare_and_swap(&e->seen, seen, now_jiffies()) != seen || from == port ||
 	    __sync_val_compare_and_swap(&e->port, from, port) != from)
 		return;
+	ways_changed();
 	fdb_count(from, -1);
 	fdb_count(port, 1);
 	call->moved++;

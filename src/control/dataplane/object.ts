@@ -85,6 +85,7 @@ const MAP_NAMES = [
   'children',
   'fdb',
   'fdb_counts',
+  'fdb_changes',
   'log_window',
   'events',
   'event_losses',

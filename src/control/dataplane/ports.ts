@@ -2,6 +2,7 @@
  * Ports as the packet path knows them, by number. A port keeps its number for as long as its
  * device lives, because counters and learned addresses go by it.
  */
+import type { BpfMap } from '../../../native/lib/index.js';
 import * as layouts from '../../generated/layouts.js';
 import type { ReservedConfig } from '../config/index.js';
 import { DataplaneError } from './errors.js';
@@ -18,6 +19,7 @@ const RESERVED_ACTIONS = {
 
 /** Where frames are sent from: programs that take several buffers have a map of their own. */
 const DEVICE_MAPS = ['tx_ports', 'tx_ports_frags'] as const;
+const WAYS_STEP = 1n << 32n;
 
 /** A device that is to be a port. */
 export interface PortDevice {
@@ -203,6 +205,15 @@ function forgetAddresses(dataplane: Dataplane): void {
   for (let number = 0; number < Limits.MAX_PORTS; number++) {
     dataplane.map('fdb_counts').update(index(number), Buffer.alloc(4));
   }
+  forgetWays(dataplane.map('fdb_changes'));
+}
+
+/**
+ * What the packet path remembers of the table of MACs holds no more (bpf/ways.h). It counts changes
+ * itself meanwhile: a step that it cannot make leads to a number that it has never had.
+ */
+export function forgetWays(changes: BpfMap): void {
+  changes.storeWord(0, BigInt.asUintN(64, changes.loadWord(0) + WAYS_STEP));
 }
 
 function perCpuSize(dataplane: Dataplane): number {

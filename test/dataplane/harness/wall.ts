@@ -20,6 +20,7 @@ import {
 } from '../../../src/control/dataplane/index.js';
 import { changeBatch } from '../../../src/control/dataplane/member-batch.js';
 import { MemberTable } from '../../../src/control/dataplane/member-table.js';
+import { forgetWays } from '../../../src/control/dataplane/ports.js';
 import { Reasons } from '../../../src/control/dataplane/reasons.js';
 import { writeTimeouts } from '../../../src/control/dataplane/timeouts.js';
 import type { Plan } from '../../../src/control/policy/index.js';
@@ -294,6 +295,7 @@ export class TestWall implements Disposable {
    */
   reset(options: NodeOptions = {}, plan?: Plan): void {
     for (const name of ['pending', 'established', 'sessions', 'fdb']) empty(this.map(name));
+    forgetWays(this.map('fdb_changes'));
     zero(this.map('session_stats'), 0);
     // Whoever works with members may have put a larger table there.
     this.#members.close();

@@ -127,6 +127,7 @@ const RULES: Readonly<Record<string, MapRule>> = {
   established: { how: 'established', ...STATES },
   fdb: { how: 'copy', group: 'fdb', enums: ['tag_bits'] },
   fdb_counts: { how: 'empty', group: 'fdb' },
+  fdb_changes: { how: 'empty', group: 'fdb' },
   events: { how: 'empty', group: 'events', structs: ['event'], enums: ['event_type'] },
   sessions: { how: 'copy', sized: true, enums: ['session_flags', 'session_end', 'phase'] },
   session_stats: { how: 'copy' },
