@@ -6,7 +6,8 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 APT := clang libbpf-dev libelf-dev zlib1g-dev pkg-config nftables iproute2 ethtool iputils-ping \
-       iperf3 bpftool util-linux g++ make python3 procps tcpdump vsftpd libclang-rt-14-dev llvm openssl
+       iperf3 bpftool util-linux g++ make python3 procps tcpdump vsftpd libclang-rt-14-dev llvm openssl \
+       iptables ipset conntrack
 STAMPS := .cache
 BPF_OBJECT := build/bpf/bridgewall.bpf.o
 ADDON := build/Release/libbpf_ts.node
@@ -97,8 +98,9 @@ lab-down:
 	node dist/src/lab/lab-down.js
 
 # vitest takes types away unread: they are checked here, and only what changed since.
-$(STAMPS)/types: $(STAMPS)/dist $(shell find test -name '*.ts' 2>/dev/null) test/tsconfig.json
+$(STAMPS)/types: $(STAMPS)/dist $(shell find test bench -name '*.ts' 2>/dev/null) test/tsconfig.json bench/tsconfig.json
 	npx tsc -p test
+	npx tsc -p bench --noEmit
 	@touch $@
 
 test: build $(STAMPS)/types

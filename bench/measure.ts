@@ -45,6 +45,7 @@ export interface Sample {
 export class Meter {
   readonly #source: BpfProgram;
   readonly #jobs: BpfMap;
+  readonly #sent: BpfMap;
   readonly #received: BpfMap;
   readonly #job;
   readonly #threads = new Map<Subject, number>();
@@ -53,6 +54,7 @@ export class Meter {
   constructor(object: BpfObject) {
     this.#source = object.program('source');
     this.#jobs = object.map('jobs');
+    this.#sent = object.map('sent');
     this.#received = object.map('received');
     this.#job = codec<Job>(object.btf(), 'job');
   }
@@ -93,6 +95,7 @@ export class Meter {
       ...variation(work, host, subject.hosts),
     });
     this.#jobs.update(u32(0), job);
+    this.#forgetOthers();
     await this.#send(frame, 0);
     const thread = this.#threads.get(subject)!;
     const before = { time: runTime(thread), in: receivedBy(subject.path.uplink), out: this.#out() };
@@ -114,6 +117,13 @@ export class Meter {
       out = this.#out();
       await sleep(2);
     }
+  }
+
+  /** Frames that came out without being the source's, from opening connections, widen no window. */
+  #forgetOthers(): void {
+    const sent = this.#sent.lookup(u32(0))!;
+    sent.writeBigUInt64LE(BigInt(this.#out()), 0);
+    this.#sent.update(u32(0), sent);
   }
 
   #out(): number {

@@ -25,8 +25,8 @@ export function report(run: Run): string {
       ['ratio', 'at most', 'measured', ''],
       goals(run).map(({ text, most, measured, reached }) => [
         text,
-        most.toFixed(2),
-        spreadText(measured, 2),
+        most.toFixed(3),
+        spreadText(measured, 3),
         reached ? 'reached' : 'missed',
       ]),
     ),

@@ -48,6 +48,7 @@ export interface Run {
 }
 
 export const BRIDGE = 'kernel bridge';
+export const SEED = 'bridge, iptables, ipset';
 export const BARE_XDP = 'bare XDP redirect';
 export const BARE_TC = 'bare tc redirect';
 export const WALL_XDP = 'wall, native XDP';
@@ -102,6 +103,11 @@ export function goals(run: Run): Goal[] {
     add(`${work}: native XDP to a bare redirect`, 1.5, wall, find(rows, BARE_XDP, 0, work));
     const bridge = find(rows, BRIDGE, 0, work);
     add(`${work}: tc to the kernel bridge`, 1, find(rows, WALL_TC, 1, work), bridge);
+  }
+  for (const work of works) {
+    const fresh = work.startsWith('new');
+    const text = `${work}: native XDP to the same by iptables, ipset and conntrack`;
+    add(text, fresh ? 1 / 8 : 1 / 10, find(rows, WALL_XDP, 1, work), find(rows, SEED, 0, work));
   }
   for (const subject of [WALL_XDP, WALL_GENERIC, WALL_TC]) {
     for (const work of works) {

@@ -6,11 +6,12 @@ import { load, type Machine } from './machine.js';
 import { Meter } from './measure.js';
 import { type BenchPolicy, benchPolicy } from './policy.js';
 import type { Row, Run } from './results.js';
+import { seedBridge } from './seed.js';
 import { bareTc, bareXdp, plainBridge, type Subject, wall } from './subjects.js';
 
 const RULES = [1, 1000, 65000] as const;
 const MODES = ['xdp', 'generic', 'tc'] as const;
-const BARE = 3;
+const BARE = 4;
 /** In the sysfs that is mounted below, so it needs no directory of ours. */
 const BPFFS = '/sys/fs/bpf';
 
@@ -76,7 +77,12 @@ async function buildSubjects(
 ): Promise<Subject[]> {
   const free = [...paths];
   const next = () => free.shift()!;
-  const subjects = [plainBridge(next()), bareXdp(next(), object), bareTc(next(), object)];
+  const subjects = [
+    plainBridge(next()),
+    bareXdp(next(), object),
+    bareTc(next(), object),
+    seedBridge(next()),
+  ];
   for (const mode of MODES) {
     for (const policy of policies) {
       progress(`setting up ${mode} with ${policy.rules} rules`);

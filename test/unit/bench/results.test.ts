@@ -7,6 +7,7 @@ import {
   type Row,
   type Run,
   ratio,
+  SEED,
   spread,
   WALL_TC,
   WALL_XDP,
@@ -68,6 +69,26 @@ describe('goals', () => {
       ['established UDP: native XDP to a bare redirect', true],
       ['established UDP: tc to the kernel bridge', false],
       ['established UDP: wall, native XDP, 65,000 rules to 1', false],
+    ]);
+  });
+});
+
+describe("goals beside the seed's rules", () => {
+  it('ask for a tenth of an established packet, and for an eighth of a new connection', () => {
+    const opening = (subject: string, ns: number) => ({
+      ...row(subject, 1, [ns]),
+      work: 'new TCP',
+    });
+    const rows = [
+      row(SEED, 0, [1000]),
+      row(WALL_XDP, 1, [110]),
+      { ...opening(SEED, 1000), rules: 0 },
+      opening(WALL_XDP, 110),
+    ];
+    const made = goals(run(rows)).filter(({ text }) => text.includes('conntrack'));
+    expect(made.map(({ most, reached }) => [most, reached])).toEqual([
+      [0.1, false],
+      [0.125, true],
     ]);
   });
 });
