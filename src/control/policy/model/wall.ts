@@ -5,32 +5,16 @@
  */
 import { addressKey } from '../address.js';
 import type { Policy, ResolvedNames } from '../ast.js';
-import type { Judgement, Opening } from '../opening.js';
 import { judgeBound } from './bound.js';
-import {
-  type Connection,
-  completesHandshake,
-  DEFAULT_TIMEOUTS,
-  firstPhase,
-  isSettled,
-  mayBeOfSuccessor,
-  openingOf,
-  type Phase,
-  type Relation,
-  relate,
-  successorOf,
-} from './connection.js';
-import { Connections } from './connections.js';
+import { type Connection, DEFAULT_TIMEOUTS, openingOf } from './connection.js';
 import { DynamicMembers } from './dynamic-members.js';
-import { Expectations, type Expected, judgeByMaster, judgeConnection } from './expected.js';
+import { type Expected, judgeConnection } from './expected.js';
 import { type FirstPart, Fragments } from './fragments.js';
 import { type Frame, macText, parseFrame, TAG_SERVICE } from './frame.js';
-import { judgeDeny, judgeLines, screenedHost, type World } from './judge.js';
+import { judgeDeny, screenedHost, type World } from './judge.js';
 import { LearnedMacs } from './learned.js';
-import { Limits } from './limits.js';
 import { judgeLink, reservedAction } from './link.js';
 import { isGroupMac, isMartian } from './martian.js';
-import { MidStream } from './mid-stream.js';
 import { MirroredPorts, type PortFacts } from './mirror.js';
 import { type Offence, Offenders, watches } from './offenders.js';
 import {
@@ -42,27 +26,22 @@ import {
   NO_RULES,
   type Outcome,
   PASSED,
-  type Reason,
   STATELESS,
   type WallNode,
 } from './outcome.js';
 import type { Packet } from './packet.js';
-import { isMidStream, pickUp } from './pick-up.js';
-import { isIcmpError, judgeError } from './related.js';
+import { isIcmpError } from './related.js';
 import { ruleIds } from './rule-ids.js';
-import { hasBadFlags, kindOf, opensConnection, RST } from './tcp.js';
-import { TcpConversation } from './tcp-conversation.js';
+import { Tracker } from './tracker.js';
 
 export class Wall {
   readonly #node: WallNode;
   readonly #macs: ReadonlySet<string>;
-  readonly #connections: Connections;
+  readonly #tracker: Tracker;
   readonly #learned: LearnedMacs;
   readonly #ports = new MirroredPorts();
   readonly #fragments: Fragments;
   readonly #members = new DynamicMembers();
-  readonly #expectations = new Expectations();
-  readonly #limits: Limits;
   readonly #offenders: Offenders;
   #policy: Policy | null = null;
   #standby = false;
@@ -72,19 +51,13 @@ export class Wall {
   #now = 0;
   /** When the first policy came; null: there was none yet. */
   #judgingSince: number | null = null;
-  #pickedUp = 0;
-  /** Is what is mirrored of the ports believed, for the frame under judgement? */
-  #believed = false;
-  /** The frame completes a handshake. */
-  #completes = false;
 
   constructor(node: WallNode) {
     this.#node = node;
     const timeouts = node.timeouts ?? DEFAULT_TIMEOUTS;
-    this.#connections = new Connections(timeouts, node.hz);
+    this.#tracker = new Tracker(node);
     this.#macs = new Set(node.macs.map(macText));
     this.#fragments = new Fragments(node.hz);
-    this.#limits = new Limits(node.hz);
     this.#offenders = new Offenders(node.hz);
     const quota = node.fdbQuota ?? Number.POSITIVE_INFINITY;
     this.#learned = new LearnedMacs(timeouts.fdb * node.hz, node.hz, quota);
@@ -92,7 +65,7 @@ export class Wall {
 
   /** Connections that were picked up mid-stream. */
   get pickedUp(): number {
-    return this.#pickedUp;
+    return this.#tracker.pickedUp;
   }
 
   /** Switches to a policy: from the next frame on, it alone judges. `now` in jiffies. */
@@ -101,7 +74,7 @@ export class Wall {
     this.#policy = policy;
     this.#names = names;
     this.#epoch++;
-    this.#limits.keep(ruleIds(policy, names));
+    this.#tracker.limits.keep(ruleIds(policy, names));
     this.#offenders.install();
   }
 
@@ -127,7 +100,7 @@ export class Wall {
 
   /** Tells what a helper has read. */
   expect(expected: Expected): void {
-    this.#expectations.add(expected);
+    this.#tracker.expect(expected);
   }
 
   /** Has every connection judged again at its next packet. */
@@ -146,17 +119,12 @@ export class Wall {
 
   /** Ends connections at once, also those that send nothing. */
   end(connections: readonly Connection[]): void {
-    for (const one of connections) this.#end(one);
+    for (const one of connections) this.#tracker.end(one);
   }
 
   /** Frees what has expired. */
   sweep(now: number): void {
-    this.#limits.holdings.sweep((connection) => this.#connections.isOver(connection, now));
-  }
-
-  #end(connection: Connection): void {
-    this.#connections.end(connection);
-    this.#limits.holdings.ended(connection);
+    this.#tracker.sweep(now);
   }
 
   /** Tells what the kernel's bridge makes of a port. */
@@ -181,13 +149,14 @@ export class Wall {
 
   /** Connections that have not expired. */
   connections(now: number): Connection[] {
-    return this.#connections.all(now);
+    return this.#tracker.all(now);
   }
 
   /** Takes a frame that enters by a port at a time in jiffies. */
   receive(data: Uint8Array, port: number, now: number): Outcome {
     this.#now = now;
-    this.#completes = false;
+    const believed = this.#ports.believes(port, now);
+    this.#tracker.at({ now, epoch: this.#epoch, believed, judgingSince: this.#judgingSince });
     const frame = parseFrame(data);
     if (typeof frame === 'string') return this.#dropped(drop(frame));
     const outcome = this.#receive(frame, port, now);
@@ -202,14 +171,13 @@ export class Wall {
     if (outcome.action === 'drop') {
       return this.#offenders.drop(this.#world(), watched, outcome).map(({ group }) => group);
     }
-    if (this.#completes) this.#offenders.prove(frame.packet.source, watched);
+    if (this.#tracker.completed) this.#offenders.prove(frame.packet.source, watched);
     return [];
   }
 
   #receive(frame: Frame, port: number, now: number): Outcome {
     if (isMartian(frame)) return this.#dropped(drop('martian'));
     const believed = this.#ports.believes(port, now);
-    this.#believed = believed;
     const shut = believed && !this.#ports.isForwarding(port);
     const reserved = reservedAction(frame, this.#node.reserved);
     if (reserved === 'drop') return this.#dropped(drop('reserved'));
@@ -257,21 +225,21 @@ export class Wall {
     const { key, before } = judged;
     const outcome =
       judged.reason === 'none' ? this.#forward(frame, port, judged) : this.#dropped(judged);
-    const after = this.#find(key)?.phase ?? null;
+    const after = this.#tracker.find(key)?.phase ?? null;
     return { ...outcome, stateKey: key, phaseBefore: before, phaseAfter: after };
   }
 
   /** The first fragment of a datagram is judged like a packet, and those that fit follow its verdict. */
   #judgeIp(arrived: Arrived): Judged {
     const { world, frame, packet, fromUplink } = arrived;
-    if (packet.fragment === null) return this.#judgePacket(arrived);
+    if (packet.fragment === null) return this.#tracker.judge(arrived);
     const circumstances = { fromUplink, epoch: this.#epoch, now: this.#now };
     const error = isIcmpError(packet);
     const decision = this.#fragments.receive(frame, packet, error, circumstances, (...tail) =>
       this.#sendTail(packet, ...tail),
     );
     if (decision === 'judge') {
-      const judged = this.#judgePacket(arrived);
+      const judged = this.#tracker.judge(arrived);
       if (judged.reason === 'none') {
         this.#fragments.remember(frame, packet, judged, circumstances, judged.key);
       }
@@ -286,265 +254,12 @@ export class Wall {
 
   /** More of a TCP segment whose first fragment was accepted. */
   #sendTail({ source }: Packet, { key, fin }: FirstPart, end: number, last: boolean) {
-    const connection = this.#find(key);
+    const connection = this.#tracker.find(key);
     if (connection === null || !connection.established || connection.tcp === null) {
       return 'fragment';
     }
     const reply = addressKey(source) !== connection.originator;
     return connection.tcp.sendTail(end, fin && last, reply) ? 'none' : 'out-of-window';
-  }
-
-  #judgePacket(arrived: Arrived): Judged {
-    const { world, frame, packet, fromUplink } = arrived;
-    if (isIcmpError(packet)) {
-      const find = (key: string) => this.#find(key);
-      const judged = judgeError({ ...arrived, epoch: this.#epoch }, find);
-      return { ...judged, opened: false, detour: 0 };
-    }
-    const { transport } = packet;
-    if (transport?.kind === 'tcp' && hasBadFlags(transport.flags)) {
-      return { ...drop('bad-flags'), ...STATELESS };
-    }
-    const relation = relate(frame, packet);
-    const before = this.#find(relation.key)?.phase ?? null;
-    const decision =
-      this.#hit(world, relation, packet) ?? this.#miss(world, relation, frame, packet, fromUplink);
-    return { ...decision, key: relation.key, before };
-  }
-
-  /** A packet of a connection that exists; null when it does not, or when a new one begins. */
-  #hit(world: World, { key }: Relation, packet: Packet): Decision | null {
-    const connection = this.#find(key);
-    if (connection === null) return null;
-    // What a rule asks for besides is found anew for every packet.
-    if (connection.epoch !== this.#epoch || connection.detour !== 0) {
-      const judgement = judgeConnection(world, connection);
-      if (judgement.verdict === 'drop') {
-        this.#end(connection);
-        return { ...judgement, opened: false };
-      }
-      connection.rules = judgement.rules;
-      connection.detour = judgement.detour;
-      connection.epoch = this.#epoch;
-    }
-    const reply = addressKey(packet.source) !== connection.originator;
-    return this.#follow(connection, packet, reply, world);
-  }
-
-  /** The packet moves its connection on, if it is one of it. */
-  #follow(
-    connection: Connection,
-    packet: Packet,
-    reply: boolean,
-    world: World | null,
-  ): Decision | null {
-    const { transport } = packet;
-    if (connection.midStream !== null) return this.#settle(connection, packet, reply, world);
-    const tcp = connection.tcp?.clone() ?? null;
-    const phase = reply ? 'both-ways' : connection.phase;
-    const next = tcp !== null && transport?.kind === 'tcp' ? tcp.take(transport, reply) : phase;
-    if (next === 'new') return null;
-    if (next === 'invalid') return { ...drop('bad-phase'), rules: connection.rules };
-    if (next === 'out') {
-      return this.#succeed(connection, packet, reply) ?? this.#outOfWindow(connection, packet);
-    }
-    if (next === 'ignore') {
-      const answer = this.#answersAnew(connection, packet, reply);
-      if (answer !== null) return answer;
-      this.#keepSuccessor(connection, packet);
-    } else {
-      const { phase: before, established } = connection;
-      const refusal = this.#move(connection, next, world);
-      if (refusal !== null) return { ...drop(refusal), rules: connection.rules };
-      this.#completes = !established && completesHandshake(before, next);
-    }
-    connection.tcp = tcp;
-    return accept(connection.rules, connection.detour);
-  }
-
-  /** A segment of a connection whose ends have not agreed yet. */
-  #settle(
-    connection: Connection,
-    packet: Packet,
-    reply: boolean,
-    world: World | null,
-  ): Decision | null {
-    const { transport } = packet;
-    if (transport?.kind !== 'tcp') return null;
-    const next = connection.midStream!.take(transport, reply);
-    const { rules, detour } = connection;
-    if (next === 'new') return null;
-    if (next === 'invalid') return { ...drop('bad-phase'), rules };
-    if (next === 'out') return this.#outOfWindow(connection, packet);
-    if (next === 'ignore') return accept(rules, detour);
-    if (next instanceof MidStream) {
-      connection.midStream = next;
-      return accept(rules, detour);
-    }
-    const refusal = this.#move(connection, next.phase, world);
-    if (refusal !== null) return { ...drop(refusal), rules };
-    connection.midStream = null;
-    connection.tcp = next;
-    this.#pickedUp++;
-    return accept(rules, detour);
-  }
-
-  /** Of one that both ends have closed no SYN-ACK is late: it answers the SYN that is kept, or none. */
-  #answersAnew(connection: Connection, packet: Packet, reply: boolean): Decision | null {
-    const { transport } = packet;
-    if (!['last-ack', 'time-wait', 'close'].includes(connection.phase)) return null;
-    if (transport?.kind !== 'tcp' || kindOf(transport.flags) !== 'synack') return null;
-    return this.#succeed(connection, packet, reply);
-  }
-
-  #outOfWindow(connection: Connection, { transport }: Packet): Decision {
-    const reset = transport?.kind === 'tcp' && (transport.flags & RST) !== 0;
-    if (!this.#node.liberal || reset) {
-      return { ...drop('out-of-window'), rules: connection.rules };
-    }
-    const stale = this.#now - connection.seen >= this.#node.hz;
-    if (connection.established && stale) connection.seen = this.#now;
-    return accept(connection.rules, connection.detour);
-  }
-
-  /** A SYN inside a connection changes nothing, but its answer may lead to another one. */
-  #keepSuccessor(connection: Connection, { transport }: Packet): void {
-    if (!connection.established || transport?.kind !== 'tcp') return;
-    if (!opensConnection(transport.flags)) return;
-    const kept = this.#connections.successor(connection.key, this.#now);
-    if (kept?.tcp?.beganWith(transport)) return;
-    this.#connections.keep(successorOf(connection, transport, this.#now));
-  }
-
-  /**
-   * What is out of window for a connection may be of its successor, which takes its place when both
-   * ends have agreed on it. Null: it cannot.
-   */
-  #succeed(connection: Connection, packet: Packet, reply: boolean): Decision | null {
-    const { transport } = packet;
-    if (!connection.established) return null;
-    const successor = this.#connections.successor(connection.key, this.#now);
-    if (successor === null || transport?.kind !== 'tcp') return null;
-    if (!mayBeOfSuccessor(successor, transport, reply)) return null;
-    successor.rules = connection.rules;
-    successor.detour = connection.detour;
-    successor.epoch = connection.epoch;
-    const step = successor.tcp!.clone().take(transport, reply);
-    const opened = step === 'established' || step === 'fin-wait';
-    if (opened) {
-      this.#limits.holdings.ended(connection);
-      this.#connections.stand(successor);
-    }
-    const decision = this.#follow(successor, packet, reply, null);
-    return decision === null ? null : { ...decision, opened };
-  }
-
-  /**
-   * Moves a connection to its next phase. Returns why it cannot, and then nothing moves. Without a world
-   * to ask for limits it takes the place of another.
-   */
-  #move(connection: Connection, phase: Phase, world: World | null): Reason | null {
-    if (isSettled(phase) && !connection.established) {
-      const limited = world !== null && this.#believed;
-      if (limited && this.#limits.holdings.isFull(world, connection.opening)) return 'limit';
-      if (this.#isFull()) return 'table-full';
-      connection.established = true;
-    }
-    // Last-seen moves with the phase, otherwise at most once a second.
-    const stale = this.#now - connection.seen >= this.#node.hz;
-    if (phase !== connection.phase || stale) connection.seen = this.#now;
-    connection.phase = phase;
-    this.#limits.holdings.moved(connection);
-    return null;
-  }
-
-  #isFull(): boolean {
-    const { maxEstablished } = this.#node;
-    if (maxEstablished === undefined) return false;
-    const established = this.connections(this.#now).filter((each) => each.established);
-    return established.length >= maxEstablished;
-  }
-
-  #miss(
-    world: World,
-    relation: Relation,
-    frame: Frame,
-    packet: Packet,
-    fromUplink: boolean,
-  ): Decision {
-    const opening = openingOf(frame, packet, fromUplink);
-    const denied = judgeDeny(world, opening);
-    if (denied !== null) return { ...denied, opened: false };
-    if (relation.key === null) return drop('no-state');
-    if (!relation.mayOpen)
-      return this.#pickUp(world, relation.key, frame, packet) ?? drop('no-state');
-    const { judgement: own, allowing } = judgeLines(world, opening);
-    const expected = own.verdict === 'drop' ? this.#expected(world, own, frame, packet) : null;
-    const judgement = expected?.judgement ?? own;
-    if (judgement.verdict === 'drop') return { ...judgement, opened: false };
-    const circumstances = { now: this.#now, believed: this.#believed };
-    const excess =
-      expected === null ? this.#limits.excess(world, opening, allowing, circumstances) : null;
-    if (excess !== null) return { ...drop(excess), rules: judgement.rules };
-    const { transport } = packet;
-    return this.#open(relation.key, packet, opening, judgement, {
-      phase: firstPhase(packet.protocol),
-      tcp: transport?.kind === 'tcp' ? new TcpConversation(transport) : null,
-      midStream: null,
-      pickedUp: false,
-      master: expected?.master ?? null,
-    });
-  }
-
-  /** A segment without a connection: of one that is older than the wall? Null: it is not. */
-  #pickUp(world: World, key: string, frame: Frame, packet: Packet): Decision | null {
-    const since = this.#now - this.#judgingSince!;
-    if (since >= world.policy.pickup * this.#node.hz || !isMidStream(packet)) return null;
-    const found = pickUp(world, frame, packet);
-    if (found === null || packet.transport?.kind !== 'tcp') return null;
-    const { opening, judgement } = found;
-    const bySender = addressKey(packet.source) === addressKey(opening.source);
-    const midStream = new MidStream().take(packet.transport, !bySender) as MidStream;
-    return this.#open(key, packet, opening, judgement, {
-      ...{ phase: 'mid-stream', tcp: null, midStream, pickedUp: true, master: null },
-    });
-  }
-
-  #open(
-    key: string,
-    packet: Packet,
-    opening: Opening,
-    judgement: Judgement,
-    begun: Pick<Connection, 'phase' | 'tcp' | 'midStream' | 'pickedUp' | 'master'>,
-  ): Decision {
-    const { rules, detour } = judgement;
-    this.#connections.stand({
-      ...{ key, rules, detour, originator: addressKey(opening.source) },
-      opening: { ...opening, fromUplink: false },
-      protocol: packet.protocol,
-      icmp: packet.transport?.kind === 'icmp',
-      established: false,
-      ...{ born: this.#now, seen: this.#now, epoch: this.#epoch },
-      ...begun,
-    });
-    return { ...judgement, opened: true };
-  }
-
-  /** A packet that no rule allows may be what a helper expects; null: it is not. */
-  #expected(world: World, lack: Judgement, frame: Frame, packet: Packet) {
-    if (this.#node.detour !== true) return null;
-    const found = this.#expectations.find(frame, packet, this.#now);
-    if (found === null) return null;
-    const master = [
-      this.#find(found.master),
-      this.#connections.successor(found.master, this.#now),
-    ].find((one) => one !== null && one.detour !== 0);
-    if (master === undefined || master === null) return null;
-    const own = openingOf(frame, packet, false);
-    const judgement = judgeByMaster(world, lack, own, master.opening);
-    if (judgement.verdict === 'drop') return null;
-    found.take();
-    return { judgement, master: master.opening };
   }
 
   /** An accepted frame: to its way out, or where netfilter sees it before. */
@@ -578,10 +293,6 @@ export class Wall {
 
   #dropped({ reason, rules, log }: Decision): Outcome {
     return { ...PASSED, action: 'drop', reason, rules, log };
-  }
-
-  #find(key: string | null): Connection | null {
-    return this.#connections.find(key, this.#now);
   }
 
   #world(): World {
