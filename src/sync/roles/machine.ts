@@ -93,6 +93,8 @@ export class RoleMachine {
 
   /** An operator, or an external manager, wants this node to be active. @throws RoleRefusal */
   takeOver(view: View, by: string, force = false): void {
+    // Were it noted, and the other node took over before the next look, each would undo the other.
+    if (this.#state === 'active' && !view.word.standby) return;
     const { links, peer, fresh } = new Picture(view);
     if (!links) throw new RoleRefusal(`the ${downSide(view)} side has no carrier`);
     const losing = peer !== null && !peer.standby && !view.ready;

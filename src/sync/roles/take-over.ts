@@ -124,7 +124,10 @@ function succession(
     wait.cutOff = apart;
     return why;
   }
-  const allWell = !apart && SEGMENTS.every((segment) => picture.fresh[segment]) && view.ready;
+  // What this node sends arrives as well: or it would take over only to be found cut off.
+  const hears = (segment: Segment) =>
+    picture.fresh[segment] && (peer.hears[segment] || !peer.attended);
+  const allWell = !apart && SEGMENTS.every(hears) && view.ready;
   const above = settings.preempt && settings.priority > peer.priority;
   return heldFor(wait, 'preempt', above && allWell, PREEMPT_MS, now)
     ? 'it has the higher priority'
@@ -142,7 +145,7 @@ function trouble(picture: Picture, peer: Announcement, wait: Wait): string | nul
   }
   for (const segment of SEGMENTS) {
     const deaf = fresh[segment] && peer.attended && !peer.hears[segment];
-    const doubt = deaf || picture.lost(segment);
+    const doubt = deaf || picture.lost(segment) || picture.unheard(segment);
     const cut = doubt && isCutOff(picture, peer, wait, segment);
     if (heldFor(wait, segment, cut, ONE_SIDE_MS, view.now)) {
       return `the other node is cut off on the ${segment} side`;

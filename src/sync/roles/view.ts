@@ -33,6 +33,8 @@ export interface View {
 export const PROBE_MS = 10;
 /** Without a word for so long, a path is lost. */
 export const LOST_MS = 40;
+/** After a start, so long without a word is none to come. */
+const UNHEARD_MS = 1000;
 
 /** The same, read by the machine. */
 export class Picture {
@@ -59,6 +61,12 @@ export class Picture {
 
   lost(segment: Segment): boolean {
     return this.view.paths[segment].met && !this.fresh[segment];
+  }
+
+  /** It never was heard there, and should have been by now: this daemon may have started after the loss. */
+  unheard(segment: Segment): boolean {
+    const { met, silentFor } = this.view.paths[segment];
+    return !met && silentFor > UNHEARD_MS;
   }
 
   /** Neither segment carries probes any more, though both did. */

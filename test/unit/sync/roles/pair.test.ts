@@ -172,6 +172,41 @@ describe('a pair of nodes', () => {
     );
   });
 
+  it('takes over from one that sends nothing on a side, though its daemon never heard it there', () => {
+    const pair = started({}, { priority: 150 });
+    expect(pair.activeNode).toBe(pair.b);
+    pair.b.sends.uplink = false;
+    pair.a.daemon = 'dead';
+    pair.tick();
+    pair.a.startDaemon(pair.now);
+    pair.traffic = { uplink: 'broadcast', inside: 'broadcast' };
+    pair.run(8000);
+    expect(pair.a.active).toBe(true);
+  });
+
+  it('is asked on both nodes at once: the one that is active already stays so until it hears the other', () => {
+    const pair = started();
+    expect(pair.activeNode).toBe(pair.a);
+    pair.b.machine.takeOver(pair.view(pair.b), 'test');
+    pair.tick();
+    pair.a.machine.takeOver(pair.view(pair.a), 'test');
+    pair.run(500);
+    expect(pair.longestAttendedLoop).toBeLessThanOrEqual(PROBE_MS);
+    expect(pair.activeNode).toBe(pair.b);
+  });
+
+  it('does not give way to one of higher priority that it does not hear on a side', () => {
+    const pair = started({}, { priority: 150, preempt: true });
+    pair.b.sends.uplink = false;
+    pair.b.machine.yield(pair.view(pair.b), 'test');
+    pair.run(1000);
+    expect(pair.activeNode).toBe(pair.a);
+    for (let ms = 0; ms < 30_000; ms += PROBE_MS) {
+      pair.tick();
+      expect(pair.b.active).toBe(false);
+    }
+  });
+
   it('gives every activation an epoch of its own', () => {
     fc.assert(
       fc.property(settings, settings, story, (a, b, steps) => {
