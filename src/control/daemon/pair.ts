@@ -49,13 +49,29 @@ export interface PairDeps {
   readonly onTakeover: () => void;
 }
 
+/** A standby is to be alone: it would pass packets at once, beside the active node that it knew of. */
+export class StandbyAloneError extends Error {
+  constructor(node: string) {
+    super(
+      `${node} stands as the standby of a pair, and its node file has no ha: any more; ` +
+        'put it back, or take the wall down first (bridgewalld --detach)',
+    );
+    this.name = 'StandbyAloneError';
+  }
+}
+
 /**
  * What a node of a pair is before its daemon knows more: a standby if it comes up from nothing, else what it
  * was; a node that is alone is active. To be called before programs are attached.
+ * @throws StandbyAloneError
  */
-export function prepareRole(dataplane: Dataplane, ha: HaConfig | null): void {
+export function prepareRole(
+  dataplane: Pick<Dataplane, 'map' | 'fresh'>,
+  { node, ha }: Pick<NodeConfig, 'node' | 'ha'>,
+): void {
   const role = new Role(dataplane);
   if (ha === null) {
+    if (!dataplane.fresh && role.read().standby) throw new StandbyAloneError(node);
     new PairMap(dataplane).clear();
     role.clear();
   } else if (dataplane.fresh) {

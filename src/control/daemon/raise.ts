@@ -78,12 +78,13 @@ export async function raise(
   try {
     dataplane = Dataplane.open(pins, { maxStates: config.state.max });
     tellAdoption(dataplane, config, log);
-    prepareRole(dataplane, config.ha);
     const { ports, gone } = writePorts(dataplane, await portDevices(config, survey));
     const mac = survey.bridge?.mac ?? survey.ports[0]?.mac ?? NO_MAC;
     writeNode(dataplane, ports, nodeSettings(config, mac));
     writeTimeouts(dataplane, config.state.timeouts);
     const upgraded = await upgradeWall(dataplane, store, ports);
+    // After the upgrade: the role that stood is known only then.
+    prepareRole(dataplane, config);
     const present = ports.filter(hasDevice);
     const mtus = new Map(survey.ports.map(({ name, mtu }) => [name, mtu]));
     const mode = await attachAll(dataplane, present, gone, config.attach, {

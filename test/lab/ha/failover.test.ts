@@ -1,4 +1,5 @@
 /** Two daemons in one kernel: who is active, through all that may break. Times are printed, never asserted. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { HaStatus, PortInfo, StatusResult } from '../../../src/control/service.js';
 import { type NodeName, PairLab, SERVER } from './pair-lab.js';
@@ -187,6 +188,20 @@ describe('a pair under traffic', () => {
     pair.silence(active, false);
     expect(await whole()).toBe(standby);
     expect((await pair.status(active)).state).toBe('standby');
+  });
+
+  it('starts no standby whose node file has no pair any more: it would be active at once', async () => {
+    const active = await whole();
+    const wall = pair.walls[otherThan(active)];
+    await wall.stop();
+    const file = readFileSync(wall.config, 'utf8');
+    const alone = file.split('\n').filter((line) => !line.startsWith('ha:'));
+    expect(alone.join('\n')).not.toBe(file);
+    writeFileSync(wall.config, alone.join('\n'));
+    await expect(wall.start()).rejects.toThrow('stands as the standby of a pair');
+    writeFileSync(wall.config, file);
+    await wall.start();
+    expect(await whole()).toBe(active);
   });
 
   it('tells of every change, and why', async () => {
