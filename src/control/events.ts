@@ -99,6 +99,11 @@ export interface EventFields {
     ms: number;
     whole: boolean;
   };
+  /**
+   * Nothing was taken of what the other node said of its connections: `reason` is garbled, replayed or format.
+   * The same again is told every ten seconds at most.
+   */
+  'sync-refused': { peer: string; reason: string; why: string };
   /** So many connections of the other node found no room here. */
   'sync-full': { peer: string; count: number };
   /** What was applied on the other node of the pair judges here, too; `user` applied it there. */

@@ -3,11 +3,18 @@
  * was lost on the way. `REPLICA_STATES` is how many connections there are; figures are printed, times are not
  * asserted.
  */
+import type { EventEmitter } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { credentials, Server, ServerCredentials } from '@grpc/grpc-js';
+import {
+  credentials,
+  Server,
+  ServerCredentials,
+  status,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   importRecords,
@@ -46,6 +53,7 @@ let path = '';
 let tests = 0;
 let repairs: Repair[];
 const errors: unknown[] = [];
+const refused: string[] = [];
 
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'bw-replication-'));
@@ -66,9 +74,11 @@ beforeEach(async () => {
   standby.setStandby(true, EPOCH, true);
   repairs = [];
   errors.length = 0;
+  refused.length = 0;
   const onError = (error: unknown) => errors.push(error);
   sink = new ChangeSink({
     table: new Replica(standby.dataplane),
+    onRefused: (reason, why) => refused.push(`${reason}: ${why}`),
     onRepaired: (repair) => repairs.push(repair),
     onError,
   });
@@ -96,6 +106,19 @@ afterEach(() => {
 
 function follow(): void {
   sink.follow(new (definition().Replication)(path, credentials.createInsecure()));
+}
+
+/** Has the standby follow another peer, which answers like this. */
+async function follows(answers: UntypedServiceImplementation): Promise<void> {
+  server.forceShutdown();
+  source.close();
+  server = new Server();
+  server.addService(definition().Replication.service, answers);
+  const at = `unix:${join(directory, `${tests++}.sock`)}`;
+  await new Promise<void>((resolve) => {
+    server.bindAsync(at, ServerCredentials.createInsecure(), () => resolve());
+  });
+  sink.follow(new (definition().Replication)(at, credentials.createInsecure()));
 }
 
 async function until(what: string, done: () => boolean, ms = 30_000): Promise<void> {
@@ -203,30 +226,63 @@ describe('a standby', () => {
     expect(errors).toEqual([]);
   });
 
-  it('takes nothing of a message that is garbled, and listens again', async () => {
-    open(1);
-    follow();
-    await until('the tables match', () => sink.matches);
-    const before = { ...sink.counts };
-    const whole = KINDS.states4.size;
-    server.forceShutdown();
-    source.close();
-    server = new Server();
+  /** What a peer says, and in which words nothing of it is taken; then it is listened to again. */
+  const whole = state4(7, (BigInt(EPOCH) << 48n) | 7n, 7);
+  const refusals: readonly {
+    what: string;
+    says: readonly { sequence: number; states4: Buffer }[];
+    added: number;
+    why: string;
+  }[] = [
+    {
+      what: 'a message that is garbled',
+      says: [{ sequence: 1, states4: Buffer.alloc(whole.length * 2 + 1) }],
+      added: 0,
+      why: 'garbled: message 1: states4 are no whole records',
+    },
+    {
+      what: 'a message that comes again',
+      says: [
+        { sequence: 3, states4: whole },
+        { sequence: 3, states4: state4(8, (BigInt(EPOCH) << 48n) | 8n, 8) },
+      ],
+      added: 1,
+      why: 'replayed: message 3 came after 3',
+    },
+    {
+      what: 'a message from before',
+      says: [
+        { sequence: 3, states4: whole },
+        { sequence: 2, states4: state4(8, (BigInt(EPOCH) << 48n) | 8n, 8) },
+      ],
+      added: 1,
+      why: 'replayed: message 2 came after 3',
+    },
+  ];
+
+  it.each(refusals)('takes nothing of $what, and listens again', async ({ says, added, why }) => {
     let calls = 0;
-    server.addService(definition().Replication.service, {
+    await follows({
       Changes: (call: { write(message: object): void }) => {
         calls++;
-        call.write({ sequence: 1, states4: Buffer.alloc(whole * 2 + 1), epoch: EPOCH });
+        for (const message of says) call.write({ ...message, epoch: EPOCH });
       },
     });
-    const again = `unix:${join(directory, `${tests++}.sock`)}`;
-    await new Promise<void>((resolve) => {
-      server.bindAsync(again, ServerCredentials.createInsecure(), () => resolve());
+    await until('it was heard twice', () => calls >= 2 && refused.length >= 2);
+    expect(new Set(refused)).toEqual(new Set([why]));
+    expect(size(standby)).toBe(added);
+    expect(errors).toEqual([]);
+  });
+
+  it('says so when the other node does not speak its format', async () => {
+    await follows({
+      Changes: (call: EventEmitter) =>
+        call.emit('error', { code: status.FAILED_PRECONDITION, details: 'format 1: 7 is spoken' }),
     });
-    sink.follow(new (definition().Replication)(again, credentials.createInsecure()));
-    await until('it was heard twice', () => calls >= 2);
-    expect(errors.map(String).join()).toContain('no whole records');
-    expect(sink.counts).toEqual(before);
+    await until('it asked twice', () => refused.length >= 2);
+    expect(refused[0]).toBe('format: format 1: 7 is spoken');
+    expect(size(standby)).toBe(0);
+    expect(errors).toEqual([]);
   });
 
   it('knows until when it knows all', async () => {

@@ -127,6 +127,7 @@ const MESSAGES: Partial<Record<EventKind, readonly ['info' | 'warn' | 'error', s
   'sync-alarm': ['error', 'connections are not replicated'],
   'sync-recovered': ['info', 'connections are replicated again'],
   'sync-repaired': ['info', 'connections that were missed were told again'],
+  'sync-refused': ['error', 'nothing was taken of what the other node said of its connections'],
   'sync-full': ['error', 'connections of the other node found no room'],
   'policy-received': ['info', 'installed the policy of the other node'],
   'policy-refused': ['error', 'the policy of the other node cannot be installed here'],

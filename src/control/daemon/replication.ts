@@ -6,6 +6,7 @@ import {
   ChangeSource,
   type Repair,
   replicationDefinition,
+  type SinkRefusal,
 } from '../../sync/replication/index.js';
 import type { Cell } from '../dataplane/index.js';
 import { type Dataplane, Replica } from '../dataplane/index.js';
@@ -21,6 +22,8 @@ const LATE_MS = 1000;
 const ALARM_MS = 800;
 /** After a takeover a pass has judged all connections by then. */
 const JUDGED_MS = 4000;
+/** The peer is asked again twice a second: of the same refusal one event is enough for so long. */
+const TELL_MS = 10_000;
 
 export interface ReplicationDeps {
   readonly dataplane: Dataplane;
@@ -45,6 +48,7 @@ export class Replication {
   readonly #stopping = new AbortController();
   readonly #timer: NodeJS.Timeout;
   #full = 0;
+  #refused: { readonly last: SinkRefusal | null; readonly at: number } = { last: null, at: 0 };
   /** What was told has no rules, and so no host that it counts for, before it is judged here. */
   #recountAt = Number.POSITIVE_INFINITY;
 
@@ -55,6 +59,7 @@ export class Replication {
     this.#replica.replicate();
     this.#sink = new ChangeSink({
       table: this.#replica,
+      onRefused: (reason, why) => this.#nothingTaken(reason, why),
       onRepaired: (repair) => this.#repaired(repair),
       onError,
     });
@@ -155,6 +160,14 @@ export class Replication {
     if (lagMs >= LATE_MS) return `connections are told ${Math.round(lagMs / 1000)} s late`;
     const one = this.#replica.role.active !== (this.#sink.standing?.active ?? false);
     return digestsMatch || !one ? null : 'the tables of connections differ';
+  }
+
+  #nothingTaken(reason: SinkRefusal, why: string): void {
+    const now = performance.now();
+    const { last, at } = this.#refused;
+    if (reason === last && now - at < TELL_MS) return;
+    this.#refused = { last: reason, at: now };
+    this.#deps.events.emit('sync-refused', { peer: this.#deps.peerName, reason, why });
   }
 
   #repaired({ added, dropped, bytes, ms, differing }: Repair): void {

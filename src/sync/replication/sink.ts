@@ -1,12 +1,18 @@
 /** What the other node tells of its connections, and how well it is known. */
-import type { ClientReadableStream } from '@grpc/grpc-js';
+import { type ClientReadableStream, type ServiceError, status } from '@grpc/grpc-js';
 import type { ChangesMessage__Output } from '../../generated/proto/bridgewall/v1/ChangesMessage.js';
 import type { ReplicationClient } from '../../generated/proto/bridgewall/v1/Replication.js';
 import type { Standing__Output } from '../../generated/proto/bridgewall/v1/Standing.js';
 import { Lateness } from './lateness.js';
 import { type Repair, repair } from './repair.js';
 import { DATED_LATE_MS, FORMAT } from './source.js';
-import { type ConnectionTable, GarbledError, RECORD_KINDS, type Taken } from './table.js';
+import {
+  type ConnectionTable,
+  GarbledError,
+  RECORD_KINDS,
+  ReplayedError,
+  type Taken,
+} from './table.js';
 import { toldBy } from './told.js';
 
 /** Between two comparisons when nothing is known to be wrong. */
@@ -23,8 +29,13 @@ const SILENT_MS = 700;
 /** What became of everything that was told. */
 export type SinkCounts = Record<keyof Taken | 'bytes', number>;
 
+/** Why nothing was taken of what the other node said. */
+export type SinkRefusal = 'garbled' | 'replayed' | 'format';
+
 export interface SinkOptions {
   readonly table: ConnectionTable;
+  /** The stream was given up for it; it is asked for again. */
+  readonly onRefused: (reason: SinkRefusal, why: string) => void;
   readonly onRepaired: (repair: Repair) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -109,24 +120,37 @@ export class ChangeSink {
       try {
         this.#take(message);
       } catch (error) {
-        this.#forget();
-        this.#endedAt = performance.now();
-        this.#options.onError(error);
+        this.#hangUp();
+        this.#refuse(error);
       }
     });
-    const gone = () => {
+    const gone = (error?: ServiceError) => {
       if (session !== this.#session) return;
-      this.#forget();
-      this.#endedAt = performance.now();
+      this.#hangUp();
+      if (error?.code === status.FAILED_PRECONDITION) {
+        this.#options.onRefused('format', error.details);
+      }
     };
     stream.on('error', gone);
-    stream.on('end', gone);
+    stream.on('end', () => gone());
   }
 
   /** Follows nobody; what is known stays. */
   leave(): void {
     this.#client = null;
     this.#forget();
+  }
+
+  #hangUp(): void {
+    this.#forget();
+    this.#endedAt = performance.now();
+  }
+
+  #refuse(error: unknown): void {
+    const { onRefused, onError } = this.#options;
+    if (error instanceof GarbledError) onRefused('garbled', error.message);
+    else if (error instanceof ReplayedError) onRefused('replayed', error.message);
+    else onError(error);
   }
 
   #forget(): void {
@@ -188,6 +212,9 @@ export class ChangeSink {
 
   #take(message: ChangesMessage__Output): void {
     const { table } = this.#options;
+    if (message.sequence <= this.#applied) {
+      throw new ReplayedError(`message ${message.sequence} came after ${this.#applied}`);
+    }
     for (const kind of RECORD_KINDS) {
       if (!table.isWhole(kind, message[kind] as Uint8Array)) {
         throw new GarbledError(`message ${message.sequence}: ${kind} are no whole records`);

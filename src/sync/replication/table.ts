@@ -26,6 +26,11 @@ export class GarbledError extends Error {
   override readonly name = 'GarbledError';
 }
 
+/** A message came again, or after one that it was sent before. */
+export class ReplayedError extends Error {
+  override readonly name = 'ReplayedError';
+}
+
 export interface Choice {
   readonly until: bigint;
   readonly buckets: Uint8Array;
