@@ -41,7 +41,11 @@ def receive(connection, count):
 
 def serve_one(connection):
     with connection:
-        verb, count = connection.makefile("r").readline().split()
+        line = connection.makefile("r").readline()
+        # Whoever only tried whether anybody listens asks for nothing.
+        if not line:
+            return
+        verb, count = line.split()
         connection.sendall(b"\n")
         if verb == "get":
             connection.sendall(b"x" * int(count))
