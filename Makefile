@@ -129,7 +129,7 @@ bench-sync: build $(STAMPS)/bench build/bench/lives
 bench-switch: build $(STAMPS)/bench build/bench/train
 	node dist/bench/switch.js
 
-build/bench/lives build/bench/train: build/bench/%: bench/native/%.c $(wildcard test/lab/native/*.h) $(STAMPS)/apt
+build/bench/lives build/bench/train: build/bench/%: bench/native/%.c $(wildcard bench/native/*.h test/lab/native/*.h) $(STAMPS)/apt
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -o $@ $<
 

@@ -3,19 +3,18 @@
  * stack says so to the fraction of a millisecond; TCP connections speak meanwhile.
  */
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Lab } from '../src/lab/netns.js';
 import { Crowd, serveEchoes } from '../src/lab/pair/crowd.js';
 import { type Failure, LINK_LOSS, PLANNED } from '../src/lab/pair/failures.js';
 import { Pair } from '../src/lab/pair/pair.js';
 import { otherOf, SERVER } from '../src/lab/pair/pair-net.js';
+import { keepResults, machineLine, quantile } from '../src/lab/results.js';
 import { ROOT } from '../src/lab/root.js';
 import { runInLab } from '../src/lab/run.js';
 import type { Screen } from '../src/lab/screen.js';
 import type { AttachMode } from '../src/lab/wall.js';
-import { quantile } from './quantile.js';
 
 const TRIALS = Number(process.env.SWITCH_TRIALS ?? 20);
 const CONNECTIONS = Number(process.env.SWITCH_CONNECTIONS ?? 2000);
@@ -41,12 +40,10 @@ interface Trial {
   readonly ways: readonly Way[];
 }
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
 /** A train while something happens. */
 async function train(pair: Pair, during: () => Promise<void>): Promise<Way[]> {
   const { client, server } = pair.net;
-  const spaces = [client, server].map(({ id }) => `/run/netns/${id}`);
+  const spaces = [client, server].map(({ path }) => path);
   const args = [...spaces, ...MACS, ADDRESS, SERVER.v4, '7', String(INTERVAL_US)];
   const child = client.spawn([PROGRAM, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   let text = '';
@@ -94,7 +91,7 @@ async function measure(lab: Lab, screen: Screen, attach: AttachMode): Promise<Tr
   for (let i = 0; i < TRIALS; i++) {
     screen.progress(`trial ${i + 1} of ${TRIALS}`);
     // What the train itself loses, without any switch.
-    const nothing = await train(pair, async () => void (await pause(BEFORE_MS)));
+    const nothing = await train(pair, () => pause(BEFORE_MS));
     trials.push({ what: 'nothing', ways: nothing });
     for (const failure of [PLANNED, LINK_LOSS]) trials.push(await trial(pair, failure));
   }
@@ -137,13 +134,9 @@ function report(machine: string, trials: readonly Trial[]): string {
 
 process.exitCode = await runInLab('bench-switch', async (lab, screen, attach) => {
   const trials = await measure(lab, screen, attach);
-  const load = loadavg()[0]!.toFixed(1);
-  const machine = `${cpus().length} x ${cpus()[0]?.model ?? '?'}, Linux ${release()}, load ${load}, ${new Date().toISOString()}`;
-  const directory = join(ROOT, 'bench', 'results');
-  mkdirSync(directory, { recursive: true });
+  const machine = machineLine();
   const text = report(machine, trials);
-  writeFileSync(join(directory, 'switch.md'), text);
-  writeFileSync(join(directory, 'switch.json'), JSON.stringify({ machine, trials }, null, 2));
+  keepResults('switch', text, { machine, trials });
   screen.wide(`\n${text}`);
   return 0;
 });

@@ -4,17 +4,17 @@
  * between the nodes whole, and cut, take turns; a quiet one shows what a pair costs that has nothing to tell.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Lab } from '../src/lab/netns.js';
 import { Pair } from '../src/lab/pair/pair.js';
 import { NODES, type NodeName, otherOf, SERVER } from '../src/lab/pair/pair-net.js';
+import { keepResults, machineLine, median, quantile } from '../src/lab/results.js';
 import { ROOT } from '../src/lab/root.js';
 import { runInLab } from '../src/lab/run.js';
 import type { Screen } from '../src/lab/screen.js';
 import type { AttachMode } from '../src/lab/wall.js';
-import { quantile } from './quantile.js';
 
 const RATES = (process.env.SYNC_RATES ?? '10000,2000').split(',').map(Number);
 const ROUNDS = Number(process.env.SYNC_ROUNDS ?? 3);
@@ -106,7 +106,7 @@ class Bench {
 
   async #lead(rate: number, watched: NodeName) {
     const { client, server } = this.#pair.net;
-    const spaces = [client, server].map(({ id }) => `/run/netns/${id}`);
+    const spaces = [client, server].map(({ path }) => path);
     const args = [...spaces, ...MACS, SERVER.v4, '80', String(rate), String(SECONDS)];
     const ended = await client.run([PROGRAM, ...args, pinOf(this.#lab, watched)]);
     const found = /^\[([^\]]*)\] (\d+)/.exec(ended.stdout);
@@ -120,7 +120,6 @@ class Bench {
 }
 
 const NO_LIVES = { lives: 0, delays: [] };
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 interface Rounds {
   readonly rate: number;
@@ -133,10 +132,6 @@ async function measure(lab: Lab, screen: Screen, attach: AttachMode) {
   const pair = await Pair.build(lab, { attach, more: [STATE] });
   const active = await pair.start();
   const bench = new Bench(lab, pair, active);
-  if (process.env.SYNC_HOLD) {
-    const pids = NODES.map((node) => `${node} ${pair.walls[node].pid}`);
-    writeFileSync(process.env.SYNC_HOLD, `${active}\n${pids.join('\n')}\n`);
-  }
   const quiet = await bench.round(0, true);
   const all: Rounds[] = [];
   for (const rate of RATES) {
@@ -145,7 +140,6 @@ async function measure(lab: Lab, screen: Screen, attach: AttachMode) {
       screen.progress(`${rate} a second, round ${i + 1} of ${ROUNDS}`);
       await pair.settled();
       on.push(await bench.round(rate, true));
-      if (process.env.SYNC_HOLD) continue;
       pair.net.deafen(otherOf(active), 'sync');
       await pause(3000);
       off.push(await bench.round(rate, false));
@@ -158,8 +152,8 @@ async function measure(lab: Lab, screen: Screen, attach: AttachMode) {
 
 type Found = Awaited<ReturnType<typeof measure>>;
 
-function median(rounds: readonly Round[], of: (round: Round) => number): number {
-  return quantile(rounds.map(of), 0.5);
+function middle(rounds: readonly Round[], of: (round: Round) => number): number {
+  return median(rounds.map(of));
 }
 
 function report(machine: string, { active, quiet, all }: Found): string {
@@ -169,16 +163,13 @@ function report(machine: string, { active, quiet, all }: Found): string {
     (total(round.used[node]) - idle(node) * round.seconds) / 1000 / round.lives;
   const lines = all.map(({ rate, on, off }) => {
     const delays = on.flatMap((round) => round.delays);
-    const alone = off.length === 0 ? Number.NaN : median(off, each(active));
+    const alone = middle(off, each(active));
     const figures = [
-      ...[median(on, each(active)), alone, median(on, each(standby))].map((us) => us.toFixed(1)),
+      ...[middle(on, each(active)), alone, middle(on, each(standby))].map((us) => us.toFixed(1)),
       ...[0.5, 0.99].map((part) => quantile(delays, part).toFixed(1)),
-      quantile(
-        off.flatMap((round) => round.delays),
-        0.5,
-      ).toFixed(1),
-      median(on, ({ bytes, added }) => bytes / added).toFixed(0),
-      median(on, ({ lives, added }) => (100 * added) / lives).toFixed(1),
+      median(off.flatMap((round) => round.delays)).toFixed(1),
+      middle(on, ({ bytes, added }) => bytes / added).toFixed(0),
+      middle(on, ({ lives, added }) => (100 * added) / lives).toFixed(1),
     ];
     return `| ${rate} | ${figures.join(' | ')} |`;
   });
@@ -187,7 +178,7 @@ function report(machine: string, { active, quiet, all }: Found): string {
       const names = Object.keys(on[0]!.used[node]);
       const figures = names.map((name) => {
         const still = (quiet.used[node][name] ?? 0) / quiet.seconds;
-        const us = median(
+        const us = middle(
           on,
           (r) => ((r.used[node][name] ?? 0) - still * r.seconds) / 1000 / r.lives,
         );
@@ -219,13 +210,9 @@ function report(machine: string, { active, quiet, all }: Found): string {
 
 process.exitCode = await runInLab('bench-sync', async (lab, screen, attach) => {
   const found = await measure(lab, screen, attach);
-  const load = loadavg()[0]!.toFixed(1);
-  const machine = `${cpus().length} x ${cpus()[0]?.model ?? '?'}, Linux ${release()}, load ${load}, ${new Date().toISOString()}`;
-  const directory = join(ROOT, 'bench', 'results');
-  mkdirSync(directory, { recursive: true });
+  const machine = machineLine();
   const text = report(machine, found);
-  writeFileSync(join(directory, 'sync.md'), text);
-  writeFileSync(join(directory, 'sync.json'), JSON.stringify({ machine, ...found }, null, 2));
+  keepResults('sync', text, { machine, ...found });
   screen.wide(`\n${text}`);
   return 0;
 });

@@ -65,18 +65,27 @@ static __always_inline int fdb_quota_left(__u32 port)
 	return count && n && *count < n->fdb_quota;
 }
 
-/* By compare-and-swap: of the CPUs that see one move at once, one makes it and counts. */
-static __always_inline void fdb_move(struct walk *w, struct fdb_entry *e, __u32 from)
+/* A MAC that the table does not hold, if this port may teach one more. Returns whether it does now. */
+static __always_inline int fdb_add(struct fdb_key *key, __u32 port, __u64 now)
 {
-	__u32 to = w->frame.port;
+	struct fdb_entry fresh = {.seen = now, .port = port};
 
+	if (!fdb_quota_left(port) || bpf_map_update_elem(&fdb, key, &fresh, BPF_NOEXIST))
+		return 0;
+	fdb_count(port, 1);
+	return 1;
+}
+
+/* By compare-and-swap: of the CPUs that see one move at once, one makes it and counts. Returns whether it
+ * was this one. */
+static __always_inline int fdb_move(struct fdb_entry *e, __u32 from, __u32 to)
+{
 	if (__sync_val_compare_and_swap(&e->port, from, to) != from)
-		return;
-	e->seen = w->now;
+		return 0;
 	ways_changed();
 	fdb_count(from, -1);
 	fdb_count(to, 1);
-	event_emit(w, EVENT_MAC_MOVED, from << 16 | to);
+	return 1;
 }
 
 /*
@@ -86,32 +95,32 @@ static __always_inline void fdb_move(struct walk *w, struct fdb_entry *e, __u32 
  */
 static __always_inline __u64 fdb_learn(struct walk *w)
 {
-	struct fdb_entry fresh = {.seen = w->now, .port = w->frame.port};
+	__u32 from, to = w->frame.port;
 	struct fdb_entry *e;
 	struct fdb_key key;
-	__u32 from;
 	__u64 seen;
 
 	fdb_key_of(&key, &w->frame, w->frame.smac);
 	e = bpf_map_lookup_elem(&fdb, &key);
 	if (!e) {
-		if (fdb_quota_left(fresh.port) &&
-		    !bpf_map_update_elem(&fdb, &key, &fresh, BPF_NOEXIST))
-			fdb_count(fresh.port, 1);
+		fdb_add(&key, to, w->now);
 		return 0;
 	}
 	from = *(volatile __u32 *)&e->port;
 	seen = *(volatile __u64 *)&e->seen;
-	if (from != fresh.port && !fdb_quota_left(fresh.port))
+	if (from != to && !fdb_quota_left(to))
 		return 0;
 	if (w->now - seen >= hz || fdb_outdated(seen)) {
 		if (!seen || __sync_val_compare_and_swap(&e->seen, seen, w->now) != seen)
 			return 0;
 		seen = w->now;
 	}
-	if (from == fresh.port)
+	if (from == to)
 		return seen;
-	fdb_move(w, e, from);
+	if (fdb_move(e, from, to)) {
+		e->seen = w->now;
+		event_emit(w, EVENT_MAC_MOVED, from << 16 | to);
+	}
 	return 0;
 }
 

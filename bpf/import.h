@@ -17,23 +17,11 @@ struct import_batch {
 	__u8 bytes[IMPORT_BYTES];
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct import_batch);
-} import_batch SEC(".maps");
+SHARED_MAP(import_batch, 1, struct import_batch);
 
 ARRAY_MAP(closed_buckets, CLOSED_BUCKETS, __u64);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct touched);
-} touched SEC(".maps");
+SHARED_MAP(touched, 1, struct touched);
 
 /* What is common to all records of a batch. */
 struct import_run {

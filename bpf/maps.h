@@ -24,6 +24,16 @@ const volatile __u32 meta_secret = 0x62776d31;
 		__type(value, value_type);                                                         \
 	} name_ SEC(".maps")
 
+/* User space has it in its memory as well. */
+#define SHARED_MAP(name_, entries, value_type)                                                     \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
+		__uint(map_flags, BPF_F_MMAPABLE);                                                 \
+		__uint(max_entries, entries);                                                      \
+		__type(key, __u32);                                                                \
+		__type(value, value_type);                                                         \
+	} name_ SEC(".maps")
+
 #define HASH_MAP(name_, map_type, map_flags_, entries, key_type, value_type)                       \
 	struct {                                                                                   \
 		__uint(type, map_type);                                                            \
@@ -55,37 +65,13 @@ HASH_MAP(ports, BPF_MAP_TYPE_HASH, 0, MAX_PORTS, __u32, struct port);
 ARRAY_MAP(port_list, MAX_PORTS, struct port);
 ARRAY_MAP(node, 1, struct node);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, MIRROR_WORDS);
-	__type(key, __u32);
-	__type(value, __u64);
-} mirror SEC(".maps");
+SHARED_MAP(mirror, MIRROR_WORDS, __u64);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct role);
-} role SEC(".maps");
+SHARED_MAP(role, 1, struct role);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct pair);
-} pair SEC(".maps");
+SHARED_MAP(pair, 1, struct pair);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 2);
-	__type(key, __u32);
-	__type(value, struct heard);
-} heard SEC(".maps");
+SHARED_MAP(heard, 2, struct heard);
 
 ARRAY_MAP(probe_counters, MAX_PORTS, struct probe_counter);
 
@@ -106,13 +92,7 @@ DEVICE_MAP(tx_ports);
 DEVICE_MAP(tx_ports_frags);
 
 /* Policy. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct cell);
-} cell SEC(".maps");
+SHARED_MAP(cell, 1, struct cell);
 
 ARRAY_MAP(generations, GENERATION_SLOTS, struct generation);
 ARRAY_MAP(judging_since, 1, __u64);	/* jiffies of the first policy on these tables; 0: none yet */
@@ -197,13 +177,7 @@ struct {
 	__array(values, struct members_inner);
 } members SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, MEMBER_BATCH);
-	__type(key, __u32);
-	__type(value, struct address);
-} member_batch SEC(".maps");
+SHARED_MAP(member_batch, MEMBER_BATCH, struct address);
 
 ARRAY_MAP(member_walk, 1, struct member_walk);
 ARRAY_MAP(member_counts, 1, struct member_counts);
@@ -230,13 +204,7 @@ HASH_MAP(children, BPF_MAP_TYPE_LRU_HASH, 0, 16384, struct state_key, struct mas
 HASH_MAP(fdb, BPF_MAP_TYPE_HASH, 0, 16384, struct fdb_key, struct fdb_entry);
 ARRAY_MAP(fdb_counts, MAX_PORTS, __u32);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} fdb_changes SEC(".maps");		/* how often a MAC has moved, or all were forgotten */
+SHARED_MAP(fdb_changes, 1, __u64);	/* how often a MAC has moved, or all were forgotten */
 
 /* Counters, logs, events. */
 PERCPU_MAP(rule_counters, 131072, struct rule_counter);
@@ -245,13 +213,7 @@ ARRAY_MAP(log_window, 1, __u64);
 PERCPU_MAP(event_losses, 1, __u64);
 ARRAY_MAP(sweep_stats, 1, struct sweep_stats);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} sweep_due SEC(".maps");
+SHARED_MAP(sweep_due, 1, __u64);
 
 ARRAY_MAP(state_passes, PASS_KINDS, struct state_pass);
 HASH_MAP(picked, BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 65536, struct address, __u32);

@@ -9,30 +9,16 @@
 
 #include "import.h"
 
-static __always_inline void teach_new(struct fdb_key *key, __u32 port, struct teach_call *call)
-{
-	struct fdb_entry fresh = {.seen = now_jiffies(), .port = port};
-
-	if (!fdb_quota_left(port) || bpf_map_update_elem(&fdb, key, &fresh, BPF_NOEXIST))
-		return;
-	fdb_count(port, 1);
-	call->added++;
-}
-
 /* As fdb_learn(): the sweep has taken what was never seen. */
 static __always_inline void teach_known(struct fdb_entry *e, __u32 port, struct teach_call *call)
 {
 	__u32 from = *(volatile __u32 *)&e->port;
 	__u64 seen = *(volatile __u64 *)&e->seen;
 
-	if ((from != port && !fdb_quota_left(port)) || !seen ||
-	    __sync_val_compare_and_swap(&e->seen, seen, now_jiffies()) != seen || from == port ||
-	    __sync_val_compare_and_swap(&e->port, from, port) != from)
+	if (!seen || (from != port && !fdb_quota_left(port)) ||
+	    __sync_val_compare_and_swap(&e->seen, seen, now_jiffies()) != seen || from == port)
 		return;
-	ways_changed();
-	fdb_count(from, -1);
-	fdb_count(port, 1);
-	call->moved++;
+	call->moved += fdb_move(e, from, port);
 }
 
 static int teach_next(__u32 index, struct teach_call *call)
@@ -58,7 +44,7 @@ static int teach_next(__u32 index, struct teach_call *call)
 	if (e)
 		teach_known(e, port, call);
 	else
-		teach_new(&key, port, call);
+		call->added += fdb_add(&key, port, now_jiffies());
 	return 0;
 }
 

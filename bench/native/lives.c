@@ -8,14 +8,12 @@
  * Prints how many lives, the seconds that they took, and the delays in microseconds, -1 for one that did not
  * come within PATIENCE.
  */
-#include <fcntl.h>
 #include <linux/bpf.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 #include "../../test/lab/native/craft.h"
+#include "clock.h"
 
 enum {
 	CLIENTS = 0x0a410000,	/* 10.65.0.0 */
@@ -75,21 +73,9 @@ static struct watched watched[WATCHED];
 static unsigned int watching;
 static int map = -1;
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
-
 static void open_end(struct end *e, const char *netns, const char *mac)
 {
-	int fd = open(netns, O_RDONLY);
-
-	if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
-		die(netns);
-	close(fd);
+	enter_namespace(netns);
 	e->fd = open_packet_socket("eth0", 0, 0);
 	read_mac(e->mac, mac);
 }
@@ -189,14 +175,6 @@ static void look(uint64_t now)
 		printf(" %ld", here ? (long)(late / 1000) : -1);
 		watched[i] = watched[--watching];
 	}
-}
-
-static void sleep_until(uint64_t at)
-{
-	struct timespec t = {.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
-		continue;
 }
 
 /* Lives that began at the last STEPS ticks; each goes one step further with every tick. */

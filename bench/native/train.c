@@ -7,12 +7,11 @@
  * Prints for each way, client's first: how many were sent, lost and seen twice, and the longest time in
  * microseconds between the departures of two that arrived, and none of those between them; 0: none was lost.
  */
-#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
-#include <time.h>
 #include <unistd.h>
 #include "../../test/lab/native/craft.h"
+#include "clock.h"
 
 enum {
 	CLIENT_PORT = 20007,
@@ -38,22 +37,11 @@ struct way {
 	uint8_t *came;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
-
 static struct end open_end(const char *netns, const char *mac, const char *address, uint16_t port)
 {
 	struct end e = {.address = read_address(address), .port = port};
-	int fd = open(netns, O_RDONLY);
 
-	if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
-		die(netns);
-	close(fd);
+	enter_namespace(netns);
 	e.fd = open_packet_socket("eth0", ETH_P_IP, 8 << 20);
 	read_mac(e.mac, mac);
 	return e;
@@ -88,11 +76,6 @@ static void send_one(struct way *w)
 	f.length = ETHERNET + IPV4 + UDP + PAYLOAD;
 	w->left[w->sent++] = now_ns();
 	send_all(w->from->fd, &f, 1);
-}
-
-static uint32_t get32(const unsigned char *at)
-{
-	return (uint32_t)at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3];
 }
 
 static void take(struct way *w)
@@ -152,10 +135,7 @@ int main(int argc, char **argv)
 	/* It is what measures: it waits for nobody. */
 	sched_setscheduler(0, SCHED_FIFO, &first);
 	for (next = now_ns(); poll(&order, 1, 0) == 0; next += interval) {
-		struct timespec t = {.tv_sec = next / 1000000000, .tv_nsec = next % 1000000000};
-
-		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
-			continue;
+		sleep_until(next);
 		for (int i = 0; i < 2; i++) {
 			send_one(&ways[i]);
 			take(&ways[i]);

@@ -8,7 +8,7 @@ import { applyPolicy, raiseWall, requireBuild } from './stand.js';
 import type { Wall } from './wall.js';
 
 function usage(lab: Lab, wall: Wall): string {
-  const enter = (name: string) => `nsenter --net=/run/netns/${lab.get(name).id}`;
+  const enter = (name: string) => `nsenter --net=${lab.get(name).path}`;
   const wide = Math.max(...STATIONS.map((station) => station.name.length));
   return [
     'The lab stands. In another terminal, as root:',

@@ -71,14 +71,19 @@ export class Namespace {
     this.id = id;
   }
 
+  /** What stands for it in the file system. */
+  get path(): string {
+    return `/run/netns/${this.id}`;
+  }
+
   /** The command line that runs `args` in here. */
   wrap(args: readonly string[]): string[] {
-    return ['nsenter', `--net=/run/netns/${this.id}`, ...args];
+    return ['nsenter', `--net=${this.path}`, ...args];
   }
 
   /** Runs a command in here to its end and returns its output; throws LabError `COMMAND` on failure. Blocks. */
   exec(file: string, ...args: string[]): string {
-    return command('nsenter', [`--net=/run/netns/${this.id}`, file, ...args]);
+    return command('nsenter', [`--net=${this.path}`, file, ...args]);
   }
 
   /** `ip` with a netlink socket of this namespace. */

@@ -227,7 +227,12 @@ describe('a standby', () => {
   });
 
   /** What a peer says, and in which words nothing of it is taken; then it is listened to again. */
-  const whole = state4(7, (BigInt(EPOCH) << 48n) | 7n, 7);
+  const whole = (port: number) => state4(port, (BigInt(EPOCH) << 48n) | BigInt(port), port);
+  /** A message that is in order, and then one with that number. */
+  const andThen = (sequence: number) => [
+    { sequence: 3, states4: whole(7) },
+    { sequence, states4: whole(8) },
+  ];
   const refusals: readonly {
     what: string;
     says: readonly { sequence: number; states4: Buffer }[];
@@ -236,25 +241,19 @@ describe('a standby', () => {
   }[] = [
     {
       what: 'a message that is garbled',
-      says: [{ sequence: 1, states4: Buffer.alloc(whole.length * 2 + 1) }],
+      says: [{ sequence: 1, states4: Buffer.alloc(KINDS.states4.size * 2 + 1) }],
       added: 0,
       why: 'garbled: message 1: states4 are no whole records',
     },
     {
       what: 'a message that comes again',
-      says: [
-        { sequence: 3, states4: whole },
-        { sequence: 3, states4: state4(8, (BigInt(EPOCH) << 48n) | 8n, 8) },
-      ],
+      says: andThen(3),
       added: 1,
       why: 'replayed: message 3 came after 3',
     },
     {
       what: 'a message from before',
-      says: [
-        { sequence: 3, states4: whole },
-        { sequence: 2, states4: state4(8, (BigInt(EPOCH) << 48n) | 8n, 8) },
-      ],
+      says: andThen(2),
       added: 1,
       why: 'replayed: message 2 came after 3',
     },

@@ -62,7 +62,8 @@ export class Neighbours {
   async tell(): Promise<HaStatus['announced']> {
     const { records, count } = announcements(this.#dataplane, this.#ports(), this.#theirs);
     const first = this.#first;
-    const told = first.records.every((byte, i) => byte === records[i]) ? first.count : 0;
+    const begins = records.subarray(0, first.records.length);
+    const told = Buffer.compare(first.records, begins) === 0 ? first.count : 0;
     const rest = records.subarray(told * ANNOUNCEMENT_BYTES);
     const { sent, failed, ms } = await announce(rest, count - told, PER_SECOND);
     return { addresses: count, frames: told + sent, failed, ms: Math.round(ms) };

@@ -9,10 +9,10 @@ const { TagBits } = layouts;
 const SLICE = 4096;
 
 /**
- * Bytes of one address between nodes: MAC, two tags as in the table of learned MACs (network order, 0: none), side
- * (enum side), and one that is zero.
+ * Bytes of one address between nodes, `struct taught`: MAC, two tags as in the table of learned MACs (network order,
+ * 0: none), side (enum side), and one that is zero.
  */
-export const ADDRESS_BYTES = 12;
+export const ADDRESS_BYTES = layouts.taught.size;
 
 type Side = NumberedPort['side'];
 type Take = (bytes: Uint8Array, at: number, tags: readonly [number, number], side: Side) => void;

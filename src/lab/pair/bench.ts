@@ -2,11 +2,11 @@
  * `make bench-ha`: what a failover costs the traffic, and what replication costs the nodes. Everything in one run;
  * the parts that are compared take turns. Writes bench/results/ha.json and ha.md.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, release } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Agent } from '../agent/handle.js';
 import type { Lab } from '../netns.js';
+import { keepResults, machineLine, median, quantile } from '../results.js';
 import { ROOT } from '../root.js';
 import { runInLab } from '../run.js';
 import type { Screen } from '../screen.js';
@@ -47,11 +47,6 @@ interface Cost {
   readonly lag: { readonly p50: number; readonly p99: number };
 }
 
-function quantile(values: readonly number[], part: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? 0;
-}
-
 async function gaps(pair: Pair, crowd: Crowd, screen: Screen): Promise<Gap[]> {
   const agent = new Agent(pair.net.client);
   const all = new Map(FAILURES.map(({ name }) => [name, [] as number[]]));
@@ -72,8 +67,8 @@ async function gaps(pair: Pair, crowd: Crowd, screen: Screen): Promise<Gap[]> {
   return FAILURES.map(({ name }) => ({
     failure: name,
     trials: TRIALS,
-    p50: quantile(all.get(name)!, 0.5),
-    p99: quantile(all.get(name)!, 0.99),
+    p50: quantile(all.get(name)!, 0.5, 0),
+    p99: quantile(all.get(name)!, 0.99, 0),
     worst: Math.max(...all.get(name)!),
     lost: lost.get(name)!,
     duplicates: duplicates.get(name)!,
@@ -136,31 +131,18 @@ async function cost(pair: Pair, screen: Screen): Promise<Cost> {
     await pair.settled();
   }
   const each = (rounds: Churn[], node: NodeName) =>
-    quantile(
-      rounds.map(({ cpu, done }) => (cpu[node] * 1000) / done),
-      0.5,
-    );
+    median(rounds.map(({ cpu, done }) => (cpu[node] * 1000) / done));
   const lags = on.flatMap((round) => round.lags);
-  const median = (rounds: Churn[]) =>
-    quantile(
-      rounds.map(({ perSecond }) => perSecond),
-      0.5,
-    );
+  const speed = (rounds: Churn[]) => median(rounds.map(({ perSecond }) => perSecond));
   return {
-    ratio: quantile(
-      on.map(({ perSecond }, i) => perSecond / off[i]!.perSecond),
-      0.5,
-    ),
-    perSecond: { on: median(on), off: median(off) },
+    ratio: median(on.map(({ perSecond }, i) => perSecond / off[i]!.perSecond)),
+    perSecond: { on: speed(on), off: speed(off) },
     cpu: {
       active: each(on, active) - each(off, active),
       standby: each(on, standby) - each(off, standby),
     },
-    bytes: quantile(
-      on.map(({ bytes, done }) => bytes / done),
-      0.5,
-    ),
-    lag: { p50: quantile(lags, 0.5), p99: quantile(lags, 0.99) },
+    bytes: median(on.map(({ bytes, done }) => bytes / done)),
+    lag: { p50: quantile(lags, 0.5, 0), p99: quantile(lags, 0.99, 0) },
   };
 }
 
@@ -209,12 +191,9 @@ async function measure(lab: Lab, screen: Screen, attach: AttachMode) {
 
 process.exitCode = await runInLab('bench-ha', async (lab, screen, attach) => {
   const { found, sync } = await measure(lab, screen, attach);
-  const machine = `${cpus().length} x ${cpus()[0]?.model ?? '?'}, Linux ${release()}, ${new Date().toISOString()}`;
-  const directory = join(ROOT, 'bench', 'results');
-  mkdirSync(directory, { recursive: true });
+  const machine = machineLine();
   const text = report(machine, found, sync);
-  writeFileSync(join(directory, 'ha.md'), text);
-  writeFileSync(join(directory, 'ha.json'), JSON.stringify({ machine, found, sync }, null, 2));
+  keepResults('ha', text, { machine, found, sync });
   screen.wide(`\n${text}`);
   return 0;
 });

@@ -29,7 +29,7 @@ export class Crowd {
     const program = built('build/test/crowd', SOURCE, (output) => [
       ...['cc', '-O2', '-Wall', '-Werror', '-D_GNU_SOURCE', '-o', output, SOURCE],
     ]);
-    const places = [bench.client, bench.server].map(({ id }) => `/run/netns/${id}`);
+    const places = [bench.client, bench.server].map(({ path }) => path);
     const macs = [CLIENTS_MAC, SERVER_MAC];
     const args = [...places, String(count), ...macs, server.address, String(server.port)];
     const child = bench.client.spawn([program, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });

@@ -62,6 +62,16 @@ static inline void put32(unsigned char *at, uint32_t value)
 	put16(at + 2, value);
 }
 
+static inline uint32_t get16(const unsigned char *at)
+{
+	return at[0] << 8 | at[1];
+}
+
+static inline uint32_t get32(const unsigned char *at)
+{
+	return get16(at) << 16 | get16(at + 2);
+}
+
 static inline uint32_t sum_of(const unsigned char *at, size_t length, uint32_t sum)
 {
 	for (size_t i = 0; i + 1 < length; i += 2)

@@ -4,17 +4,30 @@
 #define BW_PACKET_SOCKET_H
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static void die(const char *what)
 {
 	perror(what);
 	exit(1);
+}
+
+/* What is opened from here on is of the network namespace at that path. */
+static inline void enter_namespace(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
+		die(path);
+	close(fd);
 }
 
 /* `receive`: bytes of its receive buffer, 0: as many as the kernel gives. */

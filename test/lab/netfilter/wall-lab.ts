@@ -61,7 +61,8 @@ export class WallLab {
     this.hosts = this.lab.namespace('hosts');
     this.#frames = join(this.lab.directory, 'frames');
     this.#marker = join(this.lab.directory, 'mark.bpf.o');
-    command('cc', ['-O1', '-Wall', '-Werror', '-o', this.#frames, join(NATIVE, 'frames.c')]);
+    const flags = ['-O1', '-Wall', '-Werror', '-D_GNU_SOURCE'];
+    command('cc', [...flags, '-o', this.#frames, join(NATIVE, 'frames.c')]);
     const include = `-I/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
     const source = join(NATIVE, 'mark.bpf.c');
     command('clang', ['-O2', '-g', '-target', 'bpf', include, '-c', source, '-o', this.#marker]);

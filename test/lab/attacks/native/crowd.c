@@ -10,9 +10,7 @@
  *     talk   rounds, until the next line comes          -> talk ROUNDS SENT ARRIVED
  *     What arrives counts once, and only if it is the segment that was sent last.
  */
-#include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <time.h>
 #include <unistd.h>
 #include "../../native/craft.h"
@@ -44,12 +42,9 @@ static unsigned char *arrived;
 
 static struct end open_end(const char *netns, const char *mac)
 {
-	int fd = open(netns, O_RDONLY);
 	struct end e;
 
-	if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
-		die(netns);
-	close(fd);
+	enter_namespace(netns);
 	e.fd = open_packet_socket("e0", ETH_P_IP, BUFFER);
 	read_mac(e.mac, mac);
 	return e;
@@ -86,16 +81,6 @@ static void craft_of(struct crafted *f, uint32_t n, int reply, uint8_t flags, ui
 	else
 		craft_ethernet(f, clients.mac, server.mac);
 	craft_tcp(f, &s);
-}
-
-static uint32_t get16(const unsigned char *at)
-{
-	return at[0] << 8 | at[1];
-}
-
-static uint32_t get32(const unsigned char *at)
-{
-	return get16(at) << 16 | get16(at + 2);
 }
 
 /* Which connection a frame is of, if it is what was sent in this round; else `count`. */
