@@ -305,7 +305,7 @@ function window(segment: Segment, s: layouts.TcpSide, r: layouts.TcpSide): strin
   const edge = ahead(s.limit, s.end) > 0 ? s.limit : s.end;
   if (ahead(data, edge) > 0) return 'beyond the right edge';
   if (ahead(segment.ack, r.end) > 0) return 'acknowledges what was not sent';
-  if (ahead(r.end, segment.ack) > Math.max(MOST_BEHIND, s.window))
+  if (ahead(s.acked, segment.ack) > Math.max(MOST_BEHIND, s.window))
     return 'acknowledges what is long past';
   if (ahead(s.end, end) > Math.max(MOST_BEHIND, r.window)) return 'data of long ago';
   return segment.options.length > 0 ? SACK : undefined;
