@@ -100,6 +100,8 @@ export interface BeaconSnapshot {
   readonly failed: number;
   /** Datagrams that were not believed, or came from another address. */
   readonly refused: number;
+  /** All that the last `kick` was to say has moved has been sent. */
+  readonly movedLeft: boolean;
 }
 
 /**

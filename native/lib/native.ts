@@ -219,6 +219,7 @@ export interface NativeBeacon {
     naps: number;
     failed: number;
     refused: number;
+    movedLeft: boolean;
   };
   close(): void;
 }

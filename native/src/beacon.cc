@@ -227,6 +227,7 @@ Napi::Value Beacon::Snapshot(const Napi::CallbackInfo& info) {
   result["naps"] = Napi::Number::New(env, static_cast<double>(now.naps));
   result["failed"] = Napi::Number::New(env, static_cast<double>(now.failed));
   result["refused"] = Napi::Number::New(env, static_cast<double>(now.refused));
+  result["movedLeft"] = Napi::Boolean::New(env, now.moved_left);
   return result;
 }
 

@@ -99,7 +99,10 @@ void BeaconThread::Stop() {
 }
 
 void BeaconThread::Kick(bool moved) {
-  if (moved) has_moved_ = true;
+  if (moved) {
+    moved_left_ = false;
+    has_moved_ = true;
+  }
   kicked_ = true;
   uint64_t one = 1;
   while (write(wake_.get(), &one, sizeof(one)) < 0 && errno == EINTR) continue;
@@ -129,6 +132,7 @@ BeaconSnapshot BeaconThread::Snapshot() {
   std::lock_guard<std::mutex> guard(mutex_);
   BeaconSnapshot copy = state_;
   copy.now = Now();
+  copy.moved_left = moved_left_;
   return copy;
 }
 
@@ -160,11 +164,10 @@ void BeaconThread::Run() {
       last = now;
       Receive(!slept, now);
       bool due = now >= next;
-      if (due || kicked_.exchange(false)) Round(now);
-      if (has_moved_.exchange(false)) {
-        state_.failed +=
-            SendAnnouncements(packet_.get(), moved_.data(), moved_.size(), MSG_DONTWAIT);
-      }
+      // First: whoever has moved says so in a round that begins after that.
+      bool moved = has_moved_.exchange(false);
+      if (kicked_.exchange(false) || moved || due) Round(now);
+      if (moved) SayMoved();
       if (due) next = std::max(next + spec_.interval, now + spec_.interval / 2);
       changed |= NoteHeard(now);
       changed |= NoteRegions();
@@ -173,6 +176,13 @@ void BeaconThread::Run() {
     }
     if (changed) changed_();
   }
+}
+
+void BeaconThread::SayMoved() {
+  size_t failed = SendAnnouncements(packet_.get(), moved_.data(), moved_.size(), MSG_DONTWAIT);
+  state_.failed += failed;
+  // Unless it has moved once more meanwhile.
+  if (failed == 0 && !has_moved_) moved_left_ = true;
 }
 
 void BeaconThread::Round(uint64_t now) {

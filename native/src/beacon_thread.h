@@ -89,6 +89,7 @@ struct BeaconSnapshot {
   uint64_t naps = 0;
   uint64_t failed = 0;   // frames and datagrams that could not be sent
   uint64_t refused = 0;  // datagrams that were not believed
+  bool moved_left = true;  // all that Kick() was last to say has been sent
 };
 
 class BeaconThread {
@@ -112,6 +113,7 @@ class BeaconThread {
 
  private:
   void Run();
+  void SayMoved();
   void Round(uint64_t now);
   void Fill(uint8_t* payload);
   void Send();
@@ -138,7 +140,7 @@ class BeaconThread {
   uint64_t started_ = 0;
   bool told_ = false;
   std::vector<uint8_t> values_;
-  std::atomic<bool> stop_{false}, kicked_{false}, has_moved_{false};
+  std::atomic<bool> stop_{false}, kicked_{false}, has_moved_{false}, moved_left_{true};
   std::thread thread_;
 };
 

@@ -58,6 +58,10 @@ bool Ring::Peek(Record* record, unsigned long until) {
 
 void Ring::Advance() { __atomic_store_n(consumer_, next_, __ATOMIC_SEQ_CST); }
 
+bool Ring::ReadUntil(unsigned long until) const {
+  return __atomic_load_n(consumer_, __ATOMIC_RELAXED) >= until;
+}
+
 size_t Ring::Backlog() const {
   return Produced() - __atomic_load_n(consumer_, __ATOMIC_RELAXED);
 }

@@ -28,6 +28,8 @@ class Ring {
   // until Advance().
   bool Peek(Record* record, unsigned long until);
   void Advance();
+  // Every record that begins before `until` was read, or given up.
+  bool ReadUntil(unsigned long until) const;
 
   // Bytes that producers have claimed and we have not freed.
   size_t Backlog() const;

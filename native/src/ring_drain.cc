@@ -95,6 +95,8 @@ RingDrain::Pass RingDrain::Consume(Ring& ring, uint32_t number, unsigned long un
     ring.Advance();
     pass = Pass::kMoved;
   }
+  // What is still being written holds back what came after it, in later rings as well.
+  if (pace_.runs && !ring.ReadUntil(until)) return Pass::kBlocked;
   return pass;
 }
 

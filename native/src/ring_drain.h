@@ -44,6 +44,7 @@ class RingDrain {
 
  private:
   using Clock = std::chrono::steady_clock;
+  // kBlocked: something is there and could not be taken, for want of a slab or because it is being written.
   enum class Pass { kIdle, kMoved, kBlocked };
 
   void Run();

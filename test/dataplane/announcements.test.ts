@@ -84,19 +84,24 @@ it(`sends all of ${MACS} MACs in ${VLANS} VLANs, and only where they belong`, as
   expect(got()[0]).toBeLessThan(100);
 });
 
-it('sends the first with the probe that tells of the takeover, the others behind, and none twice', async () => {
+/** Neighbours of a node with one port a side, and the prober that tells them first. */
+function herald(): { prober: Prober; neighbours: Neighbours } {
   wall.reset();
   const sides = numbered().filter(({ name }) => name === 'up0' || name === 'dn0');
   const prober = new Prober({
     ...{ dataplane: wall, node: 'fw1', peer: 'fw2', priority: 100, ports: [], link: null },
     onChange: () => {},
   });
+  const neighbours = new Neighbours(wall.dataplane, () => sides, {
+    setMoved: ({ records, count }) => prober.setMoved(records, count),
+    movedLeft: () => prober.snapshot.movedLeft,
+  });
+  return { prober, neighbours };
+}
+
+it('sends the first with the probe that tells of the takeover, the others behind, and none twice', async () => {
+  const { prober, neighbours } = herald();
   try {
-    const neighbours = new Neighbours(
-      wall.dataplane,
-      () => sides,
-      ({ records, count }) => prober.setMoved(records, count),
-    );
     neighbours.know(crowd(layouts.Side.UPLINK));
     const before = ports.map(({ wire }) => received(wire));
     const got = () => ports.map(({ wire }, i) => received(wire) - before[i]!);
@@ -108,10 +113,39 @@ it('sends the first with the probe that tells of the takeover, the others behind
     expect(got()[2]).toBeLessThan(MOST_MOVED + 100);
     const { frames, failed } = await neighbours.tell();
     expect({ frames, failed }).toEqual({ frames: MACS * VLANS, failed: 0 });
+    expect(prober.snapshot.movedLeft).toBe(true);
     await expect.poll(() => got()[2], { timeout: 5000 }).toBeGreaterThanOrEqual(MACS * VLANS);
     expect(got()[2]).toBeLessThan(MACS * VLANS + 100);
     expect(got()[0]).toBeLessThan(100);
   } finally {
+    prober.close();
+  }
+});
+
+it('sends those again that could not leave with the probe, and counts what cannot at all', async () => {
+  const { prober, neighbours } = herald();
+  const out = ports[2]!;
+  try {
+    neighbours.know(crowd(layouts.Side.UPLINK));
+    command('ip', 'link', 'set', out.name, 'down');
+    prober.kick(true);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(prober.snapshot.movedLeft).toBe(false);
+    const { addresses, frames, failed } = await neighbours.tell();
+    expect({ addresses, frames, failed }).toEqual({
+      ...{ addresses: MACS * VLANS, frames: 0, failed: MACS * VLANS },
+    });
+    // What the other node knew then is too old for the next time.
+    expect(await neighbours.tell()).toMatchObject({ addresses: 0, frames: 0, failed: 0 });
+    command('ip', 'link', 'set', out.name, 'up');
+    neighbours.know(crowd(layouts.Side.UPLINK));
+    const before = received(out.wire);
+    expect(await neighbours.tell()).toMatchObject({ frames: MACS * VLANS, failed: 0 });
+    await expect
+      .poll(() => received(out.wire) - before, { timeout: 5000 })
+      .toBeGreaterThanOrEqual(MACS * VLANS);
+  } finally {
+    command('ip', 'link', 'set', out.name, 'up');
     prober.close();
   }
 });

@@ -155,6 +155,26 @@ describe('ring buffers', () => {
     expect(late).toEqual([]);
   });
 
+  it('hold back what came after a record that is still being written', async () => {
+    const { object, buffers } = rings(4096);
+    const came: number[] = [];
+    const reader = new RingBuffers(
+      buffers,
+      (slab, words) => {
+        for (let i = 0; i < words.length; i += 3) {
+          came.push(Number(slab.readBigUInt64LE(words[i]!)));
+        }
+      },
+      { runs: true, maxDelayMs: 1 },
+    );
+    closing.push(() => reader.close());
+    for (let i = 1; i <= 5; i++) {
+      expect(object.program('emit_held').testRun(FRAME).retval).toBe(0);
+      await expect.poll(() => came.length).toBe(2 * i);
+    }
+    expect(came).toEqual([1, 2, 1, 2, 1, 2, 1, 2, 1, 2]);
+  });
+
   it('step over records that were given up', async () => {
     const { object, buffers } = rings(4096);
     const gathered = new Gathered(buffers);

@@ -55,6 +55,35 @@ int emit(struct xdp_md *ctx)
 	return 0;
 }
 
+static long wait_a_moment(__u32 index, void *ctx)
+{
+	return 0;
+}
+
+/* The elder record, in the ring before, is written for a while yet when the younger one is there. */
+SEC("xdp")
+int emit_held(struct xdp_md *ctx)
+{
+	__u32 zero = 0, one = 1;
+	void *first = bpf_map_lookup_elem(&rings, &zero), *second = bpf_map_lookup_elem(&rings, &one);
+	struct record *elder, *younger;
+
+	if (!first || !second)
+		return 1;
+	elder = bpf_ringbuf_reserve(first, sizeof(*elder), 0);
+	if (!elder)
+		return 2;
+	elder->sequence = 1;
+	younger = bpf_ringbuf_reserve(second, sizeof(*younger), 0);
+	if (younger) {
+		younger->sequence = 2;
+		bpf_ringbuf_submit(younger, BPF_RB_FORCE_WAKEUP);
+	}
+	bpf_loop(1 << 23, wait_a_moment, 0, 0);
+	bpf_ringbuf_submit(elder, 0);
+	return 0;
+}
+
 /* Takes room and gives it up again: readers must step over it. */
 SEC("xdp")
 int discard(struct xdp_md *ctx)

@@ -20,24 +20,32 @@ export interface First {
   readonly count: number;
 }
 
+/** Whoever sends that probe. */
+export interface Herald {
+  setMoved(first: First): void;
+  /** All of what was to leave with the last such probe has. */
+  movedLeft(): boolean;
+}
+
+const NOTHING: First = { records: new Uint8Array(), count: 0 };
+
 export class Neighbours {
   readonly #dataplane: Pick<Dataplane, 'map' | 'clock' | 'program'>;
   readonly #ports: () => readonly NumberedPort[];
-  readonly #onFirst: (first: First) => void;
+  readonly #herald: Herald;
   #theirs: Uint8Array = new Uint8Array();
   #devices = '';
   #taughtAt = Number.NEGATIVE_INFINITY;
-  #first: First = { records: new Uint8Array(), count: 0 };
+  #first = NOTHING;
 
-  /** @param onFirst what is to be told first is another from now on */
   constructor(
     dataplane: Pick<Dataplane, 'map' | 'clock' | 'program'>,
     ports: () => readonly NumberedPort[],
-    onFirst: (first: First) => void,
+    herald: Herald,
   ) {
     this.#dataplane = dataplane;
     this.#ports = ports;
-    this.#onFirst = onFirst;
+    this.#herald = herald;
   }
 
   /** What the other node has learned, packed. */
@@ -54,18 +62,38 @@ export class Neighbours {
     this.#devices = devices;
     this.#theirs = theirs;
     const { records, count } = announcementsOf(ports, theirs, MOST_MOVED);
-    this.#first = { records: records.subarray(0, count * ANNOUNCEMENT_BYTES), count };
-    this.#onFirst(this.#first);
+    this.#setFirst({ records: records.subarray(0, count * ANNOUNCEMENT_BYTES), count });
   }
 
-  /** This node has taken over, and what comes first is told: all the others. */
+  /** This node has taken over, and what comes first is told: all the others, and what could not be sent at once. */
   async tell(): Promise<HaStatus['announced']> {
-    const { records, count } = announcements(this.#dataplane, this.#ports(), this.#theirs);
-    const first = this.#first;
+    const [theirs, first] = [this.#theirs, this.#first];
+    const { records, count } = announcements(this.#dataplane, this.#ports(), theirs);
     const begins = records.subarray(0, first.records.length);
     const told = Buffer.compare(first.records, begins) === 0 ? first.count : 0;
     const rest = records.subarray(told * ANNOUNCEMENT_BYTES);
-    const { sent, failed, ms } = await announce(rest, count - told, PER_SECOND);
-    return { addresses: count, frames: told + sent, failed, ms: Math.round(ms) };
+    const others = await announce(rest, count - told, PER_SECOND);
+    const again = this.#herald.movedLeft()
+      ? { sent: told, failed: 0, ms: 0 }
+      : await announce(records, told, PER_SECOND);
+    if (this.#theirs === theirs) this.#forget();
+    return {
+      addresses: count,
+      frames: others.sent + again.sent,
+      failed: others.failed + again.failed,
+      ms: Math.round(others.ms + again.ms),
+    };
+  }
+
+  /** What the other node knew is old once this one is active, and learns for itself. */
+  #forget(): void {
+    this.#theirs = new Uint8Array();
+    this.#devices = '';
+    this.#setFirst(NOTHING);
+  }
+
+  #setFirst(first: First): void {
+    this.#first = first;
+    this.#herald.setMoved(first);
   }
 }

@@ -60,6 +60,16 @@ export class StandbyAloneError extends Error {
   }
 }
 
+/** @throws StandbyAloneError */
+export function checkAlone(
+  dataplane: Pick<Dataplane, 'map' | 'fresh'>,
+  { node, ha }: Pick<NodeConfig, 'node' | 'ha'>,
+): void {
+  if (ha === null && !dataplane.fresh && new Role(dataplane).read().standby) {
+    throw new StandbyAloneError(node);
+  }
+}
+
 /**
  * What a node of a pair is before its daemon knows more: a standby if it comes up from nothing, else what it
  * was; a node that is alone is active. To be called before programs are attached.
@@ -67,11 +77,11 @@ export class StandbyAloneError extends Error {
  */
 export function prepareRole(
   dataplane: Pick<Dataplane, 'map' | 'fresh'>,
-  { node, ha }: Pick<NodeConfig, 'node' | 'ha'>,
+  config: Pick<NodeConfig, 'node' | 'ha'>,
 ): void {
+  checkAlone(dataplane, config);
   const role = new Role(dataplane);
-  if (ha === null) {
-    if (!dataplane.fresh && role.read().standby) throw new StandbyAloneError(node);
+  if (config.ha === null) {
     new PairMap(dataplane).clear();
     role.clear();
   } else if (dataplane.fresh) {
@@ -125,11 +135,10 @@ export class Pair {
             },
       onChange: () => this.#keeper?.look(),
     });
-    this.#neighbours = new Neighbours(
-      dataplane,
-      () => ports.all,
-      ({ records, count }) => this.#prober.setMoved(records, count),
-    );
+    this.#neighbours = new Neighbours(dataplane, () => ports.all, {
+      setMoved: ({ records, count }) => this.#prober.setMoved(records, count),
+      movedLeft: () => this.#prober.snapshot.movedLeft,
+    });
     const open: { close(): void }[] = [this.#prober];
     try {
       this.#prober.setKeys(file.keys);

@@ -29,7 +29,7 @@ import {
 import { standingWalls, WallTable } from '../netfilter/index.js';
 import type { GenerationRecord, GenerationStore } from '../store/index.js';
 import { removeGuard } from './detach.js';
-import { prepareRole } from './pair.js';
+import { checkAlone, prepareRole } from './pair.js';
 import { tableMemory } from './table-memory.js';
 import { tellUpgrade, upgradeWall } from './upgrade.js';
 
@@ -77,13 +77,14 @@ export async function raise(
   let dataplane: Dataplane | undefined;
   try {
     dataplane = Dataplane.open(pins, { maxStates: config.state.max });
+    checkAlone(dataplane, config);
     tellAdoption(dataplane, config, log);
     const { ports, gone } = writePorts(dataplane, await portDevices(config, survey));
     const mac = survey.bridge?.mac ?? survey.ports[0]?.mac ?? NO_MAC;
     writeNode(dataplane, ports, nodeSettings(config, mac));
     writeTimeouts(dataplane, config.state.timeouts);
     const upgraded = await upgradeWall(dataplane, store, ports);
-    // After the upgrade: the role that stood is known only then.
+    // After an upgrade the role that stood before is known only here.
     prepareRole(dataplane, config);
     const present = ports.filter(hasDevice);
     const mtus = new Map(survey.ports.map(({ name, mtu }) => [name, mtu]));

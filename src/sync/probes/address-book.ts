@@ -1,5 +1,5 @@
 /** MACs that the other node has learned: what the neighbours are told when this one takes over. */
-import type { Client } from '@grpc/grpc-js';
+import { type Client, status } from '@grpc/grpc-js';
 import type { AddressesResponse__Output } from '../../generated/proto/bridgewall/v1/AddressesResponse.js';
 import type { PairingHandlers } from '../../generated/proto/bridgewall/v1/Pairing.js';
 import type { PeerChannel } from '../channel/index.js';
@@ -10,6 +10,8 @@ const ASK_MS = 300;
 const OLDEST_MS = 2000;
 /** The share of its time that a node walks its table for the other one: one part in so many. */
 const WALK_SHARE = 50;
+
+const NOT_ACTIVE = { code: status.UNAVAILABLE, details: 'this node is not active' };
 
 export interface AddressBookOptions {
   readonly channel: Pick<PeerChannel, 'watch' | 'client'>;
@@ -40,7 +42,11 @@ export class AddressBook {
 
   get handlers(): Pick<PairingHandlers, 'Addresses'> {
     return {
-      Addresses: (_, reply) => reply(null, { addresses: this.#ours() }),
+      Addresses: (_, reply) => {
+        // What this one was taught itself would never age between two of them.
+        if (this.#options.wanted()) reply(NOT_ACTIVE);
+        else reply(null, { addresses: this.#ours() });
+      },
     };
   }
 

@@ -139,18 +139,16 @@ export class RoleKeeper {
     const deps = this.#deps;
     deps.announce(announce);
     const was = deps.word.read();
-    if (was.standby !== word.standby) {
-      if (!word.standby) deps.onTakeover();
-      // The packet path never makes itself active, and what it makes standby the next look will see.
-      if (deps.word.change(was, word)) {
-        deps.kick(!word.standby);
-        if (!word.standby) deps.onActive();
-      }
-    }
+    const turns = was.standby !== word.standby;
+    if (turns && !word.standby) deps.onTakeover();
+    // The packet path never makes itself active, and what it makes standby the next look will see.
+    const turned = turns && deps.word.change(was, word);
+    const risen = turned && !word.standby;
+    // What is said of this node has changed, word or not.
+    if (turned || from !== null) deps.kick(risen);
+    if (risen) deps.onActive();
     if (from !== null) {
       this.#since = new Date().toISOString();
-      // What is said of this node has changed, word or not.
-      deps.kick(false);
       deps.onChange({ from, to: state, epoch: deps.word.read().epoch, reason });
       if (state !== 'active') this.#wake();
     }
