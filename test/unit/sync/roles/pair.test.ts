@@ -142,7 +142,8 @@ describe('a pair of nodes', () => {
         const pair = started(a, b);
         tell(pair, steps);
         heal(pair);
-        pair.run(9000);
+        // Long enough for one that preempts to have done so: the probe interval of a switch has two actives.
+        pair.run(22_000);
         expect(pair.nodes.map((node) => node.active).sort()).toEqual([false, true]);
         const { state } = pair.other(pair.activeNode!).last!;
         expect(state).toBe('standby');
