@@ -116,6 +116,9 @@ struct layouts_exported {
 	enum tcp_bits tcp_bits;
 	enum timeout timeout;
 	enum outcome outcome;
+	struct visit_call visit_call;
+	enum visit_sizes visit_sizes;
+	enum visit_table visit_table;
 	enum mark_bits mark_bits;
 	enum action action;
 	enum verdict_flags verdict_flags;

@@ -53,20 +53,17 @@ static __always_inline int is_chosen(struct bucket_pass *pass, __u32 bucket)
 	return pass->chosen[bucket / 64 & (CHANGE_BUCKETS / 64 - 1)] >> (bucket & 63) & 1;
 }
 
-SEC("iter/bpf_map_elem")
-int digest_states(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void digest_state(struct visit *v, struct state_key *raw, struct state *s)
 {
 	struct bucket_pass *pass = bucket_pass_here();
-	struct state *s = ctx->value;
 	struct digests *digests_now;
-	void *raw = ctx->key;
 	struct state_key key;
 	__u32 zero = 0;
 	__u64 hash;
 
 	digests_now = bpf_map_lookup_elem(&digests, &zero);
-	if (!raw || !s || !pass || !digests_now)
-		return 0;
+	if (!pass || !digests_now)
+		return;
 	__builtin_memcpy(&key, raw, sizeof(key));
 	hash = key_hash(&key);
 	if (is_ending(s, &key, pass))
@@ -75,76 +72,71 @@ int digest_states(struct bpf_iter__bpf_map_elem *ctx)
 		digests_now->of[bucket_of(hash)] += (hash ^ s->born) * 0x9e3779b97f4a7c15;
 		pass->hit++;
 	}
-	slice(ctx);
-	return 0;
 }
 
+VISITOR(digest_states, digest_state, struct state_key, struct state)
+
 /* Those of chosen buckets, or those that moved since, as struct change. */
-SEC("iter/bpf_map_elem")
-int tell_states(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void tell_state(struct visit *v, struct state_key *raw, struct state *s)
 {
 	struct bucket_pass *pass = bucket_pass_here();
-	struct state *s = ctx->value;
-	void *raw = ctx->key;
 	struct state_key key;
 	struct change c;
 
-	if (!raw || !s || !pass)
-		return 0;
+	if (!pass)
+		return;
 	__builtin_memcpy(&key, raw, sizeof(key));
 	if (!is_held(s, &key, pass))
-		return 0;
+		return;
 	if (pass->since ? (__s64)(s->seen - pass->since) < 0 :
 			  !is_chosen(pass, bucket_of(key_hash(&key))))
-		return 0;
+		return;
 	change_head(&c.head, &key, s, now_jiffies());
 	address_copy(&c.low, &key.low);
 	address_copy(&c.high, &key.high);
-	bpf_seq_write(ctx->meta->seq, &c, sizeof(c));
+	visit_write(v, &c, sizeof(c));
 	pass->hit++;
-	return 0;
 }
+
+VISITOR(tell_states, tell_state, struct state_key, struct state)
 
 /* All of `children`, as struct child_change. */
-SEC("iter/bpf_map_elem")
-int tell_children(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void tell_child(struct visit *v, struct state_key *child, struct master *m)
 {
 	struct child_change c = {};
-	struct master *m = ctx->value;
-	void *raw = ctx->key;
 
-	if (!raw || !m)
-		return 0;
-	__builtin_memcpy(&c.child, raw, sizeof(c.child));
+	__builtin_memcpy(&c.child, child, sizeof(c.child));
 	__builtin_memcpy(&c.master, m, sizeof(c.master));
-	bpf_seq_write(ctx->meta->seq, &c, sizeof(c));
-	return 0;
+	visit_write(v, &c, sizeof(c));
 }
+
+VISITOR(tell_children, tell_child, struct state_key, struct master)
 
 /*
  * Takes those of chosen buckets out: what the other node holds of them is told again. At once, for what
  * only waits for its end does not come back; of a standby no packet holds a slot.
  */
-SEC("iter/bpf_map_elem")
-int drop_states(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void drop_state(struct visit *v, struct state_key *raw, struct state *copy)
 {
 	struct bucket_pass *pass = bucket_pass_here();
-	struct state *s = ctx->value;
-	void *raw = ctx->key;
 	struct state_key key;
+	struct state *s;
 	__u32 word;
 
-	if (!raw || !s || !pass || !is_standby())
-		return 0;
+	if (!pass || !is_standby() || !is_chosen(pass, bucket_of(key_hash(raw))))
+		return;
 	__builtin_memcpy(&key, raw, sizeof(key));
+	s = bpf_map_lookup_elem(&established, &key);
+	if (!s)
+		return;
 	word = *(volatile __u32 *)&s->word;
-	if (is_held(s, &key, pass) && is_chosen(pass, bucket_of(key_hash(&key)))) {
+	if (is_held(s, &key, pass)) {
 		state_uncount(&key, s, word, slot_now(now_jiffies()));
 		if (!bpf_map_delete_elem(&established, &key))
 			pass->hit++;
 	}
-	slice(ctx);
-	return 0;
 }
+
+VISITOR(drop_states, drop_state, struct state_key, struct state)
 
 #endif

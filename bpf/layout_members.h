@@ -87,14 +87,13 @@ enum sweep_kind {
 	SWEEP_MARKS,		/* nobody leaves: forget which load named whom */
 };
 
-/* Map `member_walk`, one element: what the iterators shall do, and what they did. */
+/* Map `member_walk`, one element: what the visits shall do, and what they did. */
 struct member_walk {
 	__u32 kind;		/* enum sweep_kind */
 	__u32 groups;
 	__u32 mark;
 	__u32 failed;		/* answer: elements that could not be copied */
 	__u64 removed;		/* answer */
-	__u64 skipped;		/* of dump_members: strangers since it last wrote */
 };
 
 /* Map `member_counts`, one element. */

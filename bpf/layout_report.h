@@ -188,7 +188,7 @@ struct state_filter {
 
 struct state_pass {
 	__u32 slot;		/* PASS_COUNT */
-	__u32 skipped;		/* PASS_LIST: since the last row */
+	__u32 pad;
 	struct state_filter filter;	/* PASS_KILL, PASS_LIST */
 	__u64 live;		/* states that were looked at */
 	__u64 hit;		/* counted, listed, or ended */
@@ -215,7 +215,7 @@ struct state_row {
 	__be16 destination_port;	/* ICMP: type of the request */
 	__be16 vlan[2];		/* outer tag first; 0: none */
 	__u8 proto;
-	__u8 phase;		/* PHASE_NONE: filling */
+	__u8 phase;
 	__u8 flags;		/* enum row_flags */
 	__u8 pad;
 	__be32 age;		/* seconds, as those that follow */
@@ -232,7 +232,7 @@ struct state_row {
  * phase since user space set it to the end of time wants a pass before (sweep.h).
  */
 
-/* Map `sweep_stats`, one element: what the iterators saw since user space zeroed it. */
+/* Map `sweep_stats`, one element: what visits saw since user space zeroed it. */
 struct sweep_stats {
 	__u64 seen;
 	__u64 live;
@@ -240,6 +240,32 @@ struct sweep_stats {
 	__u64 deleted;
 	__u64 next;		/* jiffies: what is left wants no other pass before */
 	__u64 late;		/* jiffies from the end of a state to its mark, at most */
+};
+
+/* A slice that a pass goes through (visit.h): packed keys, values and records, each from its offset on. */
+enum visit_sizes {
+	VISIT_SLICES = 4,
+	VISIT_MOST = 1024,		/* elements of a slice */
+	VISIT_KEY = 56,			/* bytes, of the largest of each */
+	VISIT_VALUE = 64,
+	VISIT_RECORD = 152,
+	VISIT_VALUES_AT = VISIT_MOST * VISIT_KEY,
+	VISIT_RECORDS_AT = VISIT_VALUES_AT + VISIT_MOST * VISIT_VALUE,
+	VISIT_SLICE = VISIT_RECORDS_AT + VISIT_MOST * VISIT_RECORD,
+};
+
+/* Which of the tables that a program goes over. */
+enum visit_table {
+	VISIT_TABLE,		/* the only one, or `established` */
+	VISIT_PENDING,
+};
+
+/* The context of a program that visits. */
+struct visit_call {
+	__u32 slice;
+	__u32 count;		/* elements in it */
+	__u32 table;		/* enum visit_table */
+	__u32 written;		/* 0; answer: bytes of records */
 };
 
 #endif

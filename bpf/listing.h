@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Lists the live states that a filter matches, as rows that go through to the client as they are.
- * However few match, a read ends in time: so many that do not are followed by a blank row.
  */
 #ifndef BW_LISTING_H
 #define BW_LISTING_H
 
 #include "state_filter.h"
 #include "sweep.h"
-
-enum listing {
-	LISTING_FILLING = 16,	/* states without a row to one blank row */
-};
 
 static __always_inline void row_traffic(struct row_traffic *to, struct session_counter *from)
 {
@@ -63,39 +58,36 @@ static __always_inline void row_fill(struct state_row *row, struct state_key *ke
 	row_times(row, key, s, now);
 }
 
-SEC("iter/bpf_map_elem")
-int list_states(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void list_state(struct visit *v, struct state_key *raw,
+				       struct state *raw_state)
 {
 	struct state_pass *pass = pass_of(PASS_LIST);
-	struct state *raw_state = ctx->value;
 	struct state_row row = {};
 	struct session_key key = {};
-	void *raw = ctx->key;
 	struct state s;
 	__u64 now;
 
-	if (!raw || !raw_state || !pass)
-		return 0;
+	if (!pass)
+		return;
 	__builtin_memcpy(&key.key, raw, sizeof(key.key));
 	__builtin_memcpy(&s, raw_state, sizeof(s));
 	now = now_jiffies();
-	if (!state_gone(&s, &key.key, now)) {
-		pass->live++;
-		if (filter_matches(&pass->filter, &key.key, &s, now)) {
-			pass->hit++;
-			row_fill(&row, &key.key, &s, now);
-		}
-	}
-	if (!row.phase || pass->filter.fields & FILTER_NO_ROWS) {
-		if (++pass->skipped % LISTING_FILLING)
-			return 0;
-		row.phase = 0;
-	} else if (s.word & STATE_COUNTED) {
+	if (state_gone(&s, &key.key, now))
+		return;
+	pass->live++;
+	if (!filter_matches(&pass->filter, &key.key, &s, now))
+		return;
+	pass->hit++;
+	if (pass->filter.fields & FILTER_NO_ROWS)
+		return;
+	row_fill(&row, &key.key, &s, now);
+	if (s.word & STATE_COUNTED) {
 		key.born = s.born;
 		row_counters(&row, &key, s.word);
 	}
-	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
-	return 0;
+	visit_write(v, &row, sizeof(row));
 }
+
+VISITOR(list_states, list_state, struct state_key, struct state)
 
 #endif

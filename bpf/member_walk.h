@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Iterators over the members of dynamic groups; `member_walk` says what they shall do. As in
- * sweep.h, something is written every so often, so that user space slices them by small reads. One
- * that removes elements skips some: user space runs it until it finds nothing more.
+ * Passes over the members of dynamic groups; `member_walk` says what they shall do.
  */
 #ifndef BW_MEMBER_WALK_H
 #define BW_MEMBER_WALK_H
 
 #include "member_change.h"
 #include "sweep.h"
-
-enum dump_pace {
-	DUMP_FILLING = 32,	/* strangers to one record of filling */
-};
 
 static __always_inline struct member_walk *member_walk_here(void)
 {
@@ -63,53 +57,51 @@ static __always_inline void leave_groups(struct member_walk *walk, struct member
 	}
 }
 
-SEC("iter/bpf_map_elem")
-int sweep_members(struct bpf_iter__bpf_map_elem *ctx)
+/* The table that is visited may have been replaced meanwhile: what stands in the one of now counts. */
+static __always_inline void sweep_member(struct visit *v, struct member_key *raw,
+					 struct member *copy)
 {
 	struct member_walk *walk = member_walk_here();
-	struct member *raw_member = ctx->value, *now;
-	void *raw = ctx->key;
 	struct member_key key;
-	struct member m;
+	struct member *now, m;
 
-	if (!raw || !raw_member || !walk)
-		return 0;
+	if (!walk)
+		return;
 	__builtin_memcpy(&key, raw, sizeof(key));
-	m.groups = raw_member->groups;
-	m.until = raw_member->until;
-	if (walk->kind == SWEEP_MARKS) {
-		raw_member->until = m.until & ~(__u64)(UNTIL_MARK | UNTIL_FRESH);
-	} else if (groups_to_leave(walk, &key, &m)) {
-		/* The table that is walked may have been replaced meanwhile. */
-		now = member_part(&key.address, key.part);
-		if (now)
-			leave_groups(walk, &key, groups_to_leave(walk, &key, now));
-	}
-	slice(ctx);
-	return 0;
+	m.groups = copy->groups;
+	m.until = copy->until;
+	if (walk->kind != SWEEP_MARKS && !groups_to_leave(walk, &key, &m))
+		return;
+	now = member_part(&key.address, key.part);
+	if (!now)
+		return;
+	if (walk->kind == SWEEP_MARKS)
+		now->until &= ~(__u64)(UNTIL_MARK | UNTIL_FRESH);
+	else
+		leave_groups(walk, &key, groups_to_leave(walk, &key, now));
 }
 
+VISITOR(sweep_members, sweep_member, struct member_key, struct member)
+
 /* Into the table that shall take the place of this one. */
-SEC("iter/bpf_map_elem")
-int copy_members(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void copy_member(struct visit *v, struct member_key *raw,
+					struct member *copy)
 {
 	struct member_walk *walk = member_walk_here();
 	void *table = member_table(MEMBERS_NEXT);
-	struct member *raw_member = ctx->value;
-	void *raw = ctx->key;
 	struct member_key key;
 	struct member m;
 
-	if (!raw || !raw_member || !walk || !table)
-		return 0;
+	if (!walk || !table)
+		return;
 	__builtin_memcpy(&key, raw, sizeof(key));
-	m.groups = raw_member->groups;
-	m.until = raw_member->until;
+	m.groups = copy->groups;
+	m.until = copy->until;
 	if (bpf_map_update_elem(table, &key, &m, BPF_ANY))
 		walk->failed++;
-	slice(ctx);
-	return 0;
 }
+
+VISITOR(copy_members, copy_member, struct member_key, struct member)
 
 /* Until when it is in the group of the walk, into the record; returns whether it is. */
 static __always_inline int describe_member(struct member_record *record, struct member_key *key,
@@ -135,28 +127,24 @@ static __always_inline int describe_member(struct member_record *record, struct 
 }
 
 /* Members of the one group whose number is in `groups` of the walk. */
-SEC("iter/bpf_map_elem")
-int dump_members(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void dump_member(struct visit *v, struct member_key *raw,
+					struct member *copy)
 {
 	struct member_walk *walk = member_walk_here();
-	struct member *raw_member = ctx->value;
 	struct member_record record = {};
-	void *raw = ctx->key;
 	struct member_key key;
 	struct member m;
 
-	if (!raw || !raw_member || !walk)
-		return 0;
+	if (!walk)
+		return;
 	__builtin_memcpy(&key, raw, sizeof(key));
-	m.groups = raw_member->groups;
-	m.until = raw_member->until;
-	if (!describe_member(&record, &key, &m, walk->groups)) {
-		if (++walk->skipped % DUMP_FILLING)
-			return 0;
-	}
-	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
-	return 0;
+	m.groups = copy->groups;
+	m.until = copy->until;
+	if (describe_member(&record, &key, &m, walk->groups))
+		visit_write(v, &record, sizeof(record));
 }
+
+VISITOR(dump_members, dump_member, struct member_key, struct member)
 
 static __always_inline struct member_digests *member_digests_here(void)
 {
@@ -205,27 +193,25 @@ __noinline __u64 member_digest(struct member_key *who, __u64 limited, __u64 unti
  * Of the members of each group a number that two tables with the same members agree on, whatever the
  * order: who is in it, and whether for good. How long is not in it, for clocks go apart.
  */
-SEC("iter/bpf_map_elem")
-int digest_members(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void digest_of_member(struct visit *v, struct member_key *raw,
+					     struct member *copy)
 {
 	struct member_digests *digests_now = member_digests_here();
-	struct member *raw_member = ctx->value;
 	__u64 groups, until;
-	void *raw = ctx->key;
 	struct member_key key;
 	__u32 i;
 
-	if (!raw || !raw_member || !digests_now)
-		return 0;
+	if (!digests_now)
+		return;
 	__builtin_memcpy(&key, raw, sizeof(key));
-	groups = raw_member->groups;
-	until = raw_member->until;
+	groups = copy->groups;
+	until = copy->until;
 	for (i = 0; i < MAX_DYNAMIC_GROUPS && key.part == MEMBER_ITSELF; i++) {
 		if (groups >> i & 1)
 			digests_now->of[i] += member_digest(&key, groups >> 32 >> i & 1, until, i);
 	}
-	slice(ctx);
-	return 0;
 }
+
+VISITOR(digest_members, digest_of_member, struct member_key, struct member)
 
 #endif

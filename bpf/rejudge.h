@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Iterators that judge, or end, live states at the asking of the control plane, sliced like those of
- * the sweep (sweep.h). What they shall do stands in `state_passes`, one element per kind of pass,
+ * Passes that judge, or end, live states at the asking of the control plane. What they shall do stands in `state_passes`, one element per kind of pass,
  * and so does what came of it.
  *
  * They run with softirqs on: packets may be judged in the middle of them, on this CPU as well. Hence
@@ -15,42 +14,36 @@
 #include "sweep.h"
 
 /* The walk for one state, with a copy of it; NULL: that is not alive. */
-static __always_inline struct walk *pass_begin(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline struct walk *pass_begin(struct state_key *key, struct state *s)
 {
-	struct state *s = ctx->value;
-	void *raw = ctx->key;
-	struct walk *w;
+	struct walk *w = walk_begin(WALK_PASS);
 
-	if (!raw || !s)
-		return NULL;
-	w = walk_begin(WALK_PASS);
 	if (!w)
 		return NULL;
 	/* No frame is spoofed here. */
 	w->frame.side = SIDE_INSIDE;
-	__builtin_memcpy(&w->key, raw, sizeof(w->key));
+	__builtin_memcpy(&w->key, key, sizeof(w->key));
 	__builtin_memcpy(&w->state, s, sizeof(w->state));
 	w->flow.family = w->key.family;
 	return state_gone(&w->state, &w->key, w->now) ? NULL : w;
 }
 
 /* How many live states the generation in a slot would refuse. Changes nothing. */
-SEC("iter/bpf_map_elem")
-int count_refused(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void count_if_refused(struct visit *v, struct state_key *key,
+					     struct state *s)
 {
 	struct state_pass *pass = pass_of(PASS_COUNT);
-	struct walk *w = pass_begin(ctx);
+	struct walk *w = pass_begin(key, s);
 
-	if (pass && w) {
-		pass->live++;
-		w->flow.slot = pass->slot;
-		if (rejudge(w, &w->state))
-			pass->hit++;
-	}
-	if (ctx->key)
-		slice(ctx);
-	return 0;
+	if (!pass || !w)
+		return;
+	pass->live++;
+	w->flow.slot = pass->slot;
+	if (rejudge(w, &w->state))
+		pass->hit++;
 }
+
+VISITOR(count_refused, count_if_refused, struct state_key, struct state)
 
 /*
  * Ends the pending state that w->state is a copy of. Its slot may have been handed to a stranger while
@@ -76,9 +69,12 @@ static __always_inline void refuse_pending(struct walk *w, struct state_pass *pa
 	}
 }
 
-static __always_inline void refuse_established(struct walk *w, struct state *s,
-					       struct state_pass *pass)
+static __always_inline void refuse_established(struct walk *w, struct state_pass *pass)
 {
+	struct state *s = bpf_map_lookup_elem(&established, &w->key);
+
+	if (!s)
+		return;
 	rejudge_established(w, s);
 	if (phase_of(*(volatile __u32 *)&s->word) == PHASE_DYING)
 		pass->hit++;
@@ -90,52 +86,54 @@ static __always_inline void refuse_established(struct walk *w, struct state *s,
  * Ends the live states that the generation of now refuses, as their next packet would, and gives the
  * others their new rules. A generation on trial refuses and cuts nothing.
  */
-SEC("iter/bpf_map_elem")
-int cut_refused(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void cut_if_refused(struct visit *v, struct state_key *key, struct state *s)
 {
 	struct state_pass *pass = pass_of(PASS_CUT);
-	struct walk *w = pass_begin(ctx);
-	struct state *s = ctx->value;
+	struct walk *w = pass_begin(key, s);
 
-	if (pass && w && s && enter_generation(w) && !w->tentative) {
-		pass->live++;
-		if (w->state.epoch == w->epoch)
-			;
-		else if (is_pending(ctx))
-			refuse_pending(w, pass);
-		else
-			refuse_established(w, s, pass);
-	}
-	if (ctx->key)
-		slice(ctx);
-	return 0;
+	if (!pass || !w || !enter_generation(w) || w->tentative)
+		return;
+	pass->live++;
+	if (w->state.epoch == w->epoch)
+		return;
+	if (v->table == VISIT_PENDING)
+		refuse_pending(w, pass);
+	else
+		refuse_established(w, pass);
+}
+
+VISITOR(cut_refused, cut_if_refused, struct state_key, struct state)
+
+static __always_inline int kill_established(struct walk *w)
+{
+	struct state *s = bpf_map_lookup_elem(&established, &w->key);
+
+	return s ? state_kill(w, s) : 0;
 }
 
 /* Ends the live states that a filter matches, allowed or not. */
-SEC("iter/bpf_map_elem")
-int kill_states(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void kill_if_matching(struct visit *v, struct state_key *key,
+					     struct state *s)
 {
 	struct state_pass *pass = pass_of(PASS_KILL);
-	struct walk *w = pass_begin(ctx);
-	struct state *s = ctx->value;
+	struct walk *w = pass_begin(key, s);
 	int ended;
 
-	if (pass && w && s) {
-		enter_generation(w);
-		pass->live++;
-		if (filter_matches(&pass->filter, &w->key, &w->state, w->now)) {
-			ended = is_pending(ctx) ? pending_end(w) : state_kill(w, s);
-			if (ended > 0) {
-				session_over(w, &w->state, SESSION_KILLED);
-				pass->hit++;
-			} else if (ended < 0) {
-				pass->missed++;
-			}
-		}
+	if (!pass || !w)
+		return;
+	enter_generation(w);
+	pass->live++;
+	if (!filter_matches(&pass->filter, &w->key, &w->state, w->now))
+		return;
+	ended = v->table == VISIT_PENDING ? pending_end(w) : kill_established(w);
+	if (ended > 0) {
+		session_over(w, &w->state, SESSION_KILLED);
+		pass->hit++;
+	} else if (ended < 0) {
+		pass->missed++;
 	}
-	if (ctx->key)
-		slice(ctx);
-	return 0;
 }
+
+VISITOR(kill_states, kill_if_matching, struct state_key, struct state)
 
 #endif

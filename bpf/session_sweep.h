@@ -99,20 +99,19 @@ static __always_inline void sweep_session(struct session_key *key, struct sessio
 		stats->ended++;
 }
 
-SEC("iter/bpf_map_elem")
-int sweep_sessions(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void visit_session(struct visit *v, struct session_key *raw,
+					  struct session *copy)
 {
 	struct session_stats *stats = session_stats_here();
-	struct session *of = ctx->value;
-	void *raw = ctx->key;
 	struct session_key key;
+	struct session *of;
 
-	if (!raw || !of || !stats)
-		return 0;
 	__builtin_memcpy(&key, raw, sizeof(key));
-	sweep_session(&key, of, stats);
-	slice(ctx);
-	return 0;
+	of = bpf_map_lookup_elem(&sessions, &key);
+	if (of && stats)
+		sweep_session(&key, of, stats);
 }
+
+VISITOR(sweep_sessions, visit_session, struct session_key, struct session)
 
 #endif

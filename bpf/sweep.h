@@ -1,54 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Iterators that free what expired. A freed slot of a hash is reused at once, and a packet that
+ * Passes that free what expired. A freed slot of a hash is reused at once, and a packet that
  * still holds a pointer would then change a stranger's state: so a pass only marks what expired as
  * dying, which packets treat as absent, and a later one, at least 10 ms after, deletes it. It claims
  * the slot first: a packet of the same key may be filling it again (state.h).
  * Nobody writes into entries of `pending` in place: they need no mark; those of `fdb` have one of
  * their own (fdb.h).
- *
- * A byte is written per element, so that user space slices the pass by small reads.
  */
 #ifndef BW_SWEEP_H
 #define BW_SWEEP_H
 
 #include "fdb.h"
 #include "state.h"
-
-struct seq_file;
-
-struct bpf_iter_meta {
-	struct seq_file *seq;
-} __attribute__((preserve_access_index));
-
-struct bpf_map {
-	enum bpf_map_type map_type;
-} __attribute__((preserve_access_index));
-
-struct bpf_iter__bpf_map_elem {
-	struct bpf_iter_meta *meta;
-	struct bpf_map *map;
-	void *key;
-	void *value;
-} __attribute__((preserve_access_index));
+#include "visit.h"
 
 enum sweep_grace {
 	FDB_GRACE_SECONDS = 1,
 	PENDING_GRACE_SECONDS = 2,
 };
-
-static __always_inline int is_pending(struct bpf_iter__bpf_map_elem *ctx)
-{
-	return ctx->map->map_type == BPF_MAP_TYPE_LRU_HASH;
-}
-
-/* User space takes a slice once the buffer of a read is full: a byte for each element. */
-static __always_inline void slice(struct bpf_iter__bpf_map_elem *ctx)
-{
-	char byte = 0;
-
-	bpf_seq_write(ctx->meta->seq, &byte, 1);
-}
 
 static __always_inline struct sweep_stats *stats_here(void)
 {
@@ -122,42 +91,53 @@ static __always_inline void sweep_established(struct state_key *key, struct stat
 		stats->deleted++;
 }
 
-/* A state that is not alive: its key is copied, for a map is asked by what stands on the stack. */
-static __always_inline void sweep_gone(struct state_key *from, struct state *s, int pending,
-				       __u32 word, __u64 end, struct sweep_stats *stats)
+/* Whether it is alive, and when its time is over. */
+static __always_inline int lives_until(struct state_key *key, __u32 word, __u64 seen, __u64 *end)
+{
+	*end = seen + timeout_of(key, phase_of(word));
+	return !phase_over(phase_of(word)) && (__s64)(now_jiffies() - *end) <= 0;
+}
+
+/* One that was not alive as it was copied; its key is copied for a map is asked by the stack. */
+static __always_inline void sweep_gone(struct state_key *from, int pending, __u64 end,
+				       struct sweep_stats *stats)
 {
 	struct state_key key;
+	struct state *s;
+	__u32 word;
 
 	__builtin_memcpy(&key, from, sizeof(key));
-	if (pending)
+	if (pending) {
 		sweep_pending(&key, end, stats);
+		return;
+	}
+	s = bpf_map_lookup_elem(&established, &key);
+	if (!s)
+		return;
+	word = *(volatile __u32 *)&s->word;
+	if (lives_until(&key, word, *(volatile __u64 *)&s->seen, &end))
+		next_pass(stats, end);
 	else
 		sweep_established(&key, s, word, end, stats);
 }
 
-SEC("iter/bpf_map_elem")
-int sweep_states(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void sweep_state(struct visit *v, struct state_key *key, struct state *s)
 {
 	struct sweep_stats *stats = stats_here();
-	struct state_key *key = ctx->key;
-	struct state *s = ctx->value;
-	__u32 word;
 	__u64 end;
 
-	if (!key || !s || !stats)
-		return 0;
+	if (!stats)
+		return;
 	stats->seen++;
-	word = *(volatile __u32 *)&s->word;
-	end = s->seen + timeout_of(key, phase_of(word));
-	if (!phase_over(phase_of(word)) && (__s64)(now_jiffies() - end) <= 0) {
+	if (lives_until(key, s->word, s->seen, &end)) {
 		stats->live++;
 		next_pass(stats, end);
 	} else {
-		sweep_gone(key, s, is_pending(ctx), word, end, stats);
+		sweep_gone(key, v->table == VISIT_PENDING, end, stats);
 	}
-	slice(ctx);
-	return 0;
 }
+
+VISITOR(sweep_states, sweep_state, struct state_key, struct state)
 
 /*
  * Aged out or outdated, either for a second at least: a packet that found the entry alive is
@@ -172,34 +152,38 @@ static __always_inline int fdb_kept(__u64 seen, __u64 timeout, __u64 now)
 	return seen >= since || (__s64)(now - since) <= (__s64)grace;
 }
 
-SEC("iter/bpf_map_elem")
-int sweep_fdb(struct bpf_iter__bpf_map_elem *ctx)
+static __always_inline void sweep_mac(struct visit *v, struct fdb_key *raw, struct fdb_entry *copy)
 {
 	__u32 index = TIMEOUT_FDB, port;
 	__u64 *timeout = bpf_map_lookup_elem(&timeouts, &index);
 	struct sweep_stats *stats = stats_here();
-	struct fdb_entry *e = ctx->value;
-	void *raw = ctx->key;
+	struct fdb_entry *e;
 	struct fdb_key key;
 	__u64 seen;
 
-	if (!raw || !e || !timeout || !stats)
-		return 0;
-	__builtin_memcpy(&key, raw, sizeof(key));
-	seen = *(volatile __u64 *)&e->seen;
+	if (!timeout || !stats)
+		return;
 	stats->seen++;
-	if (fdb_kept(seen, *timeout, now_jiffies())) {
+	if (fdb_kept(copy->seen, *timeout, now_jiffies())) {
 		stats->live++;
-	} else if (__sync_val_compare_and_swap(&e->seen, seen, 0) == seen) {
-		port = e->port;
-		if (!bpf_map_delete_elem(&fdb, &key)) {
-			stats->deleted++;
-			fdb_count(port, -1);
-		}
+		return;
 	}
-	slice(ctx);
-	return 0;
+	__builtin_memcpy(&key, raw, sizeof(key));
+	e = bpf_map_lookup_elem(&fdb, &key);
+	if (!e)
+		return;
+	seen = *(volatile __u64 *)&e->seen;
+	if (fdb_kept(seen, *timeout, now_jiffies()) ||
+	    __sync_val_compare_and_swap(&e->seen, seen, 0) != seen)
+		return;
+	port = e->port;
+	if (!bpf_map_delete_elem(&fdb, &key)) {
+		stats->deleted++;
+		fdb_count(port, -1);
+	}
 }
+
+VISITOR(sweep_fdb, sweep_mac, struct fdb_key, struct fdb_entry)
 
 static __always_inline void dump_counters(struct state_record *r)
 {
@@ -212,31 +196,27 @@ static __always_inline void dump_counters(struct state_record *r)
 		__builtin_memcpy(r->sent, of->sent, sizeof(r->sent));
 }
 
-/* Live states as struct state_record, one after the other. */
-SEC("iter/bpf_map_elem")
-int dump_states(struct bpf_iter__bpf_map_elem *ctx)
+/* Live states as struct state_record. */
+static __always_inline void dump_state(struct visit *v, struct state_key *key, struct state *s)
 {
-	struct state *s = ctx->value;
-	void *raw = ctx->key;
 	struct state_record r;
 	__u64 now;
 
-	if (!raw || !s)
-		return 0;
 	__builtin_memset(&r, 0, sizeof(r));
-	__builtin_memcpy(&r.key, raw, sizeof(r.key));
+	__builtin_memcpy(&r.key, key, sizeof(r.key));
 	__builtin_memcpy(&r.state, s, sizeof(r.state));
 	now = now_jiffies();
 	if (state_gone(&r.state, &r.key, now))
-		return 0;
-	r.established = !is_pending(ctx);
+		return;
+	r.established = v->table != VISIT_PENDING;
 	r.timeout = timeout_of(&r.key, phase_of(r.state.word)) - (now - r.state.seen);
 	if (r.state.word & STATE_COUNTED)
 		dump_counters(&r);
 	r.state.born = born_here(r.state.born);
-	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
-	return 0;
+	visit_write(v, &r, sizeof(r));
 }
+
+VISITOR(dump_states, dump_state, struct state_key, struct state)
 
 /* The time in jiffies, into the 8 bytes of its context. */
 SEC("syscall")

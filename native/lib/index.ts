@@ -32,7 +32,7 @@ export {
 } from './conversion.js';
 export { BpfError } from './error.js';
 export type { LinkInfo, MapInfo, ProgramInfo, XdpMode } from './info.js';
-export { BpfIterator, BpfLink, type Drained } from './link.js';
+export { BpfLink } from './link.js';
 export {
   BpfMap,
   type Carried,
@@ -45,12 +45,13 @@ export {
 } from './map.js';
 export { MapFlags, type MapTypeName } from './map-types.js';
 export { BpfObject } from './object.js';
+export { BpfPass, type Drained, type PassOptions, type SliceShape } from './pass.js';
 export {
   BpfProgram,
   type TestRunOptions,
   type TestRunResult,
 } from './program.js';
-export { dropBlank, newNumbers, type RecordField } from './records.js';
+export { newNumbers } from './records.js';
 export { RingBuffers, type RingBuffersOptions, type SlabHandler } from './ring-buffers.js';
 export { cpuCount, jiffiesPerSecond, setSocketOption } from './system.js';
 export { detachTc, queryTc, type TcDirection, type TcPlace } from './tc.js';

@@ -13,7 +13,17 @@ export interface Addon {
   NativeMap: new (fd: number) => NativeMap;
   NativeProgram: new (fd: number) => NativeProgram;
   NativeLink: new (fd: number) => NativeLink;
-  NativeIterator: new (fd: number) => NativeIterator;
+  NativePass: new (
+    programFd: number,
+    mapFd: number,
+    slicesFd: number,
+    table: number,
+    slices: number,
+    elements: number,
+    valuesAt: number,
+    recordsAt: number,
+    bytes: number,
+  ) => NativePass;
   NativeRingReader: new (
     fds: number[],
     sizes: number[],
@@ -40,7 +50,6 @@ export interface Addon {
   ): number;
   openMap(id: number): number;
   digestOf(keys: Uint8Array, values: Uint8Array, count: number): { count: number; sum: bigint };
-  dropBlank(bytes: Uint8Array, size: number, offset: number, length: number): number;
   newNumbers(bytes: Uint8Array, size: number, offset: number, seen: Uint8Array): number[];
   getPinned(path: string, kind: 'map' | 'program' | 'link'): number;
   removePin(path: string): void;
@@ -153,7 +162,6 @@ export interface NativeProgram {
   attachXdp(ifindex: number, generic: boolean): number;
   attachTracing(): number;
   attachTcx(ifindex: number, egress: boolean): number;
-  attachIter(mapFd: number): number;
   pin(path: string): void;
   close(): void;
 }
@@ -163,18 +171,14 @@ export interface NativeLink {
   info(): LinkInfo;
   update(programFd: number): void;
   detach(): void;
-  iterate(): number;
   pin(path: string): void;
   close(): void;
 }
 
-/** One run of an iterator program. */
-export interface NativeIterator {
-  read(size: number): Buffer;
-  drain(
-    size: number,
-    most: number,
-  ): Promise<{ reads: number; bytes: number; longestNs: number; ended: boolean }>;
+/** One pass of a program over a map. */
+export interface NativePass {
+  next(): Buffer | null;
+  drain(most: number): Promise<{ batches: number; longestNs: number; ended: boolean }>;
   close(): void;
 }
 

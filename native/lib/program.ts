@@ -2,7 +2,6 @@ import { checkBytes, checkNumber, checkOptions, checkText, shown } from './check
 import { BpfError } from './error.js';
 import type { ProgramInfo, XdpMode } from './info.js';
 import { BpfLink } from './link.js';
-import { BpfMap } from './map.js';
 import { addon, type NativeProgram } from './native.js';
 import { adoptPin } from './pin.js';
 import { checkTcPlace, type TcDirection } from './tc.js';
@@ -140,15 +139,6 @@ export class BpfProgram implements Disposable {
   }): void {
     const egress = checkTcPlace(o);
     addon().attachTc(this.fd, o.ifindex, egress, o.handle, o.priority, o.replace ?? false);
-  }
-
-  /**
-   * Binds an iterator program to the map whose elements it shall visit; without one, for iterators
-   * of other things.
-   */
-  attachIter(map?: BpfMap): BpfLink {
-    if (map !== undefined && !(map instanceof BpfMap)) throw new BpfError('expected a BpfMap');
-    return BpfLink.own(this.#native.attachIter(map === undefined ? -1 : map.fd));
   }
 
   /** Gives the program a path in a bpf file system, so that it outlives the process. */

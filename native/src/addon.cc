@@ -8,11 +8,11 @@
 #include "announce.h"
 #include "beacon.h"
 #include "error.h"
-#include "iterator.h"
 #include "link.h"
 #include "map.h"
 #include "network.h"
 #include "object_file.h"
+#include "pass.h"
 #include "pin.h"
 #include "program.h"
 #include "records.h"
@@ -53,13 +53,12 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["NativeMap"] = Map::Define(env);
   exports["NativeProgram"] = Program::Define(env);
   exports["NativeLink"] = Link::Define(env);
-  exports["NativeIterator"] = Iterator::Define(env);
+  exports["NativePass"] = Pass::Define(env);
   exports["NativeRingReader"] = RingReader::Define(env);
   exports["NativeBeacon"] = Beacon::Define(env);
   exports["announce"] = Napi::Function::New<Announce>(env);
   exports["createMap"] = Napi::Function::New<Map::Create>(env);
   exports["digestOf"] = Napi::Function::New<Map::DigestOf>(env);
-  exports["dropBlank"] = Napi::Function::New<DropBlank>(env);
   exports["newNumbers"] = Napi::Function::New<NewNumbers>(env);
   exports["openMap"] = Napi::Function::New<Map::OpenById>(env);
   exports["getPinned"] = Napi::Function::New<GetPinned>(env);

@@ -15,7 +15,6 @@ Napi::Function Link::Define(Napi::Env env) {
                          InstanceMethod<&Link::Info>("info"),
                          InstanceMethod<&Link::Update>("update"),
                          InstanceMethod<&Link::Detach>("detach"),
-                         InstanceMethod<&Link::Iterate>("iterate"),
                          InstanceMethod<&Link::Pin>("pin"),
                          InstanceMethod<&Link::Close>("close"),
                      });
@@ -63,14 +62,6 @@ void Link::Detach(const Napi::CallbackInfo& info) {
   LogCapture log;
   int error = bpf_link_detach(Open(env));
   if (error != 0) ThrowErrno(env, "detach link", -error, log.text());
-}
-
-Napi::Value Link::Iterate(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  LogCapture log;
-  int fd = bpf_iter_create(Open(env));
-  if (fd < 0) ThrowErrno(env, "create iterator", -fd, log.text());
-  return Napi::Number::New(env, fd);
 }
 
 void Link::Pin(const Napi::CallbackInfo& info) {

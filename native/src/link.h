@@ -17,8 +17,6 @@ class Link : public Napi::ObjectWrap<Link> {
   Napi::Value Info(const Napi::CallbackInfo& info);
   void Update(const Napi::CallbackInfo& info);
   void Detach(const Napi::CallbackInfo& info);
-  // iterate() -> descriptor of a fresh iterator.
-  Napi::Value Iterate(const Napi::CallbackInfo& info);
   void Pin(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
 

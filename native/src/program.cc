@@ -40,7 +40,6 @@ Napi::Function Program::Define(Napi::Env env) {
                          InstanceMethod<&Program::AttachXdp>("attachXdp"),
                          InstanceMethod<&Program::AttachTcx>("attachTcx"),
                          InstanceMethod<&Program::AttachTracing>("attachTracing"),
-                         InstanceMethod<&Program::AttachIter>("attachIter"),
                          InstanceMethod<&Program::Pin>("pin"),
                          InstanceMethod<&Program::Close>("close"),
                      });
@@ -189,23 +188,6 @@ Napi::Value Program::AttachTracing(const Napi::CallbackInfo& info) {
   LogCapture log;
   int link = bpf_raw_tracepoint_open(nullptr, fd);
   if (link < 0) ThrowErrno(env, What("attach tracepoint"), -link, log.text());
-  return Napi::Number::New(env, link);
-}
-
-Napi::Value Program::AttachIter(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  int fd = Open(env);
-  int map = IntOf(info[0]);
-  union bpf_iter_link_info target = {};
-  LIBBPF_OPTS(bpf_link_create_opts, options);
-  if (map >= 0) {
-    target.map.map_fd = static_cast<uint32_t>(map);
-    options.iter_info = &target;
-    options.iter_info_len = sizeof(target);
-  }
-  LogCapture log;
-  int link = bpf_link_create(fd, 0, BPF_TRACE_ITER, &options);
-  if (link < 0) ThrowErrno(env, What("attach iterator"), -link, log.text());
   return Napi::Number::New(env, link);
 }
 

@@ -18,13 +18,11 @@ class Program : public Napi::ObjectWrap<Program> {
   Napi::Value Descriptor(const Napi::CallbackInfo& info);
   Napi::Value MapIds(const Napi::CallbackInfo& info);
   Napi::Value TestRun(const Napi::CallbackInfo& info);
-  // attachXdp(ifindex, generic), attachTcx(ifindex, egress) and attachIter(mapFd | -1) ->
-  // descriptor of the link.
+  // attachXdp(ifindex, generic) and attachTcx(ifindex, egress) -> descriptor of the link.
   Napi::Value AttachXdp(const Napi::CallbackInfo& info);
   // attachTracing() -> descriptor of the link.
   Napi::Value AttachTracing(const Napi::CallbackInfo& info);
   Napi::Value AttachTcx(const Napi::CallbackInfo& info);
-  Napi::Value AttachIter(const Napi::CallbackInfo& info);
   void Pin(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
 

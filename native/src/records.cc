@@ -1,18 +1,10 @@
 #include "records.h"
 
-#include <cstring>
-
 #include "arguments.h"
 
 namespace libbpf_ts {
 
 namespace {
-
-bool IsBlank(const uint8_t* at, size_t length) {
-  uint8_t all = 0;
-  for (size_t i = 0; i < length; i++) all |= at[i];
-  return all == 0;
-}
 
 uint32_t BigEndian(const uint8_t* at) {
   return static_cast<uint32_t>(at[0]) << 24 | static_cast<uint32_t>(at[1]) << 16 |
@@ -20,18 +12,6 @@ uint32_t BigEndian(const uint8_t* at) {
 }
 
 }  // namespace
-
-Napi::Value DropBlank(const Napi::CallbackInfo& info) {
-  Bytes bytes = BytesOf(info[0]);
-  size_t size = U32Of(info[1]), offset = U32Of(info[2]), length = U32Of(info[3]);
-  size_t kept = 0;
-  for (size_t at = 0; at + size <= bytes.size; at += size) {
-    if (IsBlank(bytes.data + at + offset, length)) continue;
-    if (kept != at) memcpy(bytes.data + kept, bytes.data + at, size);
-    kept += size;
-  }
-  return Napi::Number::New(info.Env(), static_cast<double>(kept));
-}
 
 Napi::Value NewNumbers(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();

@@ -5,9 +5,6 @@
 
 namespace libbpf_ts {
 
-// dropBlank(bytes, size, offset, length) -> bytes left at the start of `bytes`
-Napi::Value DropBlank(const Napi::CallbackInfo& info);
-
 // newNumbers(bytes, size, offset, seen) -> numbers that `seen` had no bit of; it has now
 Napi::Value NewNumbers(const Napi::CallbackInfo& info);
 

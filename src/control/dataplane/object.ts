@@ -91,6 +91,7 @@ const MAP_NAMES = [
   'event_losses',
   'sweep_stats',
   'sweep_due',
+  'slices',
   'state_passes',
   'picked',
 ] as const;

@@ -4,8 +4,8 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import * as layouts from '../../generated/layouts.js';
-import { slices } from './iterate.js';
 import { type Dataplane, index } from './object.js';
+import { visitAll } from './visit.js';
 
 const { CellFlags, GenerationFlags } = layouts;
 /** Packets that read the colour before are through with it by then. */
@@ -48,12 +48,8 @@ export class Recount {
     const colour = this.#dataplane.map('colour');
     colour.update(index(0), index(1 - colour.lookup(index(0))!.readUInt32LE(0)));
     await pause(SETTLE_MS);
-    if (this.#judging().limited) await this.#walk('recount_states', 'established');
-    await this.#walk('recount_holders', 'holders');
-  }
-
-  async #walk(program: 'recount_states' | 'recount_holders', map: 'established' | 'holders') {
-    for await (const _ of slices(this.#dataplane.program(program), this.#dataplane.map(map)));
+    if (this.#judging().limited) await visitAll(this.#dataplane, 'recount_states', 'established');
+    await visitAll(this.#dataplane, 'recount_holders', 'holders');
   }
 
   /** Which policy judges, or may in a moment, and whether anything in it limits states. */

@@ -3,15 +3,13 @@ import { RingBuffers } from '../../../native/lib/index.js';
 import * as layouts from '../../generated/layouts.js';
 import type { RuleRef, SessionRecord } from '../service.js';
 import type { Clock } from './clock.js';
-import { slices } from './iterate.js';
 import { type Dataplane, index } from './object.js';
 import { endsOf, trafficOf } from './states.js';
+import { batches } from './visit.js';
 
 const { SessionEnd, StateBits } = layouts;
 /** Of each record the reader tells offset, length and CPU. */
 const RECORD_WORDS = 3;
-/** Sessions of one slice: each may make two records. */
-const SLICE = 1024;
 
 const REASONS = new Map<number, string>(
   Object.entries(SessionEnd).map(([name, number]) => [number, name.toLowerCase()]),
@@ -47,8 +45,7 @@ export async function sweepSessions(
 ): Promise<boolean> {
   const { opened, ended, held } = sessionStats(dataplane);
   if (opened === ended) return false;
-  const program = dataplane.program('sweep_sessions');
-  for await (const _ of slices(program, dataplane.map('sessions'), SLICE)) {
+  for await (const _ of batches(dataplane, 'sweep_sessions', 'sessions')) {
     if (stop()) break;
   }
   return sessionStats(dataplane).held > held;

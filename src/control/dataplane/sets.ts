@@ -3,10 +3,8 @@
  * when. Nothing below is done per member.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { dropBlank } from '../../../native/lib/index.js';
 import * as layouts from '../../generated/layouts.js';
 import { turn } from '../slices.js';
-import { records } from './iterate.js';
 import {
   type BatchResult,
   type Change,
@@ -18,22 +16,19 @@ import {
 import { MemberTable } from './member-table.js';
 import { type Errand, type Walked, walkMembers } from './member-walk.js';
 import { type Dataplane, index } from './object.js';
+import { gathered } from './visit.js';
 
 const { Limits, Refusal, SweepKind } = layouts;
-/** An iterator that sweeps writes a byte per element: 1-2 ms. */
-const SWEEP_SLICE = 4096;
-const DUMP_SLICE = 16_384;
-const RECORD = layouts.memberRecord.size;
 /** Sweeping may take one part in so many of a CPU. */
 const SWEEP_SHARE = 20;
-/** A walk that removed some has passed over others: they are looked for again after so long. */
-const AGAIN_SECONDS = 30;
 /** While somebody's time is over and nobody may look whose it is. */
 const TELL_AGAIN_MS = 1000;
 /** The kernel hands out elements from stocks that it fills up again behind our back. */
 const MEMORY_TRIES = 25;
 const MEMORY_MS = 4;
 const COPY_TRIES = 5;
+/** Bytes of records that are handed on at once. */
+const PIECE = 16_384;
 const NEVER = 0xffffffffffffffffn;
 
 /** What a change is to heed; `ttlSeconds` null: for good. */
@@ -137,13 +132,8 @@ export class Sets {
    * Members that have not expired, as struct member_record, one after the other. Not a snapshot:
    * what comes or goes meanwhile may be told or not.
    */
-  async *members(bit: number): AsyncGenerator<Buffer> {
-    const errand = { program: 'dump_members', groups: bit, size: DUMP_SLICE } as const;
-    for await (const whole of records(this.#slices(errand), RECORD)) {
-      // Records of which the address is all zero only keep the walk in slices.
-      const members = dropBlank(whole, RECORD, { offset: 0, length: 16 });
-      if (members.length > 0) yield members;
-    }
+  members(bit: number): AsyncGenerator<Buffer> {
+    return gathered(this.#batches({ program: 'dump_members', groups: bit }), PIECE);
   }
 
   /**
@@ -160,7 +150,7 @@ export class Sets {
     const map = this.#dataplane.map('member_digests');
     const { memberDigests } = layouts;
     map.update(index(0), Buffer.alloc(memberDigests.size));
-    await ended(this.#slices({ program: 'digest_members', size: SWEEP_SLICE }));
+    await ended(this.#batches({ program: 'digest_members' }));
     return [...memberDigests.decode(map.lookup(index(0))!).of];
   }
 
@@ -169,7 +159,7 @@ export class Sets {
     const { members } = this.#counts();
     const groups = bits.filter((bit) => members[bit]! > 0);
     if (groups.length === 0) return;
-    await this.#removeAll({ kind: SweepKind.GROUPS, groups: maskOf(groups) });
+    await this.#walk({ kind: SweepKind.GROUPS, groups: maskOf(groups) });
   }
 
   /**
@@ -204,15 +194,10 @@ export class Sets {
   }
 
   async #sweepAll(): Promise<void> {
-    const { clock } = this.#dataplane;
     const begun = performance.now();
     this.#writeCounts({ next: NEVER });
     const { removed } = await this.#walk({ kind: SweepKind.EXPIRED });
-    if (removed > 0) {
-      this.#left = true;
-      const again = clock.now() + clock.jiffies(AGAIN_SECONDS);
-      if (again < this.#counts().next) this.#writeCounts({ next: again });
-    }
+    if (removed > 0) this.#left = true;
     const now = performance.now();
     this.#sweptUntil = now + (now - begun) * SWEEP_SHARE;
   }
@@ -226,7 +211,7 @@ export class Sets {
     await this.#settled();
     if (!this.#table.misfits(room, mayShrink)) return;
     const moved = this.#table.resize(room, async (from) => {
-      const errand = { program: 'copy_members', size: SWEEP_SLICE } as const;
+      const errand = { program: 'copy_members' } as const;
       let failed = 1;
       for (let tries = 0; failed > 0 && tries < COPY_TRIES; tries++) {
         ({ failed } = await ended(walkMembers(this.#dataplane, from, errand, turn)));
@@ -300,27 +285,17 @@ export class Sets {
   async #end(replacement: Replacement, kind: layouts.SweepKind): Promise<number> {
     const { bit, number } = replacement;
     try {
-      return await this.#removeAll({ kind, groups: maskOf([bit]), mark: number });
+      return (await this.#walk({ kind, groups: maskOf([bit]), mark: number })).removed;
     } finally {
       if (this.#replacement === replacement) this.#replacement = null;
     }
   }
 
-  /** Walks until nothing more is found: a walk that removes passes over some. */
-  async #removeAll(errand: Pick<Errand, 'kind' | 'groups' | 'mark'>): Promise<number> {
-    let all = 0;
-    for (;;) {
-      const { removed } = await this.#walk(errand);
-      if (removed === 0) return all;
-      all += removed;
-    }
-  }
-
   #walk(errand: Pick<Errand, 'kind' | 'groups' | 'mark'>): Promise<Walked> {
-    return ended(this.#slices({ program: 'sweep_members', size: SWEEP_SLICE, ...errand }));
+    return ended(this.#batches({ program: 'sweep_members', ...errand }));
   }
 
-  #slices(errand: Errand): AsyncGenerator<Buffer, Walked> {
+  #batches(errand: Errand): AsyncGenerator<Buffer, Walked> {
     return walkMembers(this.#dataplane, this.#table.map, errand, async () => {
       await turn();
       await this.#settled();

@@ -1,15 +1,16 @@
 /**
  * Listings of live states. The kernel picks them and writes the rows (bpf/listing.h); they pass through
- * here by the batch. What a listing asks is written before each slice, for they share a map's element.
+ * here by the batch. What a listing asks is written before each batch, for they share a map's element.
  */
-import { dropBlank, newNumbers } from '../../../native/lib/index.js';
+import { newNumbers } from '../../../native/lib/index.js';
 import * as layouts from '../../generated/layouts.js';
 import { turn } from '../slices.js';
 import { type Dataplane, index } from './object.js';
+import { gathered, openPass } from './visit.js';
 
 const { FilterField, Pass } = layouts;
-/** Bytes of a batch, but for the last. */
-const BATCH = 131_072;
+/** Bytes of what is handed on, but for the last. */
+const PIECE = 131_072;
 /** `established` first. */
 const TABLES = ['established', 'pending'] as const;
 
@@ -17,12 +18,6 @@ const TABLES = ['established', 'pending'] as const;
 export type Listed = Pick<Dataplane, 'map' | 'program' | 'clock'>;
 
 const ROW = layouts.stateRow.size;
-/**
- * Bytes of a read: 340 rows, or the filling of 5,440 states. One less than fit into the kernel's 32 KiB:
- * it would look twice at a state whose row does not fit any more, and count it twice.
- */
-const SLICE = 340 * ROW;
-const PHASE = offsetOf({ phase: 0xff });
 const RULE_OUT = offsetOf({ ruleOut: 0xffffffff });
 const RULE_IN = offsetOf({ ruleIn: 0xffffffff });
 
@@ -38,23 +33,22 @@ export async function* listStates(
   filter: layouts.StateFilter,
   most: number,
 ): AsyncGenerator<Buffer> {
+  yield* gathered(rowsOf(dataplane, filter, most), PIECE);
+}
+
+async function* rowsOf(
+  dataplane: Listed,
+  filter: layouts.StateFilter,
+  most: number,
+): AsyncGenerator<Buffer> {
   if (most <= 0) return;
-  let waiting: Buffer[] = [];
-  let bytes = 0;
   let left = most;
-  for await (const { slice } of listing(dataplane, filter)) {
-    const rows = dropBlank(slice, ROW, { offset: PHASE, length: 1 });
+  for await (const { rows } of listing(dataplane, filter)) {
     const some = rows.length > left * ROW ? rows.subarray(0, left * ROW) : rows;
     left -= some.length / ROW;
-    if (some.length > 0) waiting.push(some);
-    bytes += some.length;
-    if (left === 0) break;
-    if (bytes < BATCH) continue;
-    yield Buffer.concat(waiting);
-    waiting = [];
-    bytes = 0;
+    yield some;
+    if (left === 0) return;
   }
-  if (bytes > 0) yield Buffer.concat(waiting);
 }
 
 /** How many match. */
@@ -71,24 +65,23 @@ export function newRuleSlots(rows: Buffer, seen: Uint8Array): number[] {
   return slots.filter((slot) => slot !== 0);
 }
 
-/** Each slice, and how many matched in it. */
+/** The rows of each batch, and how many matched in it. */
 async function* listing(
   dataplane: Listed,
   filter: layouts.StateFilter,
-): AsyncGenerator<{ slice: Buffer; hit: number }> {
+): AsyncGenerator<{ rows: Buffer; hit: number }> {
   const passes = dataplane.map('state_passes');
   const own = index(Pass.LIST);
   const blank = layouts.statePass.decode(Buffer.alloc(layouts.statePass.size));
   const order = layouts.statePass.encode({ ...blank, filter });
   for (const table of TABLES) {
-    using link = dataplane.program('list_states').attachIter(dataplane.map(table));
-    using run = link.iterate();
+    using pass = openPass(dataplane, 'list_states', table);
     for (;;) {
       passes.update(own, order);
-      const slice = run.read(SLICE);
+      const rows = pass.next();
+      if (rows === null) break;
       const hit = Number(layouts.statePass.decode(passes.lookup(own)!).hit);
-      yield { slice, hit };
-      if (slice.length === 0) break;
+      yield { rows, hit };
       await turn();
     }
   }

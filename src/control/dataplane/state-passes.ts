@@ -4,16 +4,14 @@
  * slices, and no state ever gets here. Those that list states are in state-listing.ts.
  */
 import * as layouts from '../../generated/layouts.js';
-import { slices } from './iterate.js';
 import { index, type ProgramName } from './object.js';
 import { Picks } from './picks.js';
 import { Serial } from './serial.js';
 import { countStates, type Listed, listStates } from './state-listing.js';
 import { holdFilter, type StateSelection } from './state-selection.js';
+import { visitAll } from './visit.js';
 
 const { Pass } = layouts;
-/** States of one slice: what it cuts must fit into a ring of events. */
-const SLICE = 1024;
 /** A pass that changed something is made again, for it may have passed over what moved meanwhile. */
 const MOST_PASSES = 4;
 /** Pending first: what is promoted meanwhile is met again in the other. */
@@ -95,10 +93,7 @@ export class StatePasses {
     const passes = this.#dataplane.map('state_passes');
     const blank = layouts.statePass.decode(Buffer.alloc(layouts.statePass.size));
     passes.update(index(kind.number), layouts.statePass.encode({ ...blank, ...order }));
-    const program = this.#dataplane.program(kind.program);
-    for (const table of TABLES) {
-      for await (const _ of slices(program, this.#dataplane.map(table), SLICE));
-    }
+    for (const table of TABLES) await visitAll(this.#dataplane, kind.program, table);
     const { hit, missed } = layouts.statePass.decode(passes.lookup(index(kind.number))!);
     return { hit: Number(hit), missed: Number(missed) };
   }

@@ -4,16 +4,12 @@
  * only when one of them may have expired, see decision 24.
  */
 import * as layouts from '../../generated/layouts.js';
-import { visit } from './iterate.js';
 import { type Dataplane, index, type MapName, type ProgramName } from './object.js';
 import { Recount } from './recount.js';
+import { visitAside } from './visit.js';
 
 const TICK_MS = 50;
-/**
- * Between the beginnings of two passes. A read that ends in a bucket whose elements were deleted goes on
- * past one that it has not visited (kernel/bpf/hashtab.c, `skip_elems`): with the ticks, two passes make
- * that within a second too.
- */
+/** Between the beginnings of two passes. */
 const PASS_MS = 450;
 /** Passes without need: for an end that nobody told of. */
 const REST_MS = 60_000;
@@ -22,8 +18,6 @@ const COUNT_MS = 5000;
 const COUNT_SHARE = 100;
 /** MACs expire after minutes; nobody waits for their room. */
 const FDB_MS = 5000;
-/** Elements of one read: 2 ms at most, where every one of them comes from memory. */
-const SLICE = 2048;
 const NEVER = 0xffffffffffffffffn;
 
 type Table = Extract<MapName, 'established' | 'pending' | 'fdb'>;
@@ -40,14 +34,14 @@ export interface PassStats {
   readonly next: bigint;
   /** Jiffies from the end of a state to when the pass met it, at most. */
   readonly late: bigint;
-  /** Nanoseconds of CPU that its longest slice took. */
+  /** Nanoseconds of CPU that its longest batch took. */
   readonly longestNs: number;
 }
 
 /** What a sweep needs of a dataplane. */
 export type Swept = Pick<Dataplane, 'map' | 'program' | 'clock'>;
 
-/** One pass over a table. @param stop asked between slices */
+/** One pass over a table. @param stop asked between batches */
 export async function sweepPass(
   dataplane: Pick<Dataplane, 'map' | 'program'>,
   table: Table,
@@ -57,7 +51,7 @@ export async function sweepPass(
   const blank = layouts.sweepStats.decode(Buffer.alloc(layouts.sweepStats.size));
   stats.update(index(0), layouts.sweepStats.encode({ ...blank, next: NEVER }));
   const program: ProgramName = table === 'fdb' ? 'sweep_fdb' : 'sweep_states';
-  const longestNs = await visit(dataplane.program(program), dataplane.map(table), SLICE, stop);
+  const longestNs = await visitAside(dataplane, program, table, stop);
   const { next, late, ...counts } = layouts.sweepStats.decode(stats.lookup(index(0))!);
   return {
     ...{ next, late, longestNs },

@@ -1,4 +1,6 @@
 /** What a wall remembers, as words that two walls can be compared by. */
+import type { MapName, ProgramName } from '../../../src/control/dataplane/object.js';
+import { openPass } from '../../../src/control/dataplane/visit.js';
 import * as layouts from '../../../src/generated/layouts.js';
 import { ipv6Text, macText } from '../../packet/index.js';
 import type { ExpectedOffence, ExpectedState, LearnedMac } from '../fixtures/types.js';
@@ -32,20 +34,9 @@ export function liveStates(wall: TestWall): SeenState[] {
 
 /** The same as the kernel dumps them. */
 export function liveRecords(wall: TestWall): layouts.StateRecord[] {
-  const program = wall.object.program('dump_states');
   const states: layouts.StateRecord[] = [];
   for (const table of ['established', 'pending'] as const) {
-    const link = program.attachIter(wall.map(table));
-    const iterator = link.iterate();
-    const pieces: Buffer[] = [];
-    for (;;) {
-      const piece = iterator.read(65536);
-      if (piece.length === 0) break;
-      pieces.push(piece);
-    }
-    iterator.close();
-    link.close();
-    const all = Buffer.concat(pieces);
+    const all = Buffer.concat(visit(wall, 'dump_states', table));
     for (let at = 0; at < all.length; at += layouts.stateRecord.size) {
       states.push(layouts.stateRecord.decode(all, at));
     }
@@ -80,31 +71,27 @@ function seenState(wall: TestWall, record: layouts.StateRecord): SeenState {
 }
 
 /** One pass of the sweep, over all tables unless some are named. */
-export function sweep(wall: TestWall, tables = ['established', 'pending', 'fdb']): void {
-  for (const table of tables) {
-    const program = wall.object.program(table === 'fdb' ? 'sweep_fdb' : 'sweep_states');
-    const link = program.attachIter(wall.map(table));
-    const iterator = link.iterate();
-    while (iterator.read(65536).length > 0);
-    iterator.close();
-    link.close();
-  }
+export function sweep(
+  wall: TestWall,
+  tables: readonly ('established' | 'pending' | 'fdb')[] = ['established', 'pending', 'fdb'],
+): void {
+  for (const table of tables) visit(wall, table === 'fdb' ? 'sweep_fdb' : 'sweep_states', table);
+}
+
+/** Visits all of a map now; the records of each batch. */
+function visit(wall: TestWall, program: ProgramName, map: MapName): Buffer[] {
+  using pass = openPass(wall.dataplane, program, map);
+  const pieces: Buffer[] = [];
+  for (let piece = pass.next(); piece !== null; piece = pass.next()) pieces.push(piece);
+  return pieces;
 }
 
 /** Counts anew who holds how many states. */
 export function recount(wall: TestWall): void {
   const colour = wall.map('colour');
   colour.update(index(0), index(1 - colour.lookup(index(0))!.readUInt32LE(0)));
-  for (const [name, map] of [
-    ['recount_states', 'established'],
-    ['recount_holders', 'holders'],
-  ] as const) {
-    const link = wall.object.program(name).attachIter(wall.map(map));
-    const iterator = link.iterate();
-    while (iterator.read(65536).length > 0);
-    iterator.close();
-    link.close();
-  }
+  visit(wall, 'recount_states', 'established');
+  visit(wall, 'recount_holders', 'holders');
 }
 
 /** What is held, by kind and address; nothing of who holds nothing. */
@@ -128,13 +115,8 @@ export function pass(wall: TestWall, kind: 'count' | 'cut'): number {
   const order = layouts.statePass.decode(Buffer.alloc(layouts.statePass.size));
   const { slot } = layouts.cell.decode(wall.map('cell').lookup(Buffer.alloc(4))!);
   wall.map('state_passes').update(index(number), layouts.statePass.encode({ ...order, slot }));
-  const program = wall.object.program(kind === 'count' ? 'count_refused' : 'cut_refused');
-  for (const table of ['pending', 'established']) {
-    const link = program.attachIter(wall.map(table));
-    const iterator = link.iterate();
-    while (iterator.read(65536).length > 0);
-    iterator.close();
-    link.close();
+  for (const table of ['pending', 'established'] as const) {
+    visit(wall, kind === 'count' ? 'count_refused' : 'cut_refused', table);
   }
   return Number(layouts.statePass.decode(wall.map('state_passes').lookup(index(number))!).hit);
 }

@@ -1,7 +1,7 @@
 /** Passes over buckets of connections: digests, and those that are to be told, or dropped. */
 import * as layouts from '../../../generated/layouts.js';
-import { records, slices } from '../iterate.js';
 import { type Dataplane, index } from '../object.js';
+import { batches, gathered, visitAll } from '../visit.js';
 
 const { BornBits, ChangeSizes } = layouts;
 
@@ -9,8 +9,7 @@ const { BornBits, ChangeSizes } = layouts;
 export const DIGEST_BYTES = ChangeSizes.CHANGE_BUCKETS * 8;
 export const CHOICE_BYTES = ChangeSizes.CHANGE_BUCKETS / 8;
 
-const SLICE = 2048;
-/** Of passes that write records: they are sent as they come. */
+/** Of what a pass tells, in one piece. */
 const TOLD_BYTES = 1 << 16;
 const NO_BUCKETS = new Uint8Array(CHOICE_BYTES);
 
@@ -43,7 +42,7 @@ export async function digestsOf(dataplane: Kernel, until: bigint): Promise<Diges
   const memory = dataplane.map('digests').mmap();
   memory.fill(0);
   prepare(dataplane, { until, buckets: NO_BUCKETS });
-  await walk(dataplane, 'digest_states');
+  await visitAll(dataplane, 'digest_states', 'established');
   return { bytes: Buffer.from(memory.subarray(0, DIGEST_BYTES)), count: hits(dataplane) };
 }
 
@@ -64,8 +63,7 @@ export function tellBuckets(dataplane: Kernel, choice: Choice): AsyncGenerator<B
 
 /** For whose sake connections are accepted, as records of kind `children`. */
 export function tellChildren(dataplane: Kernel): AsyncGenerator<Buffer> {
-  const dump = slices(dataplane.program('tell_children'), dataplane.map('children'), TOLD_BYTES);
-  return records(dump, layouts.childChange.size);
+  return gathered(batches(dataplane, 'tell_children', 'children'), TOLD_BYTES);
 }
 
 /** Those that were seen since, as the kernel's jiffies count. */
@@ -77,7 +75,7 @@ export function tellMoved(dataplane: Kernel, until: bigint, since: bigint): Asyn
 /** Ends the connections of chosen buckets; how many. */
 export async function dropBuckets(dataplane: Kernel, choice: Choice): Promise<number> {
   prepare(dataplane, choice);
-  await walk(dataplane, 'drop_states');
+  await visitAll(dataplane, 'drop_states', 'established');
   return hits(dataplane);
 }
 
@@ -94,12 +92,6 @@ function prepare(dataplane: Kernel, { until, buckets }: Choice, since = 0n): voi
   dataplane.map('bucket_pass').update(index(0), value);
 }
 
-async function walk(dataplane: Kernel, program: 'digest_states' | 'drop_states'): Promise<void> {
-  const run = slices(dataplane.program(program), dataplane.map('established'), SLICE);
-  for await (const _ of run);
-}
-
 function told(dataplane: Kernel): AsyncGenerator<Buffer> {
-  const dump = slices(dataplane.program('tell_states'), dataplane.map('established'), TOLD_BYTES);
-  return records(dump, layouts.change.size);
+  return gathered(batches(dataplane, 'tell_states', 'established'), TOLD_BYTES);
 }
