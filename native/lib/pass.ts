@@ -51,7 +51,8 @@ export class BpfPass implements Disposable {
   /** @throws {BpfError} EINVAL when elements of the map do not fit into a slice */
   constructor({ program, map, slices, shape, table = 0 }: PassOptions) {
     if (!(program instanceof BpfProgram)) throw new BpfError('expected a BpfProgram');
-    if (!(map instanceof BpfMap && slices instanceof BpfMap)) throw new BpfError('expected a BpfMap');
+    if (!(map instanceof BpfMap && slices instanceof BpfMap))
+      throw new BpfError('expected a BpfMap');
     for (const [name, value] of Object.entries(shape)) checkNumber(value, name, 0, 0x7fffffff);
     checkNumber(table, 'table');
     const { slices: count, elements, valuesAt, recordsAt, bytes } = shape;

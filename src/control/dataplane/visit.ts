@@ -17,11 +17,7 @@ const SHAPE: SliceShape = {
 export type Visited = Pick<Dataplane, 'map' | 'program'>;
 
 /** Begins a pass. @param map by its name, or a table that has none */
-export function openPass(
-  dataplane: Visited,
-  program: ProgramName,
-  map: MapName | BpfMap,
-): BpfPass {
+export function openPass(dataplane: Visited, program: ProgramName, map: MapName | BpfMap): BpfPass {
   return new BpfPass({
     program: dataplane.program(program),
     map: typeof map === 'string' ? dataplane.map(map) : map,

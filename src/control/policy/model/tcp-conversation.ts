@@ -277,8 +277,8 @@ export class TcpConversation {
     if (ahead(data, furthest(sender.allowed, sender.sent)) > 0) return 'out';
     if (this.#acknowledgesUnsent(segment, reply)) return 'out';
     // RFC 5961 5.2: from SND.UNA of the receiver, as far as this end has moved it.
-    const oldest = plus(sender.expects, -Math.max(LATE, sender.offered));
-    if (ahead(segment.acknowledgement, oldest) < 0) return 'out';
+    const behind = ahead(sender.expects, segment.acknowledgement);
+    if (behind > Math.max(LATE, sender.offered)) return 'out';
     const latest = plus(sender.sent, -Math.max(LATE, receiver.offered));
     if (ahead(end, latest) < 0) return 'out';
     const stale = plus(receiver.sent, -Math.max(LATE, sender.offered));
