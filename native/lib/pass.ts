@@ -1,5 +1,5 @@
 /** Passes of a syscall program over the elements of a map, a batch at a time. */
-import { checkNumber } from './check.js';
+import { checkNumber, checkOptions } from './check.js';
 import { BpfError } from './error.js';
 import { BpfMap } from './map.js';
 import { addon, type NativePass } from './native.js';
@@ -41,6 +41,8 @@ export interface Drained {
   readonly ended: boolean;
 }
 
+const LARGEST = 0x7fffffff;
+
 /**
  * One pass. The kernel copies whole buckets, so that an element which is there all the time is visited
  * once, whatever is added or removed meanwhile; what comes or goes meanwhile may be visited or not.
@@ -49,23 +51,22 @@ export class BpfPass implements Disposable {
   readonly #native: NativePass;
 
   /** @throws {BpfError} EINVAL when elements of the map do not fit into a slice */
-  constructor({ program, map, slices, shape, table = 0 }: PassOptions) {
+  constructor(o: PassOptions) {
+    checkOptions(o, 'BpfPass');
+    const { program, map, slices, shape, table = 0 } = o;
     if (!(program instanceof BpfProgram)) throw new BpfError('expected a BpfProgram');
     if (!(map instanceof BpfMap && slices instanceof BpfMap))
       throw new BpfError('expected a BpfMap');
-    for (const [name, value] of Object.entries(shape)) checkNumber(value, name, 0, 0x7fffffff);
+    checkOptions(shape, 'shape');
+    const numbers = [shape.slices, shape.elements, shape.valuesAt, shape.recordsAt, shape.bytes];
+    for (const number of numbers) checkNumber(number, 'shape', 0, LARGEST);
     checkNumber(table, 'table');
-    const { slices: count, elements, valuesAt, recordsAt, bytes } = shape;
     this.#native = new (addon().NativePass)(
       program.fd,
       map.fd,
       slices.fd,
       table,
-      count,
-      elements,
-      valuesAt,
-      recordsAt,
-      bytes,
+      ...(numbers as [number, number, number, number, number]),
     );
   }
 

@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include <algorithm>
-#include <atomic>
 #include <vector>
 
 #include "arguments.h"
@@ -26,7 +25,7 @@ struct PassRun {
   std::vector<uint8_t> position;  // where the next batch begins; empty: at the start
   size_t position_size;
   bool ended = false;
-  std::atomic<bool> busy{false};
+  bool busy = false;  // a thread is at it; for the event loop alone
 };
 
 namespace {
@@ -112,11 +111,11 @@ class DrainWorker : public Napi::AsyncWorker {
       error_ = Step(run_.get(), lease, &written);
       longest_ = std::max(longest_, ThreadNs() - begun);
     }
-    run_->busy = false;
   }
 
   void OnOK() override {
     Napi::Env env = Env();
+    run_->busy = false;
     if (error_ != 0) {
       try {
         ThrowErrno(env, "pass", error_);

@@ -50,6 +50,10 @@ struct only_exported {
 	__be64 far;
 };
 
+struct with_pointer {
+	struct key *to;
+};
+
 struct layouts_exported {
 	struct only_exported only_exported;
 	struct key key;
@@ -169,43 +173,54 @@ int look_inside(struct xdp_md *ctx)
 	return value ? *value : 0;
 }
 
-struct bpf_iter_meta;
+/* Where passes put a batch: so many keys, values, and records. */
+enum slice {
+	SLICE_ELEMENTS = 4,
+};
 
-struct bpf_iter__bpf_map_elem {
-	union {
-		struct bpf_iter_meta *meta;
-		__u64 : 64;
-	} __attribute__((aligned(8)));
-	union {
-		void *map;
-		__u64 : 64;
-	} __attribute__((aligned(8)));
-	union {
-		void *key;
-		__u64 : 64;
-	} __attribute__((aligned(8)));
-	union {
-		void *value;
-		__u64 : 64;
-	} __attribute__((aligned(8)));
-} __attribute__((preserve_access_index));
+struct slice_of_points {
+	struct key keys[SLICE_ELEMENTS];
+	struct point values[SLICE_ELEMENTS];
+	struct key records[SLICE_ELEMENTS];
+};
 
-struct seq_file;
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct slice_of_points);
+} slices SEC(".maps");
 
-struct bpf_iter_meta {
-	union {
-		struct seq_file *seq;
-		__u64 : 64;
-	} __attribute__((aligned(8)));
-} __attribute__((preserve_access_index));
+struct visit_call {
+	__u32 slice;
+	__u32 count;
+	__u32 table;
+	__u32 written;
+};
 
-/* Writes the key of each element. */
-SEC("iter/bpf_map_elem")
-int keys(struct bpf_iter__bpf_map_elem *ctx)
+/* Writes the key of each element. A `table` has the last one written once more. */
+SEC("syscall")
+int keys(struct visit_call *call)
 {
-	struct key *key = ctx->key;
+	__u32 number = call->slice, i;
+	struct slice_of_points *s = bpf_map_lookup_elem(&slices, &number);
 
-	if (key)
-		bpf_seq_write(ctx->meta->seq, key, sizeof(*key));
+	if (!s)
+		return 1;
+	for (i = 0; i < SLICE_ELEMENTS; i++) {
+		if (i >= call->count)
+			break;
+		s->records[i] = s->keys[i];
+		call->written += sizeof(struct key);
+	}
+	if (call->table && call->count < SLICE_ELEMENTS)
+		call->written += sizeof(struct key);
+	return 0;
+}
+
+SEC("tp_btf/xdp_redirect_err")
+int noticed(struct with_pointer *ctx)
+{
 	return 0;
 }

@@ -20,13 +20,17 @@ function run(body: string): unknown {
   const script = `
     import { readdirSync, readlinkSync, readFileSync } from 'node:fs';
     import * as bpf from ${JSON.stringify(library)};
-    const { BpfMap, BpfObject } = bpf;
+    const { BpfMap, BpfObject, BpfPass } = bpf;
     const path = ${JSON.stringify(basic)};
     const bpfDescriptors = () => readdirSync('/proc/self/fd').filter((fd) => {
       try { return /bpf/.test(readlinkSync('/proc/self/fd/' + fd)); } catch { return false; }
     }).length;
     const mappings = () => readFileSync('/proc/self/maps', 'utf8').split('\\n').filter((line) => line.includes('bpf-map')).length;
     const open = () => { const object = BpfObject.open(path); object.load(); return object; };
+    const begin = (object) => new BpfPass({
+      program: object.program('keys'), map: object.map('points'), slices: object.map('slices'),
+      shape: { slices: 2, elements: 4, valuesAt: 32, recordsAt: 448, bytes: 480 },
+    });
     const settle = async () => {
       for (let i = 0; i < 10; i++) { gc(); await new Promise((resolve) => setTimeout(resolve, 5)); }
     };
@@ -48,10 +52,10 @@ describe('close', () => {
       const object = open();
       object.map('words').mmap();
       object.program('first');
-      const link = object.program('keys').attachIter(object.map('points'));
-      const iterator = link.iterate();
-      const during = [bpfDescriptors() > before + 5, mappings() > 0];
-      iterator.close(); link.close(); object.close();
+      const link = object.program('noticed').attachTracing();
+      const pass = begin(object);
+      const during = [bpfDescriptors() > before + 5, mappings() > 1];
+      pass.close(); link.close(); object.close();
       say({ before, during, after: [bpfDescriptors(), mappings()] });`);
     expect(result).toEqual({ before: 0, during: [true, true], after: [0, 0] });
   });
@@ -60,10 +64,10 @@ describe('close', () => {
     const result = run(`
       const object = open();
       const map = BpfMap.create({ type: 'hash', name: 'm', keySize: 4, valueSize: 4, maxEntries: 1 });
-      const link = object.program('keys').attachIter(object.map('points'));
-      const iterator = link.iterate();
+      const link = object.program('noticed').attachTracing();
+      const pass = begin(object);
       const program = object.program('first');
-      for (const handle of [iterator, link, program, map, object]) handle[Symbol.dispose]();
+      for (const handle of [pass, link, program, map, object]) handle[Symbol.dispose]();
       say(bpfDescriptors());`);
     expect(result).toBe(0);
   });
@@ -76,7 +80,8 @@ describe('the collector', () => {
         for (let i = 0; i < 20; i++) {
           const object = open();
           object.map('words').storeWord(0, 1n);
-          object.program('keys').attachIter(object.map('points')).iterate().read(64);
+          object.program('noticed').attachTracing();
+          begin(object).next();
           BpfMap.create({ type: 'array', name: 'm', keySize: 4, valueSize: 8, maxEntries: 1, flags: bpf.MapFlags.MMAPABLE }).mmap();
         }
         return bpfDescriptors();

@@ -159,75 +159,6 @@ describe('maps of maps', () => {
   });
 });
 
-describe('iterators', () => {
-  function fill(count: number): BpfMap {
-    const map = BpfMap.create({
-      type: 'hash',
-      name: 'walked',
-      keySize: 8,
-      valueSize: 104,
-      maxEntries: count,
-    });
-    const keys = Buffer.alloc(count * 8);
-    for (let i = 0; i < count; i++) keys.writeUInt32LE(i, i * 8);
-    map.updateBatch(keys, Buffer.alloc(count * 104), count);
-    return map;
-  }
-
-  it('visit a map slice by slice', () => {
-    const map = fill(10_000);
-    const link = program('keys').attachIter(map);
-    const iterator = link.iterate();
-    const seen = new Set<number>();
-    let slices = 0;
-    for (let slice = iterator.read(4096); slice.length > 0; slice = iterator.read(4096)) {
-      slices++;
-      expect(slice.length).toBeLessThanOrEqual(4096);
-      for (let at = 0; at < slice.length; at += 8) seen.add(slice.readUInt32LE(at));
-    }
-    iterator.close();
-    expect(seen.size).toBe(10_000);
-    expect(slices).toBeGreaterThanOrEqual(20);
-    const again = link.iterate();
-    expect(again.read(8).length).toBe(8);
-    again.close();
-    link.close();
-    map.close();
-  });
-
-  it('end, and say when they are closed', () => {
-    const map = fill(1);
-    const link = program('keys').attachIter(map);
-    const iterator = link.iterate();
-    expect(iterator.read(100).length).toBe(8);
-    expect(iterator.read(100).length).toBe(0);
-    expect(errorOf(() => iterator.read(0)).code).toBe('EUSAGE');
-    iterator.close();
-    iterator.close();
-    expect(errorOf(() => iterator.read(100)).code).toBe('ECLOSED');
-    link.close();
-    expect(errorOf(() => link.iterate()).code).toBe('ECLOSED');
-    map.close();
-    expect(errorOf(() => program('keys').attachIter(map)).code).toBe('ECLOSED');
-  });
-
-  it('are programs of their own kind', () => {
-    const map = fill(1);
-    expect(errorOf(() => program('first').attachIter(map)).code).toBe('EINVAL');
-    expect(errorOf(() => program('keys').attachIter(wrong({ fd: 1 }))).code).toBe('EUSAGE');
-    const smaller = BpfMap.create({
-      type: 'hash',
-      name: 'small',
-      keySize: 4,
-      valueSize: 4,
-      maxEntries: 4,
-    });
-    expect(errorOf(() => program('keys').attachIter(smaller)).code).toBe('EACCES');
-    smaller.close();
-    map.close();
-  });
-});
-
 describe('wrong use', () => {
   it('is told by arguments', () => {
     const run = (o: unknown) => errorOf(() => program('first').testRun(wrong(o))).code;
@@ -250,7 +181,7 @@ describe('wrong use', () => {
       () => one.testRun({ data: Buffer.alloc(64) }),
       () => one.attachXdp(LOOPBACK, 'generic'),
       () => one.attachTc(tc),
-      () => one.attachIter(),
+      () => one.attachTracing(),
       () => one.pin('/sys/fs/bpf/none'),
       () => one.fd,
     ];

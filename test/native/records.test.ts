@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { dropBlank, newNumbers } from '../../native/lib/index.js';
+import { newNumbers } from '../../native/lib/index.js';
 
 /** Records of eight bytes: a big-endian number, and four bytes more. */
 const records = (...numbers: number[]) =>
@@ -10,26 +10,6 @@ const records = (...numbers: number[]) =>
       return record;
     }),
   );
-const FIELD = { offset: 0, length: 4 };
-
-describe('dropBlank', () => {
-  it('moves the others together, in their order', () => {
-    const bytes = records(0, 7, 0, 0, 1 << 24, 9, 0);
-    const left = dropBlank(bytes, 8, FIELD);
-    expect(left).toEqual(records(7, 1 << 24, 9));
-    expect(left.buffer).toBe(bytes.buffer);
-  });
-
-  it('has nothing to do for none, for all and for nothing', () => {
-    expect(dropBlank(records(1, 2), 8, FIELD)).toEqual(records(1, 2));
-    expect(dropBlank(records(0, 0), 8, FIELD)).toHaveLength(0);
-    expect(dropBlank(Buffer.alloc(0), 8, FIELD)).toHaveLength(0);
-  });
-
-  it('looks at that field alone', () => {
-    expect(dropBlank(records(0, 0), 8, { offset: 4, length: 1 })).toEqual(records(0, 0));
-  });
-});
 
 describe('newNumbers', () => {
   it('tells each once, and remembers', () => {
@@ -45,10 +25,9 @@ describe('newNumbers', () => {
 });
 
 it.each<[string, () => unknown]>([
-  ['no whole number of records', () => dropBlank(Buffer.alloc(9), 8, FIELD)],
-  ['length', () => dropBlank(Buffer.alloc(8), 8, { offset: 6, length: 4 })],
+  ['no whole number of records', () => newNumbers(Buffer.alloc(9), 8, 0, new Uint8Array(1))],
   ['offset', () => newNumbers(Buffer.alloc(8), 8, 8, new Uint8Array(1))],
-  ['size', () => dropBlank(Buffer.alloc(8), 0, FIELD)],
+  ['size', () => newNumbers(Buffer.alloc(8), 0, 0, new Uint8Array(1))],
   ['seen', () => newNumbers(Buffer.alloc(8), 8, 0, [] as unknown as Uint8Array)],
 ])('refuses a wrong %s', (what, work) => {
   expect(work).toThrow(

@@ -5,6 +5,7 @@ import {
   BpfLink,
   BpfMap,
   BpfObject,
+  BpfPass,
   BpfProgram,
   codec,
   detachTc,
@@ -108,7 +109,8 @@ const calls: [string, (...junk: never[]) => unknown][] = [
   ['testRun, sizes', (a, b) => object.program('first').testRun({ dataOut: a, repeat: b })],
   ['attachXdp', (a, b) => object.program('first').attachXdp(a, b)],
   ['attachTc', (a) => object.program('mark_it').attachTc(a)],
-  ['attachIter', (a) => object.program('keys').attachIter(a)],
+  ['BpfPass', (a, b, c) => new BpfPass({ program: a, map: b, slices: c, shape: a })],
+  ['BpfPass, shape', (a, b) => new BpfPass({ ...passed(), shape: a, table: b })],
   ['BpfLink.adopt', (a) => BpfLink.adopt(a)],
   ['detachTc', (a) => detachTc(a)],
   ['queryTc', (a) => queryTc(a)],
@@ -120,6 +122,10 @@ const calls: [string, (...junk: never[]) => unknown][] = [
   ['encode', (a, b, c) => codec<never>(object.btf(), 'point').encode(a, b, c)],
   ['decode', (a, b) => codec<never>(object.btf(), 'point').decode(a, b)],
 ];
+
+function passed() {
+  return { program: object.program('keys'), map, slices: shared };
+}
 
 function creation() {
   return { type: 'hash', name: 'c', keySize: 4, valueSize: 4, maxEntries: 1 } as const;
