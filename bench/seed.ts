@@ -29,7 +29,9 @@ export function seedBridge(path: Path): Subject {
   }
   command('ip', ['link', 'set', name, 'up']);
   command('bridge', ['fdb', 'add', SERVER_MAC, 'dev', path.inside.name, 'master', 'static']);
-  command('ipset', ['restore'], seedSets());
+  const services = [`tcp:${SERVICE_PORT}`, `udp:${SERVICE_PORT}`];
+  const host = { address: hostAddress(0), services, clients: [CLIENTS] };
+  command('ipset', ['restore'], seedSets(host));
   command('iptables-legacy-restore', [], seedRules(path.uplink.name));
   return {
     name: SEED,
@@ -53,17 +55,27 @@ export function seedBridge(path: Path): Subject {
   };
 }
 
-/** Its sets, for `ipset restore`: one screened host with the service that is measured. */
-export function seedSets(): string {
-  const host = hostAddress(0);
+/** A screened host, and who may reach what of it. */
+export interface SeedHost {
+  readonly address: string;
+  /** Services, `tcp:443`. */
+  readonly services: readonly string[];
+  /** Networks; a set takes none of length 0. */
+  readonly clients: readonly string[];
+}
+
+/** Its sets, for `ipset restore`: one screened host. */
+export function seedSets({ address, services, clients }: SeedHost): string {
+  const allowed = services.flatMap((service) =>
+    clients.map((net) => `add ${service.slice(0, 3)}IN ${address},${service},${net}`),
+  );
   return [
     'create ScreenedHosts hash:ip',
     'create hostDeny hash:ip',
     'create portDeny bitmap:port range 0-65535',
     ...['tcpIN', 'udpIN', 'tcpOUT', 'udpOUT'].map((set) => `create ${set} hash:ip,port,net`),
-    `add ScreenedHosts ${host}`,
-    `add tcpIN ${host},tcp:${SERVICE_PORT},${CLIENTS}`,
-    `add udpIN ${host},udp:${SERVICE_PORT},${CLIENTS}`,
+    `add ScreenedHosts ${address}`,
+    ...allowed,
     '',
   ].join('\n');
 }

@@ -44,6 +44,7 @@ const handlers: Handlers = {
     pulses.set(request.pulse, await Pulse.start(request));
     return {};
   },
+  pulseReport: async ({ pulse }) => find(pulses, pulse).report(),
   pulseStop: async ({ pulse, lingerMs }) => {
     const report = await find(pulses, pulse).stop(lingerMs);
     pulses.delete(pulse);

@@ -69,6 +69,8 @@ export interface PulseReport {
   readonly duplicates: number;
   /** Longest time between two answers, in milliseconds. */
   readonly longestGapMs: number;
+  /** Milliseconds since the last answer, or since the begin. */
+  readonly idleMs: number;
 }
 
 /** Jobs and their answers, by name. */
@@ -110,6 +112,8 @@ export interface Jobs {
     };
     result: Record<string, never>;
   };
+  /** What has come back so far, of one that goes on. */
+  pulseReport: { request: { pulse: string }; result: PulseReport };
   /** Stops sending, waits `lingerMs` for late answers, and tells what came back. */
   pulseStop: { request: { pulse: string; lingerMs: number }; result: PulseReport };
 }

@@ -7,6 +7,7 @@ export class Pulse {
   readonly #socket;
   readonly #seen = new Set<number>();
   readonly #timer: NodeJS.Timeout;
+  readonly #begin = performance.now();
   #sent = 0;
   #duplicates = 0;
   #lastAnswer = 0;
@@ -19,7 +20,7 @@ export class Pulse {
     this.#socket = socket;
     socket.on('message', (message) => this.#answer(message));
     socket.on('error', () => {});
-    const begin = performance.now();
+    const begin = this.#begin;
     // Timers slip on a busy machine: each tick sends what is due.
     this.#timer = setInterval(() => {
       const due = Math.floor((performance.now() - begin) / spec.intervalMs);
@@ -58,11 +59,16 @@ export class Pulse {
     clearInterval(this.#timer);
     await new Promise((resolve) => setTimeout(resolve, lingerMs));
     this.#socket.close();
+    return this.report();
+  }
+
+  report(): PulseReport {
     return {
       sent: this.#sent,
       received: this.#seen.size,
       duplicates: this.#duplicates,
       longestGapMs: Math.round(this.#longestGapMs),
+      idleMs: Math.round(performance.now() - (this.#lastAnswer || this.#begin)),
     };
   }
 }

@@ -1,9 +1,10 @@
 /** One failover under traffic, and what the traffic noticed. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Agent } from '../agent/handle.js';
 import type { PulseReport } from '../agent/protocol.js';
 import type { Failure } from './failures.js';
-import type { Pair } from './pair.js';
 import { CLIENT, type NodeName, otherOf, SERVER } from './pair-net.js';
+import type { Redundant } from './redundant.js';
 
 /** Before and after: the train runs by then, and goes on. */
 const BEFORE_MS = 300;
@@ -11,22 +12,47 @@ const AFTER_MS = 700;
 const LINGER_MS = 300;
 const ECHO_PORT = 7;
 const SOURCE_PORT = 20_007;
+const PULSE = 'failover';
+/** Since its last answer: the train runs again. */
+const ANSWERED_MS = 100;
+const LOOK_MS = 50;
+/** A switch may remember a host at the dead node for as long as its table does. */
+const WITHIN_MS = 330_000;
 
 export interface Failover {
   readonly from: NodeName;
   readonly to: NodeName;
-  /** What a probe of one datagram a millisecond saw. */
+  /** What a probe of one datagram a millisecond saw of the failure. */
   readonly pulse: PulseReport;
+  /** And when what had failed came back, until the pair had settled; null when nothing had failed. */
+  readonly comeback: PulseReport | null;
   /** The new one's word on why. */
   readonly reason: string;
 }
 
 /** Runs a failure while a probe counts; what failed comes back, and the pair settles. */
-export async function failOver(pair: Pair, agent: Agent, failure: Failure): Promise<Failover> {
+export async function failOver(pair: Redundant, agent: Agent, failure: Failure): Promise<Failover> {
   const from = await pair.settled();
   const to = otherOf(from);
+  const pulse = await during(agent, async () => {
+    await failure.begin(pair, from);
+    await pair.becomes(to);
+  });
+  const reason = await pair.reason(to);
+  const { end } = failure;
+  const back = async () => {
+    await end?.(pair, from);
+    await pair.settled();
+  };
+  const comeback = end === null ? null : await during(agent, back);
+  if (end === null) await pair.settled();
+  return { from, to, pulse, comeback, reason };
+}
+
+/** The probe runs before, and until it is answered again afterwards. */
+async function during(agent: Agent, work: () => Promise<void>): Promise<PulseReport> {
   await agent.ask('pulseStart', {
-    pulse: 'failover',
+    pulse: PULSE,
     source: CLIENT.v4,
     sourcePort: SOURCE_PORT,
     destination: SERVER.v4,
@@ -34,14 +60,10 @@ export async function failOver(pair: Pair, agent: Agent, failure: Failure): Prom
     intervalMs: 1,
   });
   await pause(BEFORE_MS);
-  await failure.begin(pair, from);
-  await pair.becomes(to);
+  await work();
+  const deadline = Date.now() + WITHIN_MS;
+  const report = () => agent.ask('pulseReport', { pulse: PULSE });
+  while ((await report()).idleMs > ANSWERED_MS && Date.now() < deadline) await pause(LOOK_MS);
   await pause(AFTER_MS);
-  const pulse = await agent.ask('pulseStop', { pulse: 'failover', lingerMs: LINGER_MS });
-  const { reason } = await pair.walls[to].json<{ reason: string }>('ha', 'status');
-  await failure.end(pair, from);
-  await pair.settled();
-  return { from, to, pulse, reason };
+  return agent.ask('pulseStop', { pulse: PULSE, lingerMs: LINGER_MS });
 }
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

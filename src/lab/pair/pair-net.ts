@@ -29,7 +29,12 @@ const SWITCHES: Readonly<Record<Segment, string>> = {
   inside: 'east',
   sync: 'mid',
 };
-const DEVICES: Readonly<Record<Segment, string>> = { uplink: 'up0', inside: 'dn0', sync: 'sync0' };
+/** Ports of a node. */
+export const DEVICES: Readonly<Record<Segment, string>> = {
+  uplink: 'up0',
+  inside: 'dn0',
+  sync: 'sync0',
+};
 /** A classic BPF program that drops whatever it sees. */
 const DROP_ALL = ['bpf', 'da', 'bytecode', '1,6 0 0 2'];
 
@@ -37,7 +42,8 @@ export class PairNet {
   readonly client: Namespace;
   readonly server: Namespace;
   readonly nodes: Readonly<Record<NodeName, Namespace>>;
-  readonly #switches: Readonly<Record<Segment, Namespace>>;
+  /** Each has a bridge `sw`, whose ports are `host` and one for each node, of its name. */
+  readonly switches: Readonly<Record<Segment, Namespace>>;
   /** Node, segment and way of what is swallowed. */
   readonly #deaf = new Set<string>();
 
@@ -51,14 +57,14 @@ export class PairNet {
       space.ip('link', 'set', 'sw', 'up');
       return space;
     };
-    this.#switches = { uplink: make('uplink'), inside: make('inside'), sync: make('sync') };
+    this.switches = { uplink: make('uplink'), inside: make('inside'), sync: make('sync') };
   }
 
   /** Lays all cables. */
   static async build(lab: Lab): Promise<PairNet> {
     const net = new PairNet(lab);
     const plug = (segment: Segment, device: string) => {
-      const space = net.#switches[segment];
+      const space = net.switches[segment];
       space.ip('link', 'set', device, 'master', 'sw');
       space.exec('tc', 'qdisc', 'add', 'dev', device, 'clsact');
     };
@@ -66,7 +72,7 @@ export class PairNet {
       ...{ namespace, device: 'eth0', mac, addresses: [`${v4}/24`, `${v6}/64`] },
     });
     const port = (segment: Segment, device: string) => ({
-      ...{ namespace: net.#switches[segment], device, endpoint: true },
+      ...{ namespace: net.switches[segment], device, endpoint: true },
     });
     lab.link(host(net.client, CLIENT), port('uplink', 'host'));
     plug('uplink', 'host');
@@ -114,11 +120,11 @@ export class PairNet {
 
   /** Takes the light of a cable. */
   unplug(node: NodeName, segment: Segment): void {
-    this.#switches[segment].ip('link', 'set', node, 'down');
+    this.switches[segment].ip('link', 'set', node, 'down');
   }
 
   plug(node: NodeName, segment: Segment): void {
-    this.#switches[segment].ip('link', 'set', node, 'up');
+    this.switches[segment].ip('link', 'set', node, 'up');
   }
 
   /** Nothing is broken any more. */
@@ -134,6 +140,6 @@ export class PairNet {
     const hook = way === 'in' ? 'egress' : 'ingress';
     const what = ['protocol', 'all', 'pref', '1', ...action];
     const args = verb === 'add' ? [hook, ...what] : [hook, 'pref', '1'];
-    this.#switches[segment].exec('tc', 'filter', verb, 'dev', node, ...args);
+    this.switches[segment].exec('tc', 'filter', verb, 'dev', node, ...args);
   }
 }

@@ -6,6 +6,7 @@ import type { Lab } from '../netns.js';
 import { ROOT } from '../root.js';
 import { type AttachMode, Wall } from '../wall.js';
 import { NODES, type NodeName, otherOf, PairNet, SYNC } from './pair-net.js';
+import type { Redundant } from './redundant.js';
 
 const POLICY = `apiVersion: bridgewall/v1
 hosts:
@@ -25,7 +26,7 @@ export interface PairOptions {
   readonly more?: readonly string[];
 }
 
-export class Pair {
+export class Pair implements Redundant {
   readonly net: PairNet;
   readonly walls: Readonly<Record<NodeName, Wall>>;
   /** A process of `bwctl` for each look would take the processor from what is looked at. */
@@ -105,6 +106,14 @@ export class Pair {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
     throw new Error(`the pair does not settle: ${seen}`);
+  }
+
+  async takeOver(node: NodeName): Promise<void> {
+    await this.walls[node].run(['ha', 'takeover']);
+  }
+
+  async reason(node: NodeName): Promise<string> {
+    return (await this.walls[node].json<{ reason: string }>('ha', 'status')).reason;
   }
 
   /** Waits until that one is active. */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { seedRules, seedSets } from '../../../bench/seed.js';
 
+const HOST = { address: '192.0.2.1', services: ['tcp:80', 'udp:7'], clients: ['10.0.0.0/8'] };
+
 describe("the seed's rules", () => {
   it('look at established connections first, and deny what nothing allowed', () => {
     const forward = seedRules('up0')
@@ -12,7 +14,7 @@ describe("the seed's rules", () => {
   });
 
   it('name only sets that are created', () => {
-    const created = [...seedSets().matchAll(/^create (\S+)/gm)].map(([, name]) => name);
+    const created = [...seedSets(HOST).matchAll(/^create (\S+)/gm)].map(([, name]) => name);
     const named = seedRules('up0').matchAll(/--(?:match|add)-set (\S+)/g);
     expect(created).toEqual(expect.arrayContaining([...named].map(([, name]) => name)));
   });
