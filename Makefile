@@ -8,6 +8,8 @@ SHELL := /bin/bash
 APT := clang libbpf-dev libelf-dev zlib1g-dev pkg-config nftables iproute2 ethtool iputils-ping \
        iperf3 bpftool util-linux g++ make python3 procps tcpdump vsftpd libclang-rt-14-dev llvm openssl \
        iptables ipset conntrack
+# What the wall is measured beside.
+PEERS := keepalived conntrackd
 STAMPS := .cache
 BPF_OBJECT := build/bpf/bridgewall.bpf.o
 ADDON := build/Release/libbpf_ts.node
@@ -22,6 +24,19 @@ BPF_CFLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compa
 # Kernel and initramfs of an emulated machine, see docs/target.md.
 TARGET_LAB := $(STAMPS)/target
 
+# What is missing of these packages.
+define install
+missing=""; for p in $(1); do \
+  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
+done; \
+if [ -n "$$missing" ]; then \
+  echo "installing$$missing"; \
+  export DEBIAN_FRONTEND=noninteractive; \
+  apt-get update -qq; \
+  apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+fi
+endef
+
 .PHONY: all setup build bpf native demo demo-ha bench-ha lab lab-down test fuzz test-target bench bench-sync bench-switch bench-sets lint format clean
 
 all: build
@@ -29,16 +44,14 @@ all: build
 setup: $(STAMPS)/apt $(STAMPS)/npm
 
 $(STAMPS)/apt: Makefile
-	@mkdir -p $(STAMPS)
-	@missing=""; for p in $(APT); do \
-	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
-	done; \
-	if [ -n "$$missing" ]; then \
-	  echo "installing$$missing"; \
-	  export DEBIAN_FRONTEND=noninteractive; \
-	  apt-get update -qq; \
-	  apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
-	fi
+	@mkdir -p $(@D)
+	@$(call install,$(APT))
+	@touch $@
+
+# They run in namespaces of the lab, never as services of this machine.
+$(STAMPS)/peers: $(STAMPS)/apt
+	@$(call install,$(PEERS)); \
+	for p in $$missing; do systemctl disable --now $$p >/dev/null 2>&1 || true; done
 	@touch $@
 
 # Install scripts stay off: prebuilt parts come with the packages, our own addon is built below.
@@ -117,9 +130,9 @@ fuzz: build
 bench: build build/bpf/bench.bpf.o $(STAMPS)/bench
 	node dist/bench/main.js
 
-# What a failover and replication cost; docs/benchmarks.md says how.
-bench-ha: build
-	node dist/src/lab/pair/bench.js
+# What a failover and replication cost, beside others in the same lab; docs/benchmarks.md says how.
+bench-ha: build $(STAMPS)/peers $(STAMPS)/bench build/bench/lives
+	node dist/bench/ha/main.js
 
 # What replication costs the daemons, and how late it is, at SYNC_RATES connections a second.
 bench-sync: build $(STAMPS)/bench build/bench/lives

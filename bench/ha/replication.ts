@@ -1,0 +1,172 @@
+/** What it costs a pair that its nodes tell each other of connections: rounds with and without, by turns. */
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  DEVICES,
+  NODES,
+  type NodeName,
+  otherOf,
+  type PairNet,
+  SERVER,
+} from '../../src/lab/pair/pair-net.js';
+import { median } from '../../src/lab/results.js';
+import { ROOT } from '../../src/lab/root.js';
+import { PortThreads, processNs } from './processor.js';
+
+const CLIENT_PROGRAM = join(ROOT, 'dist/src/lab/pair/churn-client.js');
+const LIVES_PROGRAM = join(ROOT, 'build/bench/lives');
+/** Nobody in the lab has these. */
+const MACS = ['02:00:00:00:aa:01', '02:00:00:00:aa:02'];
+/** Connections that the client has under way. */
+const TOGETHER = 32;
+/** Everything has been told by then. */
+const SETTLE_MS = 500;
+const PORTS = Object.values(DEVICES);
+
+/** A pair whose replication can be had and not. */
+export interface Replicating {
+  readonly name: string;
+  readonly net: PairNet;
+  readonly active: NodeName;
+  /** The process of a node that replicates; null while there is none. */
+  pid(node: NodeName): number | null;
+  /** From now on connections are told, or not; resolves when both nodes are ready for it. */
+  replicate(on: boolean): Promise<void>;
+}
+
+type Each = Readonly<Record<NodeName, number>>;
+
+/** One round. Times in microseconds a connection. */
+interface Round {
+  /** Connections a second of a real client, as fast as it can. */
+  readonly perSecond: number;
+  /** Those of a fixed rate, without a stack. */
+  readonly process: Each;
+  readonly ports: Each;
+  /** Bytes on the link between the nodes, both ways, headers included, a connection. */
+  readonly wire: number;
+}
+
+/** Medians over all rounds; what is beyond a round without replication, but for `process` without. */
+export interface ReplicationCost {
+  readonly name: string;
+  readonly perSecond: { readonly on: number; readonly off: number };
+  /** On over off, of adjacent rounds. */
+  readonly ratio: { readonly median: number; readonly least: number; readonly most: number };
+  readonly process: { readonly active: number; readonly standby: number };
+  readonly ports: { readonly active: number; readonly standby: number };
+  readonly wire: number;
+}
+
+export interface Amount {
+  /** Lives a second. */
+  readonly rate: number;
+  readonly seconds: number;
+}
+
+/** Rounds of one pair, told and untold by turns; take `round` of several pairs by turns. */
+export class ReplicationBench {
+  readonly #pair: Replicating;
+  readonly #amount: Amount;
+  readonly #on: Round[] = [];
+  readonly #off: Round[] = [];
+
+  constructor(pair: Replicating, amount: Amount) {
+    this.#pair = pair;
+    this.#amount = amount;
+    // Else the client runs out of ports long before a node runs out of anything.
+    pair.net.client.sysctl('net.ipv4.ip_local_port_range', '1024 65000');
+    pair.net.client.sysctl('net.ipv4.tcp_tw_reuse', 1);
+  }
+
+  get name(): string {
+    return this.#pair.name;
+  }
+
+  /** One round with, one without. */
+  async round(): Promise<void> {
+    await this.#pair.replicate(true);
+    this.#on.push(await this.#measure());
+    await this.#pair.replicate(false);
+    this.#off.push(await this.#measure());
+  }
+
+  cost(): ReplicationCost {
+    const { active } = this.#pair;
+    const [on, off] = [this.#on, this.#off];
+    const ratios = on.map(({ perSecond }, i) => perSecond / off[i]!.perSecond);
+    const beyond = (of: (round: Round) => number) =>
+      median(on.map((round, i) => of(round) - of(off[i]!)));
+    const both = (of: (round: Round) => Each) => ({
+      active: beyond((round) => of(round)[active]),
+      standby: beyond((round) => of(round)[otherOf(active)]),
+    });
+    const speed = (rounds: Round[]) => median(rounds.map(({ perSecond }) => perSecond));
+    return {
+      name: this.#pair.name,
+      perSecond: { on: speed(on), off: speed(off) },
+      ratio: { median: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) },
+      process: both((round) => round.process),
+      ports: both((round) => round.ports),
+      wire: beyond((round) => round.wire),
+    };
+  }
+
+  async #measure(): Promise<Round> {
+    const perSecond = await this.#churn();
+    await pause(SETTLE_MS);
+    return { perSecond, ...(await this.#lives()) };
+  }
+
+  async #churn(): Promise<number> {
+    const ms = this.#amount.seconds * 1000;
+    const args = [CLIENT_PROGRAM, SERVER.v4, '80', String(TOGETHER), String(ms)];
+    const ended = await this.#pair.net.client.run([process.execPath, ...args]);
+    const found = JSON.parse(ended.stdout) as { failed: number; perSecond: number };
+    if (found.perSecond === 0) throw new Error(`${this.name}: no connection`);
+    return found.perSecond;
+  }
+
+  async #lives(): Promise<Omit<Round, 'perSecond'>> {
+    const { net } = this.#pair;
+    const threads = NODES.map((node) => new PortThreads(net.nodes[node], PORTS));
+    const look = () => ({
+      process: NODES.map((node) => processNs(this.#pair.pid(node))),
+      ports: threads.map((one) => one.ranNs()),
+      wire: wireBytes(net, this.#pair.active),
+    });
+    try {
+      const before = look();
+      const lives = await this.#lead();
+      await pause(SETTLE_MS);
+      const after = look();
+      const each = (of: 'process' | 'ports'): Each => {
+        const us = (i: number) => (after[of][i]! - before[of][i]!) / 1000 / lives;
+        return { fw1: us(0), fw2: us(1) };
+      };
+      const wire = (after.wire - before.wire) / lives;
+      return { process: each('process'), ports: each('ports'), wire };
+    } finally {
+      for (const one of threads) one.end();
+    }
+  }
+
+  /** Resolves to how many. */
+  async #lead(): Promise<number> {
+    const { client, server } = this.#pair.net;
+    const { rate, seconds } = this.#amount;
+    const args = [client.path, server.path, ...MACS, SERVER.v4, '80', rate, seconds].map(String);
+    const ended = await client.run([LIVES_PROGRAM, ...args]);
+    const found = /\] (\d+)/.exec(ended.stdout);
+    if (ended.status !== 0 || found === null) throw new Error(`lives: ${ended.stderr}`);
+    return Number(found[1]);
+  }
+}
+
+/** Bytes that a node has sent to the other one and had from it. */
+function wireBytes(net: PairNet, node: NodeName): number {
+  const text = net.nodes[node].ip('-j', '-s', 'link', 'show', 'dev', DEVICES.sync);
+  type Line = { stats64: { rx: { bytes: number }; tx: { bytes: number } } };
+  const { rx, tx } = (JSON.parse(text) as [Line])[0].stats64;
+  return rx.bytes + tx.bytes;
+}
