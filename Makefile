@@ -131,7 +131,7 @@ bench: build build/bpf/bench.bpf.o $(STAMPS)/bench
 	node dist/bench/main.js
 
 # What a failover and replication cost, beside others in the same lab; docs/benchmarks.md says how.
-bench-ha: build $(STAMPS)/peers $(STAMPS)/bench build/bench/lives
+bench-ha: build $(STAMPS)/peers $(STAMPS)/bench build/bench/lives build/bench/churn
 	node dist/bench/ha/main.js
 
 # What replication costs the daemons, and how late it is, at SYNC_RATES connections a second.
@@ -142,7 +142,7 @@ bench-sync: build $(STAMPS)/bench build/bench/lives
 bench-switch: build $(STAMPS)/bench build/bench/train
 	node dist/bench/switch.js
 
-build/bench/lives build/bench/train: build/bench/%: bench/native/%.c $(wildcard bench/native/*.h test/lab/native/*.h) $(STAMPS)/apt
+build/bench/lives build/bench/train build/bench/churn: build/bench/%: bench/native/%.c $(wildcard bench/native/*.h test/lab/native/*.h) $(STAMPS)/apt
 	@mkdir -p $(@D)
 	$(CC) -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -o $@ $<
 

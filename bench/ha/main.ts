@@ -3,7 +3,6 @@
  * beside plain spanning tree, in the same lab on the same machine by turns. Writes bench/results/ha.md and ha.json.
  */
 import { Lab } from '../../src/lab/netns.js';
-import { serveEchoes } from '../../src/lab/pair/crowd.js';
 import { FAILURES as ALL_FAILURES } from '../../src/lab/pair/failures.js';
 import { keepResults, machineLine } from '../../src/lab/results.js';
 import { runInLab } from '../../src/lab/run.js';
@@ -59,6 +58,7 @@ async function failovers(lab: Lab, screen: Screen, attach: AttachMode): Promise<
       stands.filter((_, i) => SUBJECTS[i]!.slow === wanted),
     ) as [Stand[], Stand[]];
     const all = async (one: Stand) => {
+      await one.nothing();
       for (const failure of FAILURES) await one.trial(failure);
     };
     screen.step('Failures');
@@ -87,8 +87,7 @@ async function replication(lab: Lab, screen: Screen, attach: AttachMode) {
       if (replicating === null) continue;
       screen.step(`What replication costs: ${name}`);
       const pair = await replicating(open(), attach);
-      await serveEchoes(pair.net.server);
-      benches.push(new ReplicationBench(pair, AMOUNT));
+      benches.push(await ReplicationBench.begin(pair, AMOUNT));
     }
     for (let round = 0; round < ROUNDS; round++) {
       for (const bench of benches) {

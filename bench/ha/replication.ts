@@ -1,4 +1,5 @@
 /** What it costs a pair that its nodes tell each other of connections: rounds with and without, by turns. */
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
@@ -13,7 +14,7 @@ import { median } from '../../src/lab/results.js';
 import { ROOT } from '../../src/lab/root.js';
 import { PortThreads, processNs } from './processor.js';
 
-const CLIENT_PROGRAM = join(ROOT, 'dist/src/lab/pair/churn-client.js');
+const CHURN_PROGRAM = join(ROOT, 'build/bench/churn');
 const LIVES_PROGRAM = join(ROOT, 'build/bench/lives');
 /** Nobody in the lab has these. */
 const MACS = ['02:00:00:00:aa:01', '02:00:00:00:aa:02'];
@@ -71,12 +72,21 @@ export class ReplicationBench {
   readonly #on: Round[] = [];
   readonly #off: Round[] = [];
 
-  constructor(pair: Replicating, amount: Amount) {
+  private constructor(pair: Replicating, amount: Amount) {
     this.#pair = pair;
     this.#amount = amount;
+  }
+
+  /** Starts a server behind the pair. */
+  static async begin(pair: Replicating, amount: Amount): Promise<ReplicationBench> {
+    const server = pair.net.server.spawn([CHURN_PROGRAM, 'serve', '80'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(server.stdout!, 'data');
     // Else the client runs out of ports long before a node runs out of anything.
     pair.net.client.sysctl('net.ipv4.ip_local_port_range', '1024 65000');
     pair.net.client.sysctl('net.ipv4.tcp_tw_reuse', 1);
+    return new ReplicationBench(pair, amount);
   }
 
   get name(): string {
@@ -120,11 +130,11 @@ export class ReplicationBench {
 
   async #churn(): Promise<number> {
     const ms = this.#amount.seconds * 1000;
-    const args = [CLIENT_PROGRAM, SERVER.v4, '80', String(TOGETHER), String(ms)];
-    const ended = await this.#pair.net.client.run([process.execPath, ...args]);
-    const found = JSON.parse(ended.stdout) as { failed: number; perSecond: number };
-    if (found.perSecond === 0) throw new Error(`${this.name}: no connection`);
-    return found.perSecond;
+    const args = ['open', SERVER.v4, '80', String(TOGETHER), String(ms)];
+    const ended = await this.#pair.net.client.run([CHURN_PROGRAM, ...args]);
+    const [done = 0] = ended.stdout.split(' ').map(Number);
+    if (done === 0) throw new Error(`${this.name}: no connection: ${ended.stderr}`);
+    return Math.round(done / this.#amount.seconds);
   }
 
   async #lives(): Promise<Omit<Round, 'perSecond'>> {

@@ -1,7 +1,8 @@
 /** Trials of failures, by turns, and what the traffic noticed of each. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { Agent } from '../../src/lab/agent/handle.js';
 import { Crowd, serveEchoes } from '../../src/lab/pair/crowd.js';
-import { failOver } from '../../src/lab/pair/failover.js';
+import { failOver, probe } from '../../src/lab/pair/failover.js';
 import type { Failure } from '../../src/lab/pair/failures.js';
 import { SERVER } from '../../src/lab/pair/pair-net.js';
 import type { Redundant } from '../../src/lab/pair/redundant.js';
@@ -9,6 +10,9 @@ import { announceItself } from './chatter.js';
 
 /** Words a second over all connections. */
 const WORDS = 500;
+/** What the probe sees of a machine that does other things too. */
+export const NOTHING = 'nothing';
+const NOTHING_MS = 2000;
 /** The longest pause of TCP before it sends again is that long when nothing passed for a minute. */
 const LAST_WORD_MS = 130_000;
 
@@ -50,6 +54,15 @@ export class Stand {
     const stand = new Stand(name, pair);
     await stand.#crowd.open(SERVER.v4, 80, connections);
     return stand;
+  }
+
+  /** The probe, while nothing fails. */
+  async nothing(): Promise<void> {
+    await this.#crowd.talk(WORDS);
+    const { longestGapMs, duplicates } = await probe(this.#agent, () => pause(NOTHING_MS));
+    await this.#crowd.talk(0);
+    const rest = { comeback: null, twice: duplicates, lost: 0 };
+    this.trials.push({ failure: NOTHING, gap: longestGapMs, ...rest });
   }
 
   /** One failover; resolves when the pair has settled again. */

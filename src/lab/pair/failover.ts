@@ -34,7 +34,7 @@ export interface Failover {
 export async function failOver(pair: Redundant, agent: Agent, failure: Failure): Promise<Failover> {
   const from = await pair.settled();
   const to = otherOf(from);
-  const pulse = await during(agent, async () => {
+  const pulse = await probe(agent, async () => {
     await failure.begin(pair, from);
     await pair.becomes(to);
   });
@@ -44,13 +44,13 @@ export async function failOver(pair: Redundant, agent: Agent, failure: Failure):
     await end?.(pair, from);
     await pair.settled();
   };
-  const comeback = end === null ? null : await during(agent, back);
+  const comeback = end === null ? null : await probe(agent, back);
   if (end === null) await pair.settled();
   return { from, to, pulse, comeback, reason };
 }
 
-/** The probe runs before, and until it is answered again afterwards. */
-async function during(agent: Agent, work: () => Promise<void>): Promise<PulseReport> {
+/** What the probe sees of some work: it runs before, and until it is answered again afterwards. */
+export async function probe(agent: Agent, work: () => Promise<void>): Promise<PulseReport> {
   await agent.ask('pulseStart', {
     pulse: PULSE,
     source: CLIENT.v4,
