@@ -116,7 +116,7 @@ $(STAMPS)/types: $(STAMPS)/dist $(shell find test bench -name '*.ts' 2>/dev/null
 	npx tsc -p bench --noEmit
 	@touch $@
 
-test: build $(STAMPS)/types
+test: build $(STAMPS)/types $(STAMPS)/peers
 	npx biome ci --error-on-warnings --colors=off
 	NO_COLOR=1 npx vitest run
 
