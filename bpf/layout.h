@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Every layout that the packet path and the control plane share: map keys and values, records of
- * iterators and ring buffers, and the bits of a mark. TypeScript codecs are generated from the BTF
+ * visits and ring buffers, and the bits of a mark. TypeScript codecs are generated from the BTF
  * of these structs; nothing here is written twice.
  *
  * Addresses are 16 bytes in network order; IPv4 is held as ::ffff:a.b.c.d, so that one key type

@@ -239,7 +239,7 @@ struct teach_call {
 	__u32 pad;
 };
 
-/* Map `bucket_pass`, one element: what an iterator over buckets is to look at. */
+/* Map `bucket_pass`, one element: what a pass over buckets is to look at. */
 struct bucket_pass {
 	__u64 until;		/* began no later, as `born` counts */
 	__u64 since;		/* jiffies: moved since then; 0: all */

@@ -149,7 +149,7 @@ struct session_stats {
 	__u64 lost;		/* connections of which no count was kept, for want of room */
 };
 
-/* What the iterator `dump_states` writes, one after the other. */
+/* What `dump_states` writes, one after the other. */
 struct state_record {
 	struct state_key key;
 	__u32 established;	/* 1: from that table */
