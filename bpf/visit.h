@@ -11,6 +11,7 @@
 #ifndef BW_VISIT_H
 #define BW_VISIT_H
 
+#include "frame.h"
 #include "maps.h"
 
 struct slice {
@@ -47,8 +48,9 @@ static __always_inline struct slice *slice_of(struct visit *v)
 static __always_inline void visit_write(struct visit *v, const void *record, __u32 size)
 {
 	struct slice *s = slice_of(v);
-	__u32 at = v->written;
+	__u64 at = v->written;
 
+	KEEP_APART(at);
 	if (!s || at > sizeof(s->records) - size)
 		return;
 	__builtin_memcpy(__builtin_assume_aligned(s->records + at, 4), record, size);
