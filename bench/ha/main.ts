@@ -89,10 +89,10 @@ async function replication(lab: Lab, screen: Screen, attach: AttachMode) {
       const pair = await replicating(open(), attach);
       benches.push(await ReplicationBench.begin(pair, AMOUNT));
     }
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const bench of benches) {
-        screen.progress(`round ${round + 1} of ${ROUNDS}: ${bench.name}`);
-        await bench.round();
+    for (const kind of ['lives', 'churn'] as const) {
+      for (let round = 0; round < ROUNDS; round++) {
+        screen.progress(`${kind}: round ${round + 1} of ${ROUNDS}`);
+        for (const bench of benches) await bench[kind]();
       }
     }
     return benches.map((bench) => bench.cost());

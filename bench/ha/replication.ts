@@ -37,25 +37,31 @@ export interface Replicating {
 
 type Each = Readonly<Record<NodeName, number>>;
 
-/** One round. Times in microseconds a connection. */
-interface Round {
-  /** Connections a second of a real client, as fast as it can. */
-  readonly perSecond: number;
-  /** Those of a fixed rate, without a stack. */
+/** Connections of a fixed rate, without a stack. Microseconds and bytes a connection. */
+interface Lives {
   readonly process: Each;
   readonly ports: Each;
-  /** Bytes on the link between the nodes, both ways, headers included, a connection. */
+  /** On the link between the nodes, both ways, headers included. */
   readonly wire: number;
 }
 
-/** Medians over all rounds; what is beyond a round without replication, but for `process` without. */
+/** What was measured with replication, and right after it without. */
+interface Round<T> {
+  readonly on: T;
+  readonly off: T;
+}
+
+/** Medians over all rounds. */
 export interface ReplicationCost {
   readonly name: string;
+  /** Of a real client, as fast as it can. */
   readonly perSecond: { readonly on: number; readonly off: number };
-  /** On over off, of adjacent rounds. */
+  /** On over off, of a round. */
   readonly ratio: { readonly median: number; readonly least: number; readonly most: number };
+  /** Microseconds that a connection takes more with replication than without. */
   readonly process: { readonly active: number; readonly standby: number };
   readonly ports: { readonly active: number; readonly standby: number };
+  /** Bytes of a connection. */
   readonly wire: number;
 }
 
@@ -65,12 +71,13 @@ export interface Amount {
   readonly seconds: number;
 }
 
-/** Rounds of one pair, told and untold by turns; take `round` of several pairs by turns. */
+/** Rounds of one pair, told and untold by turns; take rounds of several pairs by turns. */
 export class ReplicationBench {
   readonly #pair: Replicating;
   readonly #amount: Amount;
-  readonly #on: Round[] = [];
-  readonly #off: Round[] = [];
+  readonly #lives: Round<Lives>[] = [];
+  /** Connections a second. */
+  readonly #churn: Round<number>[] = [];
 
   private constructor(pair: Replicating, amount: Amount) {
     this.#pair = pair;
@@ -93,42 +100,50 @@ export class ReplicationBench {
     return this.#pair.name;
   }
 
-  /** One round with, one without. */
-  async round(): Promise<void> {
-    await this.#pair.replicate(true);
-    this.#on.push(await this.#measure());
-    await this.#pair.replicate(false);
-    this.#off.push(await this.#measure());
+  /** At a fixed rate. */
+  async lives(): Promise<void> {
+    this.#lives.push(await this.#round(() => this.#lead()));
+  }
+
+  /** As fast as it goes. What that leaves to be cleared away would count in {@link lives}: after all of these. */
+  async churn(): Promise<void> {
+    this.#churn.push(await this.#round(() => this.#rush()));
   }
 
   cost(): ReplicationCost {
     const { active } = this.#pair;
-    const [on, off] = [this.#on, this.#off];
-    const ratios = on.map(({ perSecond }, i) => perSecond / off[i]!.perSecond);
-    const beyond = (of: (round: Round) => number) =>
-      median(on.map((round, i) => of(round) - of(off[i]!)));
-    const both = (of: (round: Round) => Each) => ({
-      active: beyond((round) => of(round)[active]),
-      standby: beyond((round) => of(round)[otherOf(active)]),
+    const ratios = this.#churn.map(({ on, off }) => on / off);
+    const more = (of: (lives: Lives) => number) =>
+      median(this.#lives.map(({ on, off }) => of(on) - of(off)));
+    const both = (of: (lives: Lives) => Each) => ({
+      active: more((lives) => of(lives)[active]),
+      standby: more((lives) => of(lives)[otherOf(active)]),
     });
-    const speed = (rounds: Round[]) => median(rounds.map(({ perSecond }) => perSecond));
     return {
       name: this.#pair.name,
-      perSecond: { on: speed(on), off: speed(off) },
+      perSecond: {
+        on: median(this.#churn.map(({ on }) => on)),
+        off: median(this.#churn.map(({ off }) => off)),
+      },
       ratio: { median: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) },
-      process: both((round) => round.process),
-      ports: both((round) => round.ports),
-      wire: beyond((round) => round.wire),
+      process: both(({ process }) => process),
+      ports: both(({ ports }) => ports),
+      // Without replication nodes may still look for each other on the link, and that is not taken off.
+      wire: median(this.#lives.map(({ on }) => on.wire)),
     };
   }
 
-  async #measure(): Promise<Round> {
-    const perSecond = await this.#churn();
+  async #round<T>(measure: () => Promise<T>): Promise<Round<T>> {
+    await this.#pair.replicate(true);
+    const on = await measure();
     await pause(SETTLE_MS);
-    return { perSecond, ...(await this.#lives()) };
+    await this.#pair.replicate(false);
+    const off = await measure();
+    await pause(SETTLE_MS);
+    return { on, off };
   }
 
-  async #churn(): Promise<number> {
+  async #rush(): Promise<number> {
     const ms = this.#amount.seconds * 1000;
     const args = ['open', SERVER.v4, '80', String(TOGETHER), String(ms)];
     const ended = await this.#pair.net.client.run([CHURN_PROGRAM, ...args]);
@@ -137,7 +152,7 @@ export class ReplicationBench {
     return Math.round(done / this.#amount.seconds);
   }
 
-  async #lives(): Promise<Omit<Round, 'perSecond'>> {
+  async #lead(): Promise<Lives> {
     const { net } = this.#pair;
     const threads = NODES.map((node) => new PortThreads(net.nodes[node], PORTS));
     const look = () => ({
@@ -147,7 +162,7 @@ export class ReplicationBench {
     });
     try {
       const before = look();
-      const lives = await this.#lead();
+      const lives = await this.#live();
       await pause(SETTLE_MS);
       const after = look();
       const each = (of: 'process' | 'ports'): Each => {
@@ -162,7 +177,7 @@ export class ReplicationBench {
   }
 
   /** Resolves to how many. */
-  async #lead(): Promise<number> {
+  async #live(): Promise<number> {
     const { client, server } = this.#pair.net;
     const { rate, seconds } = this.#amount;
     const args = [client.path, server.path, ...MACS, SERVER.v4, '80', rate, seconds].map(String);

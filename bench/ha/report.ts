@@ -82,7 +82,7 @@ function costs({ costs: all, rounds, amount }: Found): string[] {
     `${rounds} rounds with and ${rounds} without replication, by turns, ${amount.seconds} s each way. Connections a second are those of a ` +
       `client as fast as it can; the rest is measured at ${amount.rate} a second without a stack: microseconds that a ` +
       'connection costs more with replication, of the process that replicates and of the threads that serve the ports; ' +
-      'bytes of it on the link between the nodes, both ways with all headers.',
+      'everything on the link between the nodes, both ways with all headers, in bytes a connection.',
     '',
     '| pair | connections a second, with over without | with and without | active: process, us | ports | standby: process | ports | bytes |',
     '|---|---:|---:|---:|---:|---:|---:|---:|',

@@ -1,5 +1,6 @@
 /** What the wall is measured beside works: else its figures would mean nothing. */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { announceItself } from '../../../bench/ha/chatter.js';
 import { KernelStp, LEAST_TIMERS } from '../../../bench/ha/peers/kernel-stp.js';
 import { SeedPair } from '../../../bench/ha/peers/seed-pair.js';
 import { Lab } from '../../../src/lab/netns.js';
@@ -18,19 +19,20 @@ describe('a pair of kernel bridges with spanning tree', () => {
   beforeAll(async () => {
     lab = new Lab();
     pair = await KernelStp.build(lab, LEAST_TIMERS);
+    announceItself(pair.net.server, SERVER);
   });
   afterAll(() => lab?.close());
 
   it('lets traffic through its root', async () => {
     expect(await pair.settled()).toBe('fw1');
-    expect(await answers()).toBe(true);
+    await expect.poll(answers, { timeout: 20_000 }).toBe(true);
   });
 
   it('switches when the operator says so, and when a cable is pulled', async () => {
     await pair.takeOver('fw2');
     await pair.becomes('fw2');
     expect(await pair.settled()).toBe('fw2');
-    expect(await answers()).toBe(true);
+    await expect.poll(answers, { timeout: 20_000 }).toBe(true);
     pair.net.unplug('fw2', 'uplink');
     await pair.becomes('fw1');
     await expect.poll(answers, { timeout: 20_000 }).toBe(true);
@@ -51,6 +53,7 @@ describe("the seed's pair", () => {
   beforeAll(async () => {
     lab = new Lab();
     pair = await SeedPair.build(lab, LEAST_TIMERS);
+    announceItself(pair.net.server, SERVER);
   });
   afterAll(() => lab?.close());
 
