@@ -8,6 +8,8 @@ import { DEVICES, type NodeName, SYNC } from '../../../src/lab/pair/pair-net.js'
 
 const PROGRAM = '/usr/sbin/conntrackd';
 const WITHIN_MS = 10_000;
+/** It answers nobody while it commits. */
+const ORDER_MS = 10_000;
 
 /** The example's settings, but for the limit: twice nf_conntrack_max, as the manual asks. */
 function settings(node: NodeName, lock: string, socket: string): string {
@@ -97,7 +99,7 @@ export class Conntrackd {
 
   /** What `conntrackd -c` and its like do. */
   order(...args: string[]) {
-    return this.#namespace.run([...this.command, ...args]);
+    return this.#namespace.run([...this.command, ...args], { timeoutMs: ORDER_MS });
   }
 
   /** Connections that it knows: of its own kernel, and of the other node. */
