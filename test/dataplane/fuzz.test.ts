@@ -4,6 +4,7 @@
  * the random numbers begin.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chance } from '../chance.js';
 import { Comparison } from './fuzz/compare.js';
 import { randomEpisode } from './fuzz/episode.js';
 import { report, shrink } from './fuzz/shrink.js';
@@ -12,7 +13,7 @@ import { layCables } from './harness/network.js';
 import { TestWall } from './harness/wall.js';
 
 const FRAMES = Number(process.env.FUZZ_FRAMES ?? 100_000);
-const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000_007);
+const SEED = chance('FUZZ_SEED');
 const EPISODE_FRAMES = 1000;
 const PATIENCE_MS = 120_000 + FRAMES * 5;
 

@@ -3,6 +3,7 @@
  * counted as held is what a recount finds. FUZZ_FRAMES and FUZZ_SEED as in fuzz.test.ts.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chance } from '../chance.js';
 import { busyEpisode } from './fuzz/busy.js';
 import { Comparison } from './fuzz/compare.js';
 import { report, shrink } from './fuzz/shrink.js';
@@ -11,7 +12,7 @@ import { layCables } from './harness/network.js';
 import { TestWall } from './harness/wall.js';
 
 const FRAMES = Math.ceil(Number(process.env.FUZZ_FRAMES ?? 100_000) / 10);
-const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000_007);
+const SEED = chance('FUZZ_SEED');
 const EPISODE_FRAMES = 500;
 
 let wall: TestWall;

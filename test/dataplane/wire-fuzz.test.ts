@@ -1,5 +1,6 @@
 /** Random frames on cables: what comes out of which port is what the reference model says. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chance } from '../chance.js';
 import { randomEpisode } from './fuzz/episode.js';
 import type { Arrival } from './fuzz/frames.js';
 import { episodeFixture } from './fuzz/retell.js';
@@ -9,7 +10,7 @@ import { TestWall } from './harness/wall.js';
 import { buildBridge, Wire, type WireMode } from './harness/wire.js';
 
 const FRAMES = Math.ceil(Number(process.env.FUZZ_FRAMES ?? 100_000) / 50);
-const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000_007);
+const SEED = chance('FUZZ_SEED');
 const EPISODE_FRAMES = 500;
 /** Native XDP on veth takes no more. */
 const MTU = 3000;

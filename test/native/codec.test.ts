@@ -2,11 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { camelCase, isPadding } from '../../native/lib/btf.js';
 import { generateLayouts, pascalCase, shortNames } from '../../native/lib/generate.js';
 import { BpfObject, type Btf, codec } from '../../native/lib/index.js';
+import { fc } from '../chance.js';
 import { compile, compiledLibrary, discard, discardLibrary, errorOf, wrong } from './fixtures.js';
 
 interface Point {

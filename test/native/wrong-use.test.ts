@@ -1,4 +1,3 @@
-import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   BpfError,
@@ -17,6 +16,7 @@ import {
   skbContext,
   xdpContext,
 } from '../../native/lib/index.js';
+import { fc } from '../chance.js';
 import { compile, discard, wrong } from './fixtures.js';
 
 let path: string;

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { AddressList, readAddressList } from '../../../src/bwctl/address-list.js';
 import { formatAddress, fromV4, readAddress } from '../../../src/control/policy/address.js';
+import { fc } from '../../chance.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'bridgewall-list-'));
 afterAll(() => rmSync(directory, { recursive: true }));

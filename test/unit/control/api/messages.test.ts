@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   decodeApply,
@@ -34,6 +33,7 @@ import {
 } from '../../../../src/control/api/encode.js';
 import type { NodeEvent } from '../../../../src/control/events.js';
 import type { StateEntry__Output } from '../../../../src/generated/proto/bridgewall/v1/StateEntry.js';
+import { fc } from '../../../chance.js';
 
 const { v1 } = apiDefinition();
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   decodeAddress,
@@ -9,6 +8,7 @@ import {
   macText,
 } from '../../../../src/control/bridge/link-codec.js';
 import { AttributeWriter } from '../../../../src/control/netlink/index.js';
+import { fc } from '../../../chance.js';
 
 const bytes = (hex: string) => Buffer.from(hex, 'hex');
 

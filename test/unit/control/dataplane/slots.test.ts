@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assignSlots, SlotsExhaustedError } from '../../../../src/control/dataplane/slots.js';
+import { fc } from '../../../chance.js';
 
 const range = { first: 1, count: 4 };
 

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeFrame, ipv6Text } from '../../../../src/control/netfilter/decode.js';
+import { fc } from '../../../chance.js';
 
 const MACS = '020000000002020000000001';
 const V4 = (protocol: string, fragment = '4000') =>

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { socketRow } from '../../../../src/control/netlink/descriptor.js';
 import { Attributes, AttributeWriter } from '../../../../src/control/netlink/index.js';
+import { fc } from '../../../chance.js';
 
 describe('attributes', () => {
   it('are read as they were written', () => {

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   formatAddress,
@@ -9,6 +8,7 @@ import {
   readAddress,
   readPrefix,
 } from '../../../../src/control/policy/address.js';
+import { fc } from '../../../chance.js';
 
 const bytes = fc.uint8Array({ minLength: 16, maxLength: 16 });
 const v4 = fc.ipV4();

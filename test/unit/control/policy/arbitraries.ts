@@ -1,8 +1,9 @@
 /** Random policies over a small world, in which everything overlaps, and packets of that world. */
-import fc from 'fast-check';
+
 import { formatAddress, readAddress } from '../../../../src/control/policy/address.js';
 import { serviceCode } from '../../../../src/control/policy/codes.js';
 import type { Opening } from '../../../../src/control/policy/opening.js';
+import { fc } from '../../../chance.js';
 
 export const V4_ADDRESSES = [
   '10.0.0.0',

@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../../../src/control/policy/compile.js';
 import { judgePlan, PlanEvaluator } from '../../../../src/control/policy/evaluate.js';
 import { judgeOpening } from '../../../../src/control/policy/model/index.js';
 import { NO_MEMBERS } from '../../../../src/control/policy/opening.js';
 import { parsePolicy } from '../../../../src/control/policy/parse.js';
+import { fc } from '../../../chance.js';
 import { addressBytes, memberships, membersOf, NAMES, opening, policyText } from './arbitraries.js';
 
 describe('the compiled plan', () => {

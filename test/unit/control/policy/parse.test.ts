@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parsePolicy } from '../../../../src/control/policy/parse.js';
 import { peersText } from '../../../../src/control/policy/peers.js';
 import { servicesText } from '../../../../src/control/policy/service-reader.js';
+import { fc } from '../../../chance.js';
 import { policyText } from './arbitraries.js';
 import { withoutPositions, writePolicy } from './write.js';
 

@@ -1,7 +1,8 @@
 /** The pair under whatever may happen, in whatever order. */
-import fc from 'fast-check';
+
 import { describe, expect, it, vi } from 'vitest';
 import { PROBE_MS, SEGMENTS, type Segment } from '../../../../src/sync/roles/index.js';
+import { fc } from '../../../chance.js';
 import { type Name, type Node, Pair, type Traffic } from './pair.js';
 
 const RUNS = Number(process.env.ROLE_RUNS ?? 100);

@@ -1,11 +1,12 @@
 /** Both nodes of a pair come to the same policy, whatever happens to them and in whatever order. */
-import fc from 'fast-check';
+
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   compareOrigins,
   PolicyFollower,
   type PolicyOrigin,
 } from '../../../../src/sync/shared/index.js';
+import { fc } from '../../../chance.js';
 import { OPERATOR, PolicyNode, textOf } from './node.js';
 
 const RUNS = Number(process.env.POLICY_RUNS ?? 40);

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Outcome, Wall } from '../../../../../src/control/policy/model/index.js';
 import { parsePolicy } from '../../../../../src/control/policy/parse.js';
+import { fc } from '../../../../chance.js';
 import {
   ether,
   frame,

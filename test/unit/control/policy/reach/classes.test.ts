@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { vlanOf, vlansMeet } from '../../../../../src/control/policy/bindings.js';
 import {
@@ -15,6 +14,7 @@ import {
   readPrefix,
 } from '../../../../../src/control/policy/index.js';
 import { atOnce } from '../../../../../src/control/slices.js';
+import { fc } from '../../../../chance.js';
 import { NAMES, opening, policyText } from '../arbitraries.js';
 
 const HEAD = `apiVersion: bridgewall/v1
