@@ -36,6 +36,7 @@ const LOOK_MS = 250;
 const KNOWS = 0.98;
 const KNOWS_WITHIN_MS = 20_000;
 const WITHIN_MS = 240_000;
+const START_WITHIN_MS = 100_000;
 
 export class SeedPair implements Redundant {
   readonly conntrackd: Readonly<Record<NodeName, Conntrackd>>;
@@ -72,7 +73,7 @@ export class SeedPair implements Redundant {
       await this.conntrackd[node].start();
       if (o.keepalived) this.#keepalived[node].start(this.#priority[node]);
     }
-    return o.keepalived ? await this.settled() : active;
+    return o.keepalived ? await this.settled(START_WITHIN_MS) : active;
   }
 
   async settled(withinMs = WITHIN_MS): Promise<NodeName> {
