@@ -13,7 +13,7 @@ export function formatHa(ha: HaStatus, paint: Paint): string[] {
     `node:    priority ${ha.priority}, ${ready(ha.ready || ha.state === 'active')}`,
     visible(`peer:    ${peer.name}, ${peerText(ha, paint, ready)}`),
   ];
-  if (ha.manager === 'external') lines.push('manager: external, nothing moves by itself');
+  if (ha.manager === 'external') lines.push('manager: external, which says who is active');
   if (!ha.paired) {
     lines.push(
       visible(`key:     ${paint('bad', 'none yet: the nodes have never been connected')}`),

@@ -27,6 +27,7 @@ import { type Dataplane, hasDevice, PairMap, packAddresses, Role } from '../data
 import { type Caller, type HaStatus, ServiceError } from '../service.js';
 import type { EventSink } from './event-bus.js';
 import type { PortTable } from './guard/port-table.js';
+import { ManagerFiles, type RoleOrder } from './manager-files.js';
 import { Neighbours } from './neighbours.js';
 
 const PORTS_MS = 200;
@@ -111,6 +112,8 @@ export class Pair {
   readonly #addresses: AddressBook;
   readonly #neighbours: Neighbours;
   readonly #keeper: RoleKeeper;
+  /** Null: the nodes decide themselves. */
+  readonly #manager: ManagerFiles | null;
   readonly #timer: NodeJS.Timeout;
   #announced = { addresses: 0, frames: 0, failed: 0, ms: 0 };
 
@@ -141,6 +144,8 @@ export class Pair {
     });
     const open: { close(): void }[] = [this.#prober];
     try {
+      this.#manager = ha.manager === 'external' ? this.#openManager() : null;
+      if (this.#manager !== null) open.push(this.#manager);
       this.#prober.setKeys(file.keys);
       this.#agreement = new Agreement({
         ...{ node, peer: ha.peer.name, channel: deps.channel, keys: file.keys },
@@ -231,10 +236,32 @@ export class Pair {
   /** The role stays what it is, and the packet path goes on answering. */
   close(): void {
     clearInterval(this.#timer);
+    this.#manager?.close();
     this.#keeper.close();
     this.#agreement.close();
     this.#addresses.close();
     this.#prober.close();
+  }
+
+  #openManager(): ManagerFiles {
+    const { config, log } = this.#deps;
+    return ManagerFiles.open(config.api.socket, {
+      onOrder: (order) => this.#obey(order),
+      onError: (error) =>
+        log.error({ error: String(error) }, 'the manager of the pair is not heard'),
+    });
+  }
+
+  /** What cannot be done yet is done when it can be: an order holds until the next one. */
+  #obey(order: RoleOrder): void {
+    const { log } = this.#deps;
+    const tell = (error: unknown) => log.warn({ order, error: String(error) }, 'not done yet');
+    try {
+      if (order === 'active') this.#keeper.takeOver('the manager', true);
+      else void this.#keeper.yield('the manager').catch(tell);
+    } catch (error) {
+      tell(error);
+    }
   }
 
   #keep(): RoleKeeper {
@@ -247,6 +274,7 @@ export class Pair {
         external: ha.manager === 'external',
       },
       epoch: file.epoch,
+      wanted: this.#manager?.order === 'active',
       word: new Role(dataplane),
       look: () => ({
         ...this.#prober.view(),
@@ -263,6 +291,13 @@ export class Pair {
         void file
           .keepEpoch(epoch)
           .catch((error) => log.error({ error: String(error) }, 'the epoch cannot be kept'));
+      },
+      onAdvice: (why) => {
+        this.#manager?.advise(why !== null);
+        log.info(
+          { why },
+          why === null ? 'this node is well where it is' : 'this node should be active',
+        );
       },
     });
   }

@@ -35,6 +35,10 @@ export const DEVICES: Readonly<Record<Segment, string>> = {
   inside: 'dn0',
   sync: 'sync0',
 };
+/** Hundredths of a second, as iproute2 wants them: the shortest that IEEE 802.1D lets bridges have. */
+export const STP_TIMERS = ['forward_delay', '200', 'hello_time', '100', 'max_age', '600'] as const;
+/** The western switch is the root, the eastern one the last to be. */
+const STP_PRIORITIES: Readonly<Record<string, string>> = { uplink: '4096', inside: '61440' };
 /** A classic BPF program that drops whatever it sees. */
 const DROP_ALL = ['bpf', 'da', 'bytecode', '1,6 0 0 2'];
 
@@ -47,22 +51,27 @@ export class PairNet {
   /** Node, segment and way of what is swallowed. */
   readonly #deaf = new Set<string>();
 
-  private constructor(lab: Lab) {
+  private constructor(lab: Lab, stp: boolean) {
     this.client = lab.namespace('client');
     this.server = lab.namespace('server');
     this.nodes = { fw1: lab.namespace('fw1'), fw2: lab.namespace('fw2') };
     const make = (segment: Segment) => {
       const space = lab.namespace(SWITCHES[segment]);
       space.ip('link', 'add', 'sw', 'type', 'bridge', 'mcast_snooping', '0');
+      const priority = STP_PRIORITIES[segment];
+      if (stp && priority !== undefined) {
+        const settings = ['stp_state', '1', 'priority', priority, ...STP_TIMERS];
+        space.ip('link', 'set', 'sw', 'type', 'bridge', ...settings);
+      }
       space.ip('link', 'set', 'sw', 'up');
       return space;
     };
     this.switches = { uplink: make('uplink'), inside: make('inside'), sync: make('sync') };
   }
 
-  /** Lays all cables. */
-  static async build(lab: Lab): Promise<PairNet> {
-    const net = new PairNet(lab);
+  /** Lays all cables. @param stp the switches run STP */
+  static async build(lab: Lab, stp = false): Promise<PairNet> {
+    const net = new PairNet(lab, stp);
     const plug = (segment: Segment, device: string) => {
       const space = net.switches[segment];
       space.ip('link', 'set', device, 'master', 'sw');

@@ -24,6 +24,8 @@ export interface PairOptions {
   readonly ha?: string;
   /** More lines of the node files. */
   readonly more?: readonly string[];
+  /** Switches and nodes run STP. */
+  readonly stp?: boolean;
 }
 
 export class Pair implements Redundant {
@@ -45,14 +47,17 @@ export class Pair implements Redundant {
   }
 
   /** Writes certificates and node files; nothing runs yet. */
-  static async build(lab: Lab, { attach, ha = '', more = [] }: PairOptions): Promise<Pair> {
-    const net = await PairNet.build(lab);
+  static async build(
+    lab: Lab,
+    { attach, ha = '', more = [], stp = false }: PairOptions,
+  ): Promise<Pair> {
+    const net = await PairNet.build(lab, stp);
     const pki = join(lab.directory, 'pki');
     net.nodes.fw1.exec(join(ROOT, 'bin/bwctl'), 'ha', 'init', pki, '--nodes', 'fw1,fw2');
     const wall = (node: NodeName) => {
       const other = otherOf(node);
       return new Wall({
-        ...{ lab, node, attach, namespace: net.nodes[node] },
+        ...{ lab, node, attach, namespace: net.nodes[node], stp: stp ? 'kernel' : 'off' },
         ports: [
           { name: 'up0', side: 'uplink' },
           { name: 'dn0', side: 'inside' },
@@ -71,12 +76,17 @@ export class Pair implements Redundant {
 
   /** Starts both, gives both the policy, and waits until one is active and the other one knows all. */
   async start(): Promise<NodeName> {
+    await this.raise();
+    return await this.settled();
+  }
+
+  /** Starts both and gives both the policy. */
+  async raise(): Promise<void> {
     const policy = this.#lab.file('policy.yaml', POLICY);
     for (const node of NODES) {
       await this.walls[node].start();
       await this.walls[node].run(['apply', policy]);
     }
-    return await this.settled();
   }
 
   status(node: NodeName): Promise<StatusResult> {

@@ -27,6 +27,8 @@ export interface KeeperDeps {
   readonly settings: RoleSettings;
   /** The highest epoch that is known of. */
   readonly epoch: number;
+  /** The external manager has said that this node shall be active. */
+  readonly wanted: boolean;
   readonly word: RoleWordAccess;
   /** All but the word. */
   readonly look: () => Omit<View, 'word'>;
@@ -35,11 +37,13 @@ export interface KeeperDeps {
   readonly kick: (takeover: boolean) => void;
   /** Right before the word says that this node is active. */
   readonly onTakeover: () => void;
-  /** Right after it does. */
+  /** Right after it does, and again when another one was active as well and is no more. */
   readonly onActive: () => void;
   readonly onChange: (change: RoleChange) => void;
   /** The highest epoch that was heard of is another one: to be kept. */
   readonly onEpoch: (epoch: number) => void;
+  /** This node should be active, were it its own to decide, or should no more; in words, or null. */
+  readonly onAdvice: (why: string | null) => void;
 }
 
 export interface RoleChange {
@@ -66,12 +70,13 @@ export class RoleKeeper {
   #decision: Decision;
   #since = new Date().toISOString();
   #kept: number;
+  #advice: string | null = null;
   #closed = false;
 
   constructor(deps: KeeperDeps) {
     this.#deps = deps;
     this.#kept = deps.epoch;
-    this.#machine = new RoleMachine(deps.settings, deps.epoch);
+    this.#machine = new RoleMachine(deps.settings, deps.epoch, deps.wanted);
     this.#decision = this.#machine.step(this.#view());
     this.#carryOut(this.#decision);
     this.#timer = setInterval(() => this.look(), LOOK_MS);
@@ -92,8 +97,11 @@ export class RoleKeeper {
 
   /** @throws RoleRefusal */
   takeOver(by: string, force = false): void {
-    this.#machine.takeOver(this.#view(), by, force);
-    this.look();
+    try {
+      this.#machine.takeOver(this.#view(), by, force);
+    } finally {
+      this.look();
+    }
   }
 
   /** Resolves when this node is active no more. @throws RoleRefusal */
@@ -135,7 +143,8 @@ export class RoleKeeper {
     return { ...this.#deps.look(), word: this.#deps.word.read() };
   }
 
-  #carryOut({ state, reason, word, announce, from }: Decision): void {
+  #carryOut(decision: Decision): void {
+    const { state, reason, word, announce, from, advice, outlasted } = decision;
     const deps = this.#deps;
     deps.announce(announce);
     const was = deps.word.read();
@@ -146,7 +155,7 @@ export class RoleKeeper {
     const risen = turned && !word.standby;
     // What is said of this node has changed, word or not.
     if (turned || from !== null) deps.kick(risen);
-    if (risen) deps.onActive();
+    if (risen || outlasted) deps.onActive();
     if (from !== null) {
       this.#since = new Date().toISOString();
       deps.onChange({ from, to: state, epoch: deps.word.read().epoch, reason });
@@ -155,6 +164,10 @@ export class RoleKeeper {
     if (this.#machine.highest !== this.#kept) {
       this.#kept = this.#machine.highest;
       deps.onEpoch(this.#kept);
+    }
+    if (advice !== this.#advice) {
+      this.#advice = advice;
+      deps.onAdvice(advice);
     }
   }
 }

@@ -13,7 +13,7 @@
  */
 import type { Announcement } from './announcement.js';
 import { reasonToStandDown } from './stand-down.js';
-import { reasonToTakeOver, type Wait } from './take-over.js';
+import { noteTakeover, reasonToTakeOver, type Wait } from './take-over.js';
 import { Picture, type View } from './view.js';
 
 export type RoleState = 'init' | 'joining' | 'standby' | 'active' | 'fault';
@@ -24,7 +24,10 @@ export interface RoleSettings {
   readonly first: boolean;
   /** A node of higher priority takes over from one of lower that has nothing wrong with it. */
   readonly preempt: boolean;
-  /** Whether somebody else decides: then only `takeover` and `yield` move it. */
+  /**
+   * Whether somebody else decides. Then `takeover` and `yield` move it, and what was asked for last holds: a
+   * node that shall be active is so again when the other one, to which it had to yield, cannot go on.
+   */
   readonly external: boolean;
 }
 
@@ -38,6 +41,13 @@ export interface Decision {
   readonly announce: Pick<Announcement, 'ready' | 'fault' | 'yielding'>;
   /** Not null: the state has just changed. */
   readonly from: RoleState | null;
+  /** Why this node should be active, were it not for an external manager to decide; null: it should not. */
+  readonly advice: string | null;
+  /**
+   * The other node was active beside this one, and is no more: what switches learned from it, or were told, has to be
+   * told anew.
+   */
+  readonly outlasted: boolean;
 }
 
 /** What an operator asked for cannot be done; the message says why. */
@@ -47,6 +57,9 @@ export class RoleRefusal extends Error {
 
 /** How long a node that yields waits for the other to take over. */
 const YIELD_MS = 1000;
+/** By then whoever was active before this node has heard that it is. */
+const HANDED_OVER_MS = 200;
+const WANTED = 'it is to be active, and no node was';
 
 export class RoleMachine {
   readonly #settings: RoleSettings;
@@ -56,13 +69,31 @@ export class RoleMachine {
   /** The highest that was ever heard of. */
   #highest: number;
   #yieldUntil = 0;
-  /** What an operator asked for and the next look carries out. */
-  #order: { readonly to: 'active' | 'standby'; readonly why: string } | null = null;
+  /** With an external manager: it shall be active, as was asked for last. */
+  #wanted: boolean;
+  /** With an external manager: it shall not be any more, and waits for the other one; as who asked said. */
+  #leaving: string | null = null;
+  #advice: string | null = null;
+  /** Since when it is active. */
+  #activeAt = 0;
+  /** The other node is, or was, active as well. */
+  #beside = false;
+  /** It was not heard on any segment, and may have been so meanwhile. */
+  #missed = false;
+  /** The highest epoch of the other node that this one has outlasted. */
+  #outlasted = 0;
+  /** Why the next look makes it active: an operator asked for that. */
+  #order: string | null = null;
 
-  /** @param highest the highest epoch that the store knows of */
-  constructor(settings: RoleSettings, highest: number) {
-    this.#settings = settings;
+  /**
+   * @param highest the highest epoch that the store knows of
+   * @param wanted the external manager has said that this node shall be active
+   */
+  constructor(settings: RoleSettings, highest: number, wanted = false) {
+    // Who goes first is the manager's to say.
+    this.#settings = settings.external ? { ...settings, preempt: false } : settings;
     this.#highest = highest;
+    this.#wanted = wanted;
     this.#wait = {
       about: 'nobody',
       since: new Map(),
@@ -88,11 +119,14 @@ export class RoleMachine {
     this.#follow(picture);
     this.#decide(picture);
     this.#order = null;
-    return this.#decision(picture, before);
+    const outlasted = this.#outlasts(picture);
+    return this.#decision(picture, before, outlasted);
   }
 
   /** An operator, or an external manager, wants this node to be active. @throws RoleRefusal */
   takeOver(view: View, by: string, force = false): void {
+    this.#wanted = true;
+    this.#leaving = null;
     // Were it noted, and the other node took over before the next look, each would undo the other.
     if (this.#state === 'active' && !view.word.standby) return;
     const { links, peer, fresh } = new Picture(view);
@@ -105,14 +139,16 @@ export class RoleMachine {
     if (!view.paired && view.strangers && !force && !heard) {
       throw new RoleRefusal('another node is there that this one shares no key with');
     }
-    this.#order = { to: 'active', why: `${by} asked for it` };
+    this.#order = `${by} asked for it`;
   }
 
   /** An operator, or an external manager, wants this node not to be active. @throws RoleRefusal */
   yield(view: View, by: string): void {
-    const why = `${by} asked for it`;
     if (this.#settings.external) {
-      this.#order = { to: 'standby', why };
+      this.#wanted = false;
+      if (this.#state !== 'active') return;
+      this.#leaving = `${by} asked for it`;
+      this.#yieldUntil = view.now + YIELD_MS;
       return;
     }
     if (this.#state !== 'active') throw new RoleRefusal(`this node is ${this.#state}, not active`);
@@ -136,26 +172,53 @@ export class RoleMachine {
     if (this.#state === 'active' && view.word.standby) {
       this.#to(this.#resting(view), 'a better active node was heard on a segment');
     } else if (this.#state === 'init' && !view.word.standby) {
+      this.#wanted = true;
       this.#to('active', 'it was active before the daemon started');
     }
   }
 
   #decide(picture: Picture): void {
     const { view } = picture;
+    this.#advice = null;
     if (this.#order !== null) {
-      this.#obey(this.#order, view);
+      this.#to('active', this.#order);
       return;
     }
-    const to = this.#state === 'active' ? 'standby' : 'active';
-    const why = this.#settings.external ? null : this.#reasonFor(to, picture);
-    if (why !== null) this.#to(to === 'active' ? to : this.#resting(view), why);
-    else if (this.#state !== 'active') this.#rest(picture);
+    if (this.#state === 'active') {
+      const why = this.#reasonToLeave(picture);
+      if (why !== null) this.#to(this.#resting(view), why);
+      return;
+    }
+    const why = this.#reasonToRise(picture);
+    const managed = this.#settings.external && !this.#wanted;
+    if (why === null || managed) {
+      this.#advice = why;
+      this.#rest(picture);
+      return;
+    }
+    noteTakeover(picture, this.#wait);
+    this.#to('active', why);
   }
 
-  #reasonFor(to: 'active' | 'standby', picture: Picture): string | null {
-    return to === 'active'
-      ? reasonToTakeOver(picture, this.#settings, this.#wait)
-      : reasonToStandDown(picture, this.#settings, this.#wait);
+  #reasonToRise(picture: Picture): string | null {
+    const why = reasonToTakeOver(picture, this.#settings, this.#wait);
+    // Between a node that the manager wants and another there is no election.
+    const wanted = this.#settings.external && this.#wanted;
+    if (why === null && wanted && picture.links && picture.peer?.standby) return WANTED;
+    return why;
+  }
+
+  #reasonToLeave(picture: Picture): string | null {
+    const { view, peer, rival, links } = picture;
+    if (this.#leaving !== null) {
+      // As long as the other one may be about to take over, frames pass here.
+      const follows = links && peer?.attended && !peer.fault;
+      if (!follows || view.now >= this.#yieldUntil) return this.#leaving;
+    }
+    // Of two that are active one must go, whoever wanted them so.
+    const two = rival !== null || (peer !== null && !peer.standby);
+    if (this.#settings.external && !two) return null;
+    return reasonToStandDown(picture, this.#settings, this.#wait);
   }
 
   /** Which of the states that are not active it is now. */
@@ -166,17 +229,36 @@ export class RoleMachine {
     this.#to(resting, restingReason(resting, view, this.#state));
   }
 
-  #obey(order: { to: 'active' | 'standby'; why: string }, view: View): void {
-    if (order.to === 'active' && this.#state !== 'active') this.#to('active', order.why);
-    if (order.to === 'standby' && this.#state === 'active') {
-      this.#to(this.#resting(view), order.why);
-    }
-  }
-
   /** What a node is that is not active. */
   #resting(view: View): RoleState {
     if (!view.links.uplink || !view.links.inside) return 'fault';
     return view.ready ? 'standby' : 'joining';
+  }
+
+  /**
+   * Whether another active node has gone that was there while this one was. It may have been one for less than a
+   * look: then its epoch tells, or that it comes back from where it was not heard.
+   */
+  #outlasts({ view, peer, fresh }: Picture): boolean {
+    if (this.#state !== 'active' || view.word.standby) {
+      this.#beside = false;
+      this.#missed = false;
+      this.#activeAt = view.now;
+      return false;
+    }
+    const heard = fresh.uplink || fresh.inside;
+    if (peer?.standby) {
+      const after = peer.epoch > Math.max(view.word.epoch, this.#outlasted);
+      const back = heard && this.#missed && peer.epoch > 0;
+      this.#outlasted = Math.max(this.#outlasted, peer.epoch);
+      this.#beside ||= after || back;
+    } else if (peer !== null) {
+      this.#beside ||= view.now - this.#activeAt > HANDED_OVER_MS;
+    }
+    this.#missed = !heard;
+    const gone = this.#beside && (peer === null || peer.standby);
+    if (gone) this.#beside = false;
+    return gone;
   }
 
   #to(state: RoleState, why: string): void {
@@ -185,9 +267,10 @@ export class RoleMachine {
     this.#reason = why;
     this.#wait.since.clear();
     this.#yieldUntil = 0;
+    this.#leaving = null;
   }
 
-  #decision({ view, links }: Picture, before: RoleState): Decision {
+  #decision({ view, links }: Picture, before: RoleState, outlasted: boolean): Decision {
     const active = this.#state === 'active';
     const rises = active && view.word.standby;
     if (rises) this.#highest += 1;
@@ -201,6 +284,8 @@ export class RoleMachine {
         yielding: active && view.now < this.#yieldUntil,
       },
       from: before === this.#state ? null : before,
+      advice: this.#advice,
+      outlasted,
     };
   }
 }

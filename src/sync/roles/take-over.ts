@@ -80,6 +80,13 @@ function nobody({ view, met }: Picture, wait: Wait): string | null {
   return heldFor(wait, 'alone', true, ALONE_MS, view.now) ? 'no other node is there' : null;
 }
 
+/** This node takes over, for a reason of its own. */
+export function noteTakeover({ peer, apart }: Picture, wait: Wait): void {
+  if (peer === null || peer.standby) return;
+  for (const segment of SEGMENTS) wait.quietAtLoss[segment] = null;
+  wait.cutOff = apart;
+}
+
 /** Neither is active. */
 function election(
   { view }: Picture,
@@ -119,11 +126,7 @@ function succession(
   const { view, apart } = picture;
   const why = trouble(picture, peer, wait);
   const hopeless = heldFor(wait, 'trouble', why !== null, HOPELESS_MS, now);
-  if (why !== null && (view.ready || hopeless)) {
-    for (const segment of SEGMENTS) wait.quietAtLoss[segment] = null;
-    wait.cutOff = apart;
-    return why;
-  }
+  if (why !== null && (view.ready || hopeless)) return why;
   // What this node sends arrives as well: or it would take over only to be found cut off.
   const hears = (segment: Segment) =>
     picture.fresh[segment] && (peer.hears[segment] || !peer.attended);

@@ -255,24 +255,160 @@ describe('nodes that start', () => {
   });
 });
 
+describe('the one that remains of two active nodes', () => {
+  /** Both lose each other, and `b` takes over. */
+  function two(): Pair {
+    const both = pair();
+    silence(both.b);
+    both.sync.a = false;
+    both.sync.b = false;
+    both.run(500);
+    expect(both.nodes.map(({ active }) => active)).toEqual([true, true]);
+    expect(both.nodes.map(({ told }) => told)).toEqual([0, 0]);
+    return both;
+  }
+
+  it('tells neighbours anew, whichever it is', () => {
+    const both = two();
+    silence(both.b, true);
+    both.sync.a = true;
+    both.sync.b = true;
+    both.run(1000);
+    const active = both.activeNode!;
+    expect(active.told).toBe(1);
+    expect(both.other(active).told).toBe(0);
+  });
+
+  it('tells them when the other one was active for less than a look, as its epoch says', () => {
+    const both = pair();
+    both.b.word = { standby: true, epoch: both.a.word.epoch + 1 };
+    both.run(1000);
+    expect(both.activeNode).toBe(both.a);
+    expect(both.a.told).toBe(1);
+  });
+
+  it('tells nothing twice at a takeover', () => {
+    const both = pair();
+    ask(both, both.b, 'takeOver');
+    both.run(1000);
+    ask(both, both.b, 'yield');
+    both.run(1000);
+    both.a.power = false;
+    both.run(1000);
+    expect(both.nodes.map(({ told }) => told)).toEqual([0, 0]);
+  });
+});
+
 describe('with somebody else in charge', () => {
-  it('nodes move on request alone, and the lesser of two yields all the same', () => {
+  /** `a` is active as the manager wants it. */
+  function managed(): Pair {
     const both = new Pair({ external: true }, { external: true });
     both.run(10_000);
     expect(both.nodes.map(({ active }) => active)).toEqual([false, false]);
     ask(both, both.a, 'takeOver');
-    both.run(20);
+    both.run(200);
     expect(both.activeNode).toBe(both.a);
+    both.longestDark = 0;
+    return both;
+  }
+
+  it('nodes move on request, and the lesser of two yields all the same', () => {
+    const both = managed();
     ask(both, both.b, 'takeOver');
     both.run(20);
     expect(both.activeNode).toBe(both.b);
-    both.b.power = false;
-    both.run(10_000);
-    expect(both.a.active).toBe(false);
-    ask(both, both.a, 'takeOver');
-    both.run(20);
+    ask(both, both.b, 'yield');
+    ask(both, both.a, 'yield');
+    both.run(2000);
+    expect(both.nodes.map(({ active }) => active)).toEqual([false, false]);
+  });
+
+  it('a standby takes nothing by itself, and says when it should', () => {
+    const both = managed();
+    expect(both.b.last!.advice).toBeNull();
+    silence(both.a);
+    both.run(1000);
+    expect(both.activeNode).toBe(both.a);
+    // For as long as it holds: a manager takes its time.
+    expect(both.b.last!.advice).toBe('the other node is silent on both segments');
+    expect(both.a.last!.advice).toBeNull();
+    ask(both, both.b, 'takeOver');
+    both.run(1000);
+    expect(both.activeNode).toBe(both.b);
+    silence(both.a, true);
+    both.run(1000);
+    expect(both.activeNode).toBe(both.b);
+    expect(both.nodes.map(({ last }) => last!.advice)).toEqual([null, null]);
+  });
+
+  it('one that is to go stays until the other one has come, for a second at most', () => {
+    const both = managed();
+    ask(both, both.a, 'yield');
+    both.run(300);
+    expect(both.activeNode).toBe(both.a);
+    ask(both, both.b, 'takeOver');
+    both.run(1000);
+    expect(both.activeNode).toBe(both.b);
+    expect(both.longestDark).toBe(0);
+    ask(both, both.b, 'yield');
+    both.run(1100);
+    expect(both.b.active).toBe(false);
+  });
+
+  it('one that is to go does so at once where frames do not pass, or nobody follows', () => {
+    const both = managed();
+    both.a.carrier.uplink = false;
     ask(both, both.a, 'yield');
     both.run(20);
     expect(both.a.active).toBe(false);
+    const alone = managed();
+    alone.b.power = false;
+    alone.run(100);
+    ask(alone, alone.a, 'yield');
+    alone.run(20);
+    expect(alone.a.active).toBe(false);
+  });
+
+  it('one that had to yield to another comes back when that one is gone, yields, or cannot go on', () => {
+    for (const how of ['power', 'carrier', 'yield'] as const) {
+      const both = managed();
+      // Each is the master of its own, while the managers do not hear each other.
+      ask(both, both.b, 'takeOver');
+      both.run(1000);
+      expect(both.activeNode).toBe(both.b);
+      if (how === 'power') both.b.power = false;
+      else if (how === 'carrier') both.b.carrier.inside = false;
+      else ask(both, both.b, 'yield');
+      both.run(60);
+      expect(both.a.active).toBe(true);
+      both.run(2000);
+      expect(both.activeNode).toBe(both.a);
+    }
+  });
+
+  it('one that is wanted takes over from its own start when nobody is active', () => {
+    const both = managed();
+    ask(both, both.b, 'takeOver');
+    both.run(100);
+    both.a.wanted = true;
+    both.a.startDaemon(both.now);
+    both.run(5000);
+    expect(both.activeNode).toBe(both.b);
+    both.b.power = false;
+    both.run(100);
+    expect(both.activeNode).toBe(both.a);
+  });
+
+  it('what is refused now is done when it can be', () => {
+    const both = managed();
+    both.b.carrier.uplink = false;
+    both.run(20);
+    expect(() => ask(both, both.b, 'takeOver')).toThrow('the uplink side has no carrier');
+    both.a.power = false;
+    both.run(100);
+    expect(both.b.active).toBe(false);
+    both.b.carrier.uplink = true;
+    both.run(20);
+    expect(both.activeNode).toBe(both.b);
   });
 });

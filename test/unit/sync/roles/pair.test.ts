@@ -53,6 +53,7 @@ function inflict(pair: Pair, fault: Fault): void {
 /** What is refused is refused. */
 function ask(pair: Pair, node: Node, what: 'takeover' | 'yield'): void {
   if (!node.power || node.daemon !== 'runs') return;
+  node.wanted = what === 'takeover';
   try {
     if (what === 'takeover') node.machine.takeOver(pair.view(node), 'test');
     else node.machine.yield(pair.view(node), 'test');
@@ -228,6 +229,44 @@ describe('a pair of nodes', () => {
             }
           }
         }
+      }),
+      { numRuns: RUNS },
+    );
+  });
+});
+
+describe('a pair that somebody else manages', () => {
+  const external = { external: true };
+
+  it('has no loop for longer than one probe takes', () => {
+    fc.assert(
+      fc.property(story, (steps) => {
+        const pair = started(external, external);
+        tell(pair, steps);
+        pair.run(500);
+        expect(pair.longestAttendedLoop).toBeLessThanOrEqual(PROBE_MS);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  it('has one active node of those that are wanted, once all is whole again', () => {
+    fc.assert(
+      fc.property(story, fc.constantFrom<Name | null>('a', 'b', null), (steps, last) => {
+        const pair = started(external, external);
+        tell(pair, steps);
+        heal(pair);
+        if (last !== null) {
+          pair.run(100);
+          ask(pair, pair[last], 'takeover');
+          ask(pair, pair.other(pair[last]), 'yield');
+        }
+        pair.run(5000);
+        const active = pair.nodes.filter((node) => node.active);
+        const wanted = pair.nodes.filter((node) => node.wanted);
+        expect(active.length).toBe(Math.min(1, wanted.length));
+        for (const node of active) expect(node.wanted).toBe(true);
+        if (last !== null) expect(pair.activeNode).toBe(pair[last]);
       }),
       { numRuns: RUNS },
     );

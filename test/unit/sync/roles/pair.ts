@@ -48,6 +48,8 @@ export class Node {
   heard = unheard();
   quiet: Record<Segment, number> = { uplink: 5000, inside: 5000 };
   stored = 0;
+  /** What the external manager said last. */
+  wanted = false;
   life = 1n;
   spoke = 0;
   awake = 0;
@@ -57,6 +59,8 @@ export class Node {
     yielding: false,
   };
   last: Decision | null = null;
+  /** How often it told neighbours that MACs are here, apart from its takeovers. */
+  told = 0;
 
   constructor(name: Name, settings: RoleSettings) {
     this.name = name;
@@ -80,7 +84,7 @@ export class Node {
   startDaemon(now: number): void {
     this.daemon = 'runs';
     this.life += 1n;
-    this.machine = new RoleMachine(this.settings, this.stored);
+    this.machine = new RoleMachine(this.settings, this.stored, this.wanted);
     this.heard = unheard();
     this.awake = now;
     this.announce = { ready: false, fault: false, yielding: false };
@@ -94,6 +98,7 @@ export class Node {
   /** Comes up with nothing but what is on its disk. */
   boot(now: number): void {
     this.power = true;
+    this.wanted = false;
     this.word = { standby: true, epoch: 0 };
     this.spoke = now;
     this.startDaemon(now);
@@ -153,6 +158,7 @@ export class Pair {
   step(node: Node): void {
     const decision = node.machine.step(this.view(node));
     node.last = decision;
+    if (decision.outlasted) node.told++;
     node.announce = decision.announce;
     node.word = { ...decision.word };
     node.stored = node.machine.highest;

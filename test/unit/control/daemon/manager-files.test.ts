@@ -1,0 +1,72 @@
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ManagerFiles } from '../../../../src/control/daemon/manager-files.js';
+
+let directory: string;
+let order: string;
+let heard: string[];
+let errors: unknown[];
+let files: ManagerFiles;
+
+function open(): void {
+  files = ManagerFiles.open(join(directory, 'fw1.sock'), {
+    onOrder: (each) => heard.push(each),
+    onError: (error) => errors.push(error),
+  });
+}
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'bridgewall-manager-'));
+  order = join(directory, 'fw1.order');
+  heard = [];
+  errors = [];
+});
+
+afterEach(() => {
+  files.close();
+  rmSync(directory, { recursive: true });
+});
+
+describe('the files of a manager', () => {
+  it('tell of an order once it is another one, however it was written', async () => {
+    open();
+    expect(files.order).toBeNull();
+    writeFileSync(order, 'active\n');
+    await expect.poll(() => heard).toEqual(['active']);
+    writeFileSync(`${order}.new`, 'standby\n');
+    renameSync(`${order}.new`, order);
+    await expect.poll(() => heard).toEqual(['active', 'standby']);
+    expect(files.order).toBe('standby');
+    expect(errors).toEqual([]);
+  });
+
+  it('know an order from before, which is no news', async () => {
+    writeFileSync(order, 'active\n');
+    open();
+    expect(files.order).toBe('active');
+    writeFileSync(join(directory, 'other'), '');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(heard).toEqual([]);
+  });
+
+  it('tell of what is no order, and go on', async () => {
+    open();
+    writeFileSync(order, 'MASTER\n');
+    await expect.poll(() => errors).toEqual([`${order} says neither active nor standby`]);
+    expect(files.order).toBeNull();
+    writeFileSync(order, 'active\n');
+    await expect.poll(() => heard).toEqual(['active']);
+  });
+
+  it('hold the advice, which ends with the daemon', () => {
+    open();
+    const advice = () => readFileSync(join(directory, 'fw1.advice'), 'utf8');
+    expect(advice()).toBe('0\n');
+    files.advise(true);
+    expect(advice()).toBe('1\n');
+    files.close();
+    expect(advice()).toBe('0\n');
+  });
+});
