@@ -5,7 +5,11 @@
  * that is only to be logged and dropped depends on the tables to be dropped; here it ends without
  * them. Frames that XDP redirects were judged in the same breath and do not pass here.
  *
- * What the box itself may say is one thing: its own BPDUs, where the kernel bridge runs STP.
+ * What the box itself may say is one thing: its own BPDUs, where the kernel bridge runs STP. Of a pair
+ * the active node alone does. A switch that heard of the same root from both would block the way through
+ * one of them; one that hears nothing of the standby keeps that way open, and nothing goes round, since a
+ * standby passes nothing. Nor does a node say any right after it took over: what the other one said last still
+ * counts at the switches, until its time is up.
  */
 #ifndef BW_GATE_H
 #define BW_GATE_H
@@ -13,7 +17,9 @@
 #include <linux/pkt_cls.h>
 #include "detour.h"
 #include "parse.h"
+#include "mirror.h"
 #include "reserved.h"
+#include "role.h"
 
 static __always_inline int is_own_bpdu(struct __sk_buff *skb)
 {
@@ -42,6 +48,12 @@ static __always_inline int came_from_here(struct __sk_buff *skb)
 	return !p || p->number == detour_from(skb->mark);
 }
 
+static __always_inline int may_say_bpdus(void)
+{
+	return kernel_runs_stp() && !is_standby() &&
+	       (__s64)(now_jiffies() - mirror_word(MIRROR_SPEAKS)) >= 0;
+}
+
 SEC("tc")
 int gate_wall(struct __sk_buff *skb)
 {
@@ -51,7 +63,7 @@ int gate_wall(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	if (kind == MARK_DETOUR_DONE && !came_from_here(skb))
 		return TC_ACT_UNSPEC;
-	return kernel_runs_stp() && is_own_bpdu(skb) ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+	return may_say_bpdus() && is_own_bpdu(skb) ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 }
 
 #endif

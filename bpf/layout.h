@@ -73,11 +73,13 @@ struct port {
 /*
  * Map `mirror`, one word each, in jiffies. Until MIRROR_UNTIL the mirrored facts are believed;
  * whoever mirrors them moves it on, two seconds at most from when it began to look. MACs learned
- * before MIRROR_SINCE count for nothing: the topology is another.
+ * before MIRROR_SINCE count for nothing: the topology is another. Before MIRROR_SPEAKS the box says no
+ * BPDUs of its own (gate.h).
  */
 enum mirror_word {
 	MIRROR_UNTIL,
 	MIRROR_SINCE,
+	MIRROR_SPEAKS,
 	MIRROR_WORDS,
 };
 

@@ -1,7 +1,7 @@
 /** What the gate at the egress of a port lets out: marked frames, and BPDUs of the box where STP runs. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { skbContext } from '../../native/lib/index.js';
-import { MarkBits } from '../../src/generated/layouts.js';
+import { MarkBits, MirrorWord } from '../../src/generated/layouts.js';
 import { ether, frame, raw } from '../packet/index.js';
 import { layCables, type TestPort } from './harness/network.js';
 import { TestWall } from './harness/wall.js';
@@ -60,6 +60,27 @@ describe('the gate, where the kernel bridge runs STP,', () => {
     expect(gate(bpdu(others[name]!))).toBe(SHOT);
     expect(gate(bpdu(others[name]!), MarkBits.DROP_LOG)).toBe(SHOT);
     expect(gate(bpdu(others[name]!), MarkBits.ACCEPT)).toBe(UNSPEC);
+  });
+});
+
+describe('the gate of a node of a pair', () => {
+  const speaks = (jiffies: bigint) => wall.map('mirror').storeWord(MirrorWord.SPEAKS, jiffies);
+  beforeAll(() => wall.setNode({ bpdu: 'kernel' }));
+  afterAll(() => {
+    wall.setStandby(false);
+    speaks(0n);
+  });
+
+  it('holds back the BPDUs of a standby, and of a node that has just taken over', () => {
+    wall.setStandby(true);
+    expect(gate(bpdu({}))).toBe(SHOT);
+    wall.setStandby(false);
+    expect(gate(bpdu({}))).toBe(UNSPEC);
+    const { clock } = wall.dataplane;
+    speaks(clock.now() + clock.jiffies(60));
+    expect(gate(bpdu({}))).toBe(SHOT);
+    speaks(clock.now());
+    expect(gate(bpdu({}))).toBe(UNSPEC);
   });
 });
 

@@ -32,6 +32,7 @@ export const XdpFlag = { generic: 2, native: 4 } as const;
 export const InfoAttribute = { KIND: 1, DATA: 2, PORT_KIND: 4, PORT_DATA: 5 } as const;
 
 export const BridgeAttribute = {
+  MAX_AGE: 3,
   STP_STATE: 5,
   VLAN_FILTERING: 7,
   MULTICAST_SNOOPING: 23,
@@ -91,6 +92,8 @@ export interface Link {
   readonly flags: number;
   /** A bridge on which the spanning tree protocol is on. */
   readonly stp: boolean;
+  /** Of a bridge: seconds for which BPDUs count, as the root has it; else 0. */
+  readonly maxAge: number;
   /** A bridge that filters by VLAN. */
   readonly vlanFiltering: boolean;
   /** A bridge or bridge port with the settings that a wall gives it; of other links always true. */
@@ -108,6 +111,8 @@ export interface LinkAddress {
 }
 
 const LINK_HEADER = 16;
+/** USER_HZ. */
+const CLOCK_TICKS = 100;
 const ADDRESS_HEADER = 8;
 const ROUTE_HEADER = 12;
 const SCOPE_LINK = 253;
@@ -162,6 +167,7 @@ export function decodeLink(payload: Buffer): Link | undefined {
     hardware: payload.readUInt16LE(2),
     flags,
     stp: kind === 'bridge' && (bridge?.u32(BridgeAttribute.STP_STATE) ?? 0) !== 0,
+    maxAge: kind === 'bridge' ? (bridge?.u32(BridgeAttribute.MAX_AGE) ?? 0) / CLOCK_TICKS : 0,
     vlanFiltering: kind === 'bridge' && bridge?.u8(BridgeAttribute.VLAN_FILTERING) === 1,
     tuned:
       (kind !== 'bridge' || isQuietBridge(bridge)) && (portKind !== 'bridge' || isFloodPort(port)),

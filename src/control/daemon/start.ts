@@ -296,7 +296,10 @@ async function start(
           file: pairFile,
           peerAddress: await peerAddress(ha, config.api.listen!.host),
           ready: () => (replication?.ready ?? false) && (shared?.ready ?? false),
-          onTakeover: () => replication?.adopt(),
+          onTakeover: () => {
+            replication?.adopt();
+            guardian.onTakeover();
+          },
         });
         leases.add(() => pair?.close());
       }

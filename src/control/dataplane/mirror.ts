@@ -87,6 +87,13 @@ export class Mirror {
     this.#dataplane.map('mirror').storeWord(MirrorWord.SINCE, this.#dataplane.clock.now());
   }
 
+  /** Has the box say no BPDUs of its own for so many seconds. */
+  hush(seconds: number): void {
+    const { clock } = this.#dataplane;
+    const speaks = clock.now() + clock.jiffies(seconds);
+    this.#dataplane.map('mirror').storeWord(MirrorWord.SPEAKS, speaks);
+  }
+
   #word(word: number): bigint {
     return this.#dataplane.map('mirror').lookup(index(word))!.readBigUInt64LE(0);
   }

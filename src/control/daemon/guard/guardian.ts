@@ -126,6 +126,11 @@ export class Guardian {
     return this.#counts;
   }
 
+  /** To be called right before this node of a pair becomes active. */
+  onTakeover(): void {
+    this.#mirror.onTakeover();
+  }
+
   /** Looks at everything now, or once more as soon as the look that is under way has ended. */
   look(): void {
     if (this.#closed) return;

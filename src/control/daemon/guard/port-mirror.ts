@@ -8,7 +8,7 @@ import type { EventSink } from '../event-bus.js';
 import type { PortTable } from './port-table.js';
 
 export interface PortMirrorDeps {
-  readonly mirror: Pick<Mirror, 'begin' | 'write' | 'believe' | 'forgetAddresses'>;
+  readonly mirror: Pick<Mirror, 'begin' | 'write' | 'believe' | 'forgetAddresses' | 'hush'>;
   readonly ports: PortTable;
   /** Name of the bridge. */
   readonly bridge: string;
@@ -25,10 +25,15 @@ export interface Listing {
   readonly overtaken: Set<number>;
 }
 
+/** The longest that IEEE 802.1D lets a BPDU count, in seconds; and what a timer may be late. */
+const MAX_AGE = 40;
+const LATE = 1;
+
 export class PortMirror {
   readonly #deps: PortMirrorDeps;
   readonly #facts = new Map<number, PortFacts>();
   #bridge = 0;
+  #maxAge = MAX_AGE;
   #listing: Listing | null = null;
 
   constructor(deps: PortMirrorDeps) {
@@ -44,7 +49,9 @@ export class PortMirror {
   /** Takes a listing of all links, and has the packet path believe it for the time of the lease. */
   take({ since, overtaken }: Listing, all: readonly Link[]): void {
     const { bridge, ports, mirror } = this.#deps;
-    this.#bridge = all.find(({ name, kind }) => name === bridge && kind === 'bridge')?.ifindex ?? 0;
+    const own = all.find(({ name, kind }) => name === bridge && kind === 'bridge');
+    this.#bridge = own?.ifindex ?? 0;
+    this.#maxAge = own?.maxAge || MAX_AGE;
     const links = new Map(all.map((link) => [link.ifindex, link]));
     for (const port of ports.all) {
       const link = links.get(port.ifindex);
@@ -67,6 +74,11 @@ export class PortMirror {
     if (port !== undefined && known !== undefined && known.state !== 'none') {
       this.#overtake(port, { ...known, state });
     }
+  }
+
+  /** Right before this node becomes active: what the other one said as a bridge still counts. */
+  onTakeover(): void {
+    if (this.#deps.stp) this.#deps.mirror.hush(this.#maxAge + LATE);
   }
 
   #portOf(ifindex: number): NumberedPort | undefined {

@@ -29,6 +29,7 @@ function link(name: string, ifindex: number, more: Partial<Link> = {}): Link {
     portKind: '',
     portState: 'none',
     stp: false,
+    maxAge: 0,
     hardware: 1,
     flags: 1,
     vlanFiltering: false,

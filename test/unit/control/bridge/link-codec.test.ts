@@ -38,10 +38,22 @@ describe('a link message', () => {
       portKind: 'bridge',
       portState: 'forwarding',
       stp: false,
+      maxAge: 0,
       hardware: 0,
       flags: 0x1043,
       vlanFiltering: false,
       tuned: false,
+    });
+  });
+
+  it('about a bridge tells how long BPDUs count', () => {
+    const attributes = new AttributeWriter().nest(18, (info) =>
+      info.text(1, 'bridge').nest(2, (data) => data.u32(3, 600).u32(5, 1)),
+    );
+    expect(decodeLink(Buffer.concat([linkHeader(0, 9), attributes.finish()]))).toMatchObject({
+      kind: 'bridge',
+      stp: true,
+      maxAge: 6,
     });
   });
 

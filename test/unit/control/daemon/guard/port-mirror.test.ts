@@ -15,6 +15,7 @@ class FakeMirror {
   now = 100n;
   believedSince: bigint[] = [];
   flushes = 0;
+  readonly hushed: number[] = [];
   readonly facts = new Map<number, PortFacts>();
 
   begin(): bigint {
@@ -36,6 +37,10 @@ class FakeMirror {
   forgetAddresses(): void {
     this.flushes++;
   }
+
+  hush(seconds: number): void {
+    this.hushed.push(seconds);
+  }
 }
 
 function link(ifindex: number, more: Partial<Link> = {}): Link {
@@ -53,6 +58,7 @@ function link(ifindex: number, more: Partial<Link> = {}): Link {
     hardware: 1,
     flags: 0,
     stp: false,
+    maxAge: 0,
     vlanFiltering: false,
     tuned: true,
     ...more,
@@ -160,5 +166,20 @@ describe('learned addresses', () => {
     change('disabled');
     change('forwarding');
     expect(fake.flushes).toBe(0);
+  });
+});
+
+describe('a takeover', () => {
+  it('has the box say no BPDUs until those of the other node count no more', () => {
+    make(true);
+    mirror.onTakeover();
+    mirror.take(mirror.begin(), [{ ...bridge, stp: true, maxAge: 6 }, link(2), link(3)]);
+    mirror.onTakeover();
+    expect(fake.hushed).toEqual([41, 7]);
+  });
+
+  it('changes nothing of that where no STP runs', () => {
+    mirror.onTakeover();
+    expect(fake.hushed).toEqual([]);
   });
 });

@@ -1,0 +1,119 @@
+/**
+ * A pair between switches that run STP, and `stp: kernel` in both nodes: a standby hears BPDUs and says none, so that
+ * no switch blocks the way through it. Times are printed, never asserted.
+ */
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Lab } from '../../../src/lab/netns.js';
+import { type Failure, LINK_LOSS, PLANNED, SILENT_DEATH } from '../../../src/lab/pair/failures.js';
+import { Pair } from '../../../src/lab/pair/pair.js';
+import { NODES, type NodeName, otherOf, SERVER } from '../../../src/lab/pair/pair-net.js';
+import { Pinger } from './pulse.js';
+
+const WITHIN = { timeout: 40_000, interval: 100 };
+/** What a switch was told last counts for six seconds; then ports need four to open. */
+const AGE_MS = 12_000;
+const SIDES = ['uplink', 'inside'] as const;
+const BPDUS = 'ether daddr 01:80:c2:00:00:00 counter';
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
+
+interface BridgeLink {
+  readonly ifname: string;
+  readonly state: string;
+}
+
+describe('a pair between switches that run STP', () => {
+  let lab: Lab;
+  let pair: Pair;
+
+  /** States of the ports towards a node, at both switches, and of its own. */
+  const ports = (node: NodeName): string => {
+    const of = (text: string, names: readonly string[]) =>
+      (JSON.parse(text) as BridgeLink[])
+        .filter(({ ifname }) => names.includes(ifname))
+        .map(({ state }) => state);
+    const switches = SIDES.map((side) => pair.net.switches[side]);
+    const theirs = switches.flatMap((each) => of(each.exec('bridge', '-j', 'link'), [node]));
+    const own = of(pair.net.nodes[node].exec('bridge', '-j', 'link'), ['up0', 'dn0']);
+    return [...theirs, ...own].join();
+  };
+  const OPEN = Array(4).fill('forwarding').join();
+  /** BPDUs that came from a node since the switches were told to count, at both. */
+  const said = (node: NodeName): number =>
+    SIDES.map((side) => {
+      const table = pair.net.switches[side].exec('nft', 'list', 'table', 'netdev', node);
+      return Number(/counter packets (\d+)/.exec(table)![1]);
+    }).reduce((a, b) => a + b);
+  const count = (node: NodeName) => {
+    for (const side of SIDES) {
+      const chain = `type filter hook ingress device ${node} priority 0;`;
+      const table = `table netdev ${node}; delete table netdev ${node};
+        table netdev ${node} { chain in { ${chain} ${BPDUS}; }; }`;
+      pair.net.switches[side].exec('nft', table);
+    }
+  };
+  /** Frames that a switch has sent to its host. */
+  const sentTo = (side: (typeof SIDES)[number]): number => {
+    const host = side === 'uplink' ? pair.net.client : pair.net.server;
+    const [link] = JSON.parse(host.ip('-j', '-s', 'link', 'show', 'eth0')) as [
+      { stats64: { rx: { packets: number } } },
+    ];
+    return link.stats64.rx.packets;
+  };
+
+  beforeAll(async () => {
+    lab = new Lab('ha-stp');
+    pair = await Pair.build(lab, { attach: 'tc', stp: true });
+    await pair.start();
+  }, 120_000);
+  afterAll(() => lab.close());
+
+  it('has both ways open, and one node that passes frames and says BPDUs', async () => {
+    const active = await pair.settled();
+    for (const node of NODES) await expect.poll(() => ports(node), WITHIN).toBe(OPEN);
+    for (const node of NODES) count(node);
+    await expect.poll(() => said(active), WITHIN).toBeGreaterThan(2);
+    expect(said(otherOf(active))).toBe(0);
+    // The kernel of the standby hears as well where the root is.
+    const roots = NODES.map((node) => {
+      const text = pair.net.nodes[node].ip('-j', '-d', 'link', 'show', 'br0');
+      const [{ linkinfo }] = JSON.parse(text) as [{ linkinfo: { info_data: object } }];
+      return linkinfo.info_data;
+    });
+    expect(roots).toMatchObject([{ root_port: 1 }, { root_port: 1 }]);
+  });
+
+  const stories: [string, Failure][] = [PLANNED, SILENT_DEATH, LINK_LOSS].flatMap((failure) => [
+    [`${failure.name}, the one way`, failure],
+    [`${failure.name}, and the other`, failure],
+  ]);
+  it.each(stories)('blocks nothing after a takeover: %s', async (what, failure) => {
+    const from = await pair.settled();
+    const to = otherOf(from);
+    for (const node of NODES) await expect.poll(() => ports(node), WITHIN).toBe(OPEN);
+    const before = SIDES.map(sentTo);
+    const pinger = new Pinger(pair.net.client, SERVER.v4);
+    await expect.poll(() => pinger.answers, WITHIN).toBeGreaterThan(100);
+    await failure.begin(pair, from);
+    await pair.becomes(to);
+    count(to);
+    const seen = new Set<string>();
+    for (const end = Date.now() + AGE_MS; Date.now() < end; await sleep(100)) seen.add(ports(to));
+    expect([...seen]).toEqual([OPEN]);
+    // It has begun to speak, and nobody minds.
+    expect(said(to)).toBeGreaterThan(0);
+    const answers = pinger.answers;
+    await expect.poll(() => pinger.answers, WITHIN).toBeGreaterThan(answers + 200);
+    const pulse = await pinger.stop();
+    process.stdout.write(
+      `  ${what}: ${pulse.sent} pings, ${pulse.received} answered, longest gap ${pulse.longestGapMs} ms\n`,
+    );
+    expect(pulse.duplicates).toBe(0);
+    for (const [at, side] of SIDES.entries()) {
+      expect(sentTo(side) - before[at]!).toBeLessThan(pulse.sent * 2 + 20_000);
+    }
+    await failure.end?.(pair, from);
+    await pair.settled();
+  });
+});
