@@ -159,13 +159,14 @@ export class Beacon implements Disposable {
 
   /**
    * Two keys of 16 bytes each; `usable`: bits of those that a datagram may be signed with; `sign`: the one
-   * to sign with.
+   * to sign with; `received`: of each key the newest counter that is known of: a datagram needs a higher one.
    */
-  setKeys(keys: Uint8Array, usable: number, sign: number): void {
+  setKeys(keys: Uint8Array, usable: number, sign: number, received: readonly bigint[]): void {
     checkBytes(keys, 'keys', 32);
     checkNumber(usable, 'usable', 0, 3);
     checkNumber(sign, 'sign', 0, 1);
-    this.#native.setKeys(keys, usable, sign);
+    const [first = 0n, second = 0n] = received;
+    this.#native.setKeys(keys, usable, sign, BigUint64Array.of(first, second));
   }
 
   /** MACs that `kick` can say have moved, packed as for `announce`. It takes microseconds for each: few. */

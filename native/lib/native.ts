@@ -210,7 +210,7 @@ export interface NativeBeaconSpec {
 /** The thread of a beacon. */
 export interface NativeBeacon {
   setFrames(ifindexes: Uint32Array, frames: Uint8Array[]): void;
-  setKeys(keys: Uint8Array, usable: number, sign: number): void;
+  setKeys(keys: Uint8Array, usable: number, sign: number, received: BigUint64Array): void;
   setMoved(records: Uint8Array, count: number): void;
   kick(moved: boolean): void;
   snapshot(): {

@@ -203,7 +203,9 @@ void Beacon::SetKeys(const Napi::CallbackInfo& info) {
   Bytes bytes = BytesOf(info[0]);
   uint64_t keys[2][2];
   memcpy(keys, bytes.data, sizeof(keys));
-  Running(info.Env()).SetKeys(keys, U32Of(info[1]), U32Of(info[2]));
+  uint64_t received[2];
+  memcpy(received, info[3].As<Napi::BigUint64Array>().Data(), sizeof(received));
+  Running(info.Env()).SetKeys(keys, U32Of(info[1]), U32Of(info[2]), received);
 }
 
 void Beacon::SetMoved(const Napi::CallbackInfo& info) {

@@ -118,10 +118,12 @@ void BeaconThread::SetMoved(std::vector<Announcement> moved) {
   moved_ = std::move(moved);
 }
 
-void BeaconThread::SetKeys(const uint64_t keys[2][2], uint32_t usable, uint32_t sign) {
+void BeaconThread::SetKeys(const uint64_t keys[2][2], uint32_t usable, uint32_t sign,
+                           const uint64_t received[2]) {
   std::lock_guard<std::mutex> guard(mutex_);
   for (int i = 0; i < 2; i++) {
-    if (keys_[i][0] != keys[i][0] || keys_[i][1] != keys[i][1]) received_[i] = 0;
+    bool same = keys_[i][0] == keys[i][0] && keys_[i][1] == keys[i][1];
+    received_[i] = same ? std::max(received_[i], received[i]) : received[i];
   }
   memcpy(keys_, keys, sizeof(keys_));
   usable_ = usable;

@@ -107,8 +107,10 @@ class BeaconThread {
   void Kick(bool moved);
   void SetMoved(std::vector<Announcement> moved);
   void SetFrames(std::vector<BeaconFrame> frames);
-  // `usable`: bits of the keys that what comes in may be signed with; `sign`: number of the one to sign with.
-  void SetKeys(const uint64_t keys[2][2], uint32_t usable, uint32_t sign);
+  // `usable`: bits of the keys that what comes in may be signed with; `sign`: number of the one to sign with;
+  // `received`: newest counters that are known of, by key: what comes in under a lower one is old.
+  void SetKeys(const uint64_t keys[2][2], uint32_t usable, uint32_t sign,
+               const uint64_t received[2]);
   BeaconSnapshot Snapshot();
 
  private:

@@ -265,7 +265,7 @@ export class Pair {
   }
 
   #keep(): RoleKeeper {
-    const { config, ha, dataplane, file, log } = this.#deps;
+    const { config, ha, dataplane, file, log, channel } = this.#deps;
     return new RoleKeeper({
       settings: {
         priority: ha.priority,
@@ -281,6 +281,7 @@ export class Pair {
         links: this.#links(),
         ready: this.#deps.ready(),
         paired: isPaired(file.keys),
+        connected: channel.state.up,
       }),
       announce: (what) => this.#prober.announce(what),
       kick: (takeover) => this.#prober.kick(takeover),

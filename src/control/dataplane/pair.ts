@@ -25,6 +25,8 @@ export interface PairSettings {
 export interface HeardOnSide {
   /** Nanoseconds of the monotonic clock; 0: never. */
   readonly at: bigint;
+  /** Of its newest probe, by key. */
+  readonly counters: readonly bigint[];
   /** The last of our probes that was answered. */
   readonly answered: bigint;
   /** When a probe came while there was no key to check it with. */
@@ -107,8 +109,8 @@ export class PairMap {
     probe.writeBigUInt64LE(raw.who, layouts.probe.offsets.node);
     probe.writeBigUInt64LE(raw.said, layouts.probe.offsets.epoch);
     probe.writeBigUInt64LE(raw.life, layouts.probe.offsets.life);
-    const { at, answered, strange } = raw;
-    return { at, answered, strange, said: layouts.probe.decode(probe) };
+    const { at, counter, answered, strange } = raw;
+    return { at, counters: counter, answered, strange, said: layouts.probe.decode(probe) };
   }
 
   get #keys(): number {

@@ -110,7 +110,7 @@ export class Prober {
       bytes.set(key, slot * 16);
       usable |= 1 << slot;
     }
-    this.#beacon.setKeys(bytes, usable, sign);
+    this.#beacon.setKeys(bytes, usable, sign, this.#newest());
   }
 
   announce(what: Pick<Announcement, 'ready' | 'fault' | 'yielding'>): void {
@@ -226,6 +226,15 @@ export class Prober {
       expectedMask: maskOf(['magic', 'version', 'kind', 'path', 'node']),
       toldMask: maskOf(['priority', 'epoch', 'role', 'flags', 'hears', 'life']),
     };
+  }
+
+  /**
+   * Newest counters of the other node, by key. The packet path remembers those of the segments from before this
+   * daemon; the other node counts on in one row over all paths, so they tell what is old on the sync link, too.
+   */
+  #newest(): bigint[] {
+    const [uplink, inside] = [0, 1].map((side) => this.#pair.heard(side).counters);
+    return uplink!.map((counter, slot) => (counter > inside![slot]! ? counter : inside![slot]!));
   }
 
   /** The other node may remember these from before this daemon. */

@@ -20,6 +20,11 @@ export interface Wait {
 
 /** After a start, so long without a word from anybody means that nobody is there. */
 const ALONE_MS = 3000;
+/**
+ * The daemon of the other one is there. Its probes will be as soon as both have a key, which they agree on
+ * where they are connected; one of the keys here may be of long ago.
+ */
+const UNPROBED_MS = 15_000;
 /** Nobody is active: the other one may be about to be. */
 const ELECTION_MS = 3 * PROBE_MS;
 /** ... but should have been by now. */
@@ -77,7 +82,8 @@ function nobody({ view, met }: Picture, wait: Wait): string | null {
     wait.since.delete('alone');
     return null;
   }
-  return heldFor(wait, 'alone', true, ALONE_MS, view.now) ? 'no other node is there' : null;
+  if (!heldFor(wait, 'alone', true, view.connected ? UNPROBED_MS : ALONE_MS, view.now)) return null;
+  return view.connected ? 'no probe of the other node is heard' : 'no other node is there';
 }
 
 /** This node takes over, for a reason of its own. */

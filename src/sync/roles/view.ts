@@ -27,6 +27,8 @@ export interface View {
   readonly paired: boolean;
   /** Probes came that could not be checked, for want of a key. */
   readonly strangers: boolean;
+  /** The daemons of both speak with each other over mTLS, whatever became of probes. */
+  readonly connected: boolean;
 }
 
 /** Probes are sent so often. */

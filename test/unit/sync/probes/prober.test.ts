@@ -4,7 +4,10 @@ import { Prober } from '../../../../src/sync/probes/prober.js';
 import { nodeNumber } from '../../../../src/sync/probes/wire.js';
 import { PairMaps } from '../../control/dataplane/pair-maps.js';
 
-const beacon = vi.hoisted(() => ({ opens: true, framed: true, closed: 0 }));
+const beacon = vi.hoisted(() => ({
+  ...{ opens: true, framed: true, closed: 0 },
+  received: [] as (readonly bigint[])[],
+}));
 
 vi.mock('../../../../native/lib/index.js', async (original) => ({
   ...(await original<object>()),
@@ -17,6 +20,9 @@ vi.mock('../../../../native/lib/index.js', async (original) => ({
     }
     setFrames() {
       if (!beacon.framed) throw new Error('no frames');
+    }
+    setKeys(_keys: Uint8Array, _usable: number, _sign: number, received: readonly bigint[]) {
+      beacon.received.push(received);
     }
     close() {
       beacon.closed++;
@@ -60,5 +66,20 @@ describe('a prober', () => {
     expect(lives[0]).not.toBe(lives[1]);
     open(maps);
     expect(maps.now).toMatchObject({ node: nodeNumber('fw1'), peer: nodeNumber('fw2'), keys: 1 });
+  });
+
+  it('takes no datagram for new that is older than what came by the segments before it began', () => {
+    Object.assign(beacon, { opens: true, framed: true, received: [] });
+    const maps = new PairMaps();
+    const [old, fresh] = [Buffer.alloc(16, 5), Buffer.alloc(16, 6)];
+    new PairMap(maps).setKey(0, old);
+    maps.hear(0, 77n);
+    maps.hear(1, 88n);
+    const prober = open(maps);
+    prober.setKeys({ slots: [old, null], sign: 0 });
+    prober.setKeys({ slots: [old, fresh], sign: 0 });
+    // Under a key that is new nothing has come yet.
+    expect(beacon.received.map((each) => each.slice(0, 1))).toEqual([[77n], [77n]]);
+    expect(beacon.received[1]).toEqual([77n, 0n]);
   });
 });

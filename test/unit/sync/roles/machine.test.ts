@@ -245,13 +245,38 @@ describe('nodes that start', () => {
   it('and share no key do not become active by themselves while others speak', () => {
     const both = new Pair();
     const [node] = both.nodes;
-    const alone = { ...both.view(node!), paired: false };
+    const alone = { ...both.view(node!), paired: false, connected: false };
     for (let now = 0; now < 20_000; now += 10) {
       const { state } = node!.machine.step({ ...alone, now, strangers: true });
       expect(state).toBe('init');
     }
     node!.machine.step({ ...alone, now: 20_000 });
     expect(node!.machine.step({ ...alone, now: 23_000 }).state).toBe('active');
+  });
+});
+
+describe('a node that starts with a key of long ago', () => {
+  /** What it knows: it has a key, and no probe passes under it; `connected`: the daemons speak. */
+  const looks = (connected: (ms: number) => boolean, until: number) => {
+    const both = new Pair();
+    const [node] = both.nodes;
+    const alone = { ...both.view(node!), paired: true };
+    let state = '';
+    for (let now = 0; now <= until; now += 10) {
+      state = node!.machine.step({ ...alone, now, connected: connected(now) }).state;
+    }
+    return state;
+  };
+
+  it('does not become active while the other one is connected, until probes can never pass', () => {
+    expect(looks((ms) => ms > 500, 10_000)).toBe('init');
+    expect(looks((ms) => ms > 500, 15_000)).toBe('active');
+  });
+
+  it('does when the other one is not there, or goes', () => {
+    expect(looks(() => false, 3000)).toBe('active');
+    expect(looks((ms) => ms < 5000, 4990)).toBe('init');
+    expect(looks((ms) => ms < 5000, 5000)).toBe('active');
   });
 });
 

@@ -178,6 +178,10 @@ export class Pair {
       ready: node.ready,
       paired: true,
       strangers: false,
+      connected:
+        this.sync.a &&
+        this.sync.b &&
+        this.nodes.every(({ daemon, power }) => power && daemon === 'runs'),
     };
   }
 
