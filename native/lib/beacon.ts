@@ -38,7 +38,8 @@ export interface BeaconActivity {
 export interface BeaconUdp {
   readonly localAddress: string;
   readonly localPort: number;
-  readonly remoteAddress: string;
+  /** Null: nobody knows it yet; `setRemote` tells. */
+  readonly remoteAddress: string | null;
   readonly remotePort: number;
   /** The payload, as it is before the first sending. */
   readonly datagram: Uint8Array;
@@ -169,6 +170,12 @@ export class Beacon implements Disposable {
     this.#native.setKeys(keys, usable, sign, BigUint64Array.of(first, second));
   }
 
+  /** The other end of the socket has another address, of the same family. */
+  setRemote(address: string, port: number): void {
+    checkNumber(port, 'port', 1, 0xffff);
+    this.#native.setRemote(address, port);
+  }
+
   /** MACs that `kick` can say have moved, packed as for `announce`. It takes microseconds for each: few. */
   setMoved(records: Uint8Array, count: number): void {
     checkBytes(records, 'records');
@@ -227,14 +234,14 @@ function field(
   return [...spot, at, length, reverse ? 1 : 0];
 }
 
-function checkUdp(udp: BeaconUdp, payload: number): BeaconUdp {
+function checkUdp(udp: BeaconUdp, payload: number): object {
   checkBytes(udp.datagram, 'datagram', payload);
   checkBytes(udp.expected, 'expected', payload);
   checkBytes(udp.expectedMask, 'expectedMask', payload);
   checkBytes(udp.toldMask, 'toldMask', payload);
   checkNumber(udp.localPort, 'localPort', 1, 0xffff);
   checkNumber(udp.remotePort, 'remotePort', 1, 0xffff);
-  return udp;
+  return { ...udp, remoteAddress: udp.remoteAddress ?? '' };
 }
 
 /** An exception may not cross into the addon; from here it takes the usual way. */

@@ -211,6 +211,7 @@ export interface NativeBeaconSpec {
 export interface NativeBeacon {
   setFrames(ifindexes: Uint32Array, frames: Uint8Array[]): void;
   setKeys(keys: Uint8Array, usable: number, sign: number, received: BigUint64Array): void;
+  setRemote(address: string, port: number): void;
   setMoved(records: Uint8Array, count: number): void;
   kick(moved: boolean): void;
   snapshot(): {

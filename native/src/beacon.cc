@@ -62,7 +62,8 @@ void OpenSocket(Napi::Env env, const Napi::Object& udp, BeaconSpec* spec) {
   struct sockaddr_storage here;
   socklen_t size = 0;
   if (!Address(local, U32Of(udp.Get("localPort")), &here, &size) ||
-      !Address(remote, U32Of(udp.Get("remotePort")), &spec->remote, &spec->remote_length)) {
+      (!remote.empty() &&
+       !Address(remote, U32Of(udp.Get("remotePort")), &spec->remote, &spec->remote_length))) {
     Throw(env, "EUSAGE", "no addresses: " + local + ", " + remote);
   }
   spec->socket = Fd(socket(here.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -137,6 +138,7 @@ Napi::Function Beacon::Define(Napi::Env env) {
                      {
                          InstanceMethod<&Beacon::SetFrames>("setFrames"),
                          InstanceMethod<&Beacon::SetKeys>("setKeys"),
+                         InstanceMethod<&Beacon::SetRemote>("setRemote"),
                          InstanceMethod<&Beacon::SetMoved>("setMoved"),
                          InstanceMethod<&Beacon::Kick>("kick"),
                          InstanceMethod<&Beacon::Snapshot>("snapshot"),
@@ -206,6 +208,16 @@ void Beacon::SetKeys(const Napi::CallbackInfo& info) {
   uint64_t received[2];
   memcpy(received, info[3].As<Napi::BigUint64Array>().Data(), sizeof(received));
   Running(info.Env()).SetKeys(keys, U32Of(info[1]), U32Of(info[2]), received);
+}
+
+void Beacon::SetRemote(const Napi::CallbackInfo& info) {
+  std::string text = TextOf(info[0]);
+  struct sockaddr_storage remote;
+  socklen_t length = 0;
+  if (!Address(text, U32Of(info[1]), &remote, &length)) {
+    Throw(info.Env(), "EUSAGE", "no address: " + text);
+  }
+  Running(info.Env()).SetRemote(remote, length);
 }
 
 void Beacon::SetMoved(const Napi::CallbackInfo& info) {

@@ -26,6 +26,7 @@ class Beacon : public Napi::ObjectWrap<Beacon> {
  private:
   void SetFrames(const Napi::CallbackInfo& info);
   void SetKeys(const Napi::CallbackInfo& info);
+  void SetRemote(const Napi::CallbackInfo& info);
   void SetMoved(const Napi::CallbackInfo& info);
   void Kick(const Napi::CallbackInfo& info);
   Napi::Value Snapshot(const Napi::CallbackInfo& info);

@@ -130,6 +130,12 @@ void BeaconThread::SetKeys(const uint64_t keys[2][2], uint32_t usable, uint32_t 
   sign_ = sign;
 }
 
+void BeaconThread::SetRemote(const struct sockaddr_storage& remote, socklen_t length) {
+  std::lock_guard<std::mutex> guard(mutex_);
+  spec_.remote = remote;
+  spec_.remote_length = length;
+}
+
 BeaconSnapshot BeaconThread::Snapshot() {
   std::lock_guard<std::mutex> guard(mutex_);
   BeaconSnapshot copy = state_;
@@ -222,7 +228,7 @@ void BeaconThread::Send() {
       state_.failed++;
     }
   }
-  if (!spec_.socket.open()) return;
+  if (!spec_.socket.open() || spec_.remote_length == 0) return;
   Fill(spec_.datagram.data());
   if (sendto(spec_.socket.get(), spec_.datagram.data(), spec_.datagram.size(), MSG_DONTWAIT,
              reinterpret_cast<struct sockaddr*>(&spec_.remote), spec_.remote_length) < 0) {

@@ -72,7 +72,7 @@ struct BeaconSpec {
   // The socket: what is sent there, and bytes that what comes from there must have.
   Fd socket;
   struct sockaddr_storage remote = {};
-  socklen_t remote_length = 0;
+  socklen_t remote_length = 0;  // 0: nobody knows where
   std::vector<uint8_t> datagram;
   std::vector<uint8_t> expected, expected_mask;
   std::vector<uint8_t> told_mask;  // of a datagram: bytes whose change JavaScript is told of
@@ -111,6 +111,8 @@ class BeaconThread {
   // `received`: newest counters that are known of, by key: what comes in under a lower one is old.
   void SetKeys(const uint64_t keys[2][2], uint32_t usable, uint32_t sign,
                const uint64_t received[2]);
+  // What comes from there is believed, and what is said goes there; length 0: nowhere.
+  void SetRemote(const struct sockaddr_storage& remote, socklen_t length);
   BeaconSnapshot Snapshot();
 
  private:

@@ -1,6 +1,4 @@
 /** This node as one of two: its probes, its role, and what a takeover takes. */
-import { lookup } from 'node:dns/promises';
-import { isIP } from 'node:net';
 import type { Logger } from 'pino';
 import { PortState, port as portCodec } from '../../generated/layouts.js';
 import type { PeerChannel, SecureServer } from '../../sync/channel/index.js';
@@ -29,6 +27,7 @@ import type { EventSink } from './event-bus.js';
 import type { PortTable } from './guard/port-table.js';
 import { ManagerFiles, type RoleOrder } from './manager-files.js';
 import { Neighbours } from './neighbours.js';
+import type { PeerAddress } from './peer-address.js';
 
 const PORTS_MS = 200;
 
@@ -42,8 +41,7 @@ export interface PairDeps {
   readonly channel: PeerChannel;
   readonly events: EventSink;
   readonly log: Logger;
-  /** Address of the other node; null: it could not be found out. */
-  readonly peerAddress: string | null;
+  readonly peerAddress: PeerAddress;
   /** Connections, the policy and members of groups of the other node are all known here. */
   readonly ready: () => boolean;
   /** Right before this node becomes active. */
@@ -90,13 +88,6 @@ export function prepareRole(
   }
 }
 
-/** Address of the other node, of the family that this one listens in; null: nobody knows it. */
-export async function peerAddress({ peer }: HaConfig, listen: string): Promise<string | null> {
-  const family = isIP(listen);
-  const found = await lookup(peer.host, { family }).catch(() => null);
-  return found?.address ?? null;
-}
-
 export function openPairFile(
   { store }: NodeConfig,
   { peer }: HaConfig,
@@ -127,15 +118,12 @@ export class Pair {
     const listen = api.listen!;
     this.#prober = new Prober({
       ...{ dataplane, node, peer: ha.peer.name, priority: ha.priority, ports: ports.all },
-      link:
-        deps.peerAddress === null
-          ? null
-          : {
-              localAddress: listen.host,
-              localPort: listen.port,
-              remoteAddress: deps.peerAddress,
-              remotePort: ha.peer.port,
-            },
+      link: {
+        localAddress: listen.host,
+        localPort: listen.port,
+        remoteAddress: deps.peerAddress.current,
+        remotePort: ha.peer.port,
+      },
       onChange: () => this.#keeper?.look(),
     });
     this.#neighbours = new Neighbours(dataplane, () => ports.all, {
@@ -170,6 +158,10 @@ export class Pair {
       for (const part of open) part.close();
       throw error;
     }
+    deps.peerAddress.follow((address) => {
+      log.info({ peer: ha.peer.name, address }, 'the other node has another address');
+      this.#prober.setPeer(address, ha.peer.port);
+    });
     this.#timer = setInterval(() => this.#prober.setPorts(ports.all), PORTS_MS);
     this.#timer.unref();
   }
@@ -236,6 +228,7 @@ export class Pair {
   /** The role stays what it is, and the packet path goes on answering. */
   close(): void {
     clearInterval(this.#timer);
+    this.#deps.peerAddress.close();
     this.#manager?.close();
     this.#keeper.close();
     this.#agreement.close();

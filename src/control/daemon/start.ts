@@ -37,8 +37,9 @@ import { LogFeed } from './log-feed.js';
 import { MemberExpiry } from './member-expiry.js';
 import { Network, openCertificates } from './network.js';
 import { checkOwnership } from './ownership.js';
-import { openPairFile, Pair, peerAddress } from './pair.js';
+import { openPairFile, Pair } from './pair.js';
 import type { WallParts } from './parts.js';
+import { PeerAddress } from './peer-address.js';
 import { Policies } from './policies.js';
 import { fragReader, nodeSettings, type Raised, raise, vlanTagKeeper } from './raise.js';
 import { Replication } from './replication.js';
@@ -294,7 +295,7 @@ async function start(
         pair = new Pair({
           ...{ config, ha, dataplane, server, log, channel: peer, events: bus, ports: portTable },
           file: pairFile,
-          peerAddress: await peerAddress(ha, config.api.listen!.host),
+          peerAddress: await PeerAddress.find(ha.peer.host, config.api.listen!.host),
           ready: () => (replication?.ready ?? false) && (shared?.ready ?? false),
           onTakeover: () => {
             replication?.adopt();

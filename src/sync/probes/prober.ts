@@ -42,7 +42,7 @@ export interface ProberOptions {
   readonly peer: string;
   readonly priority: number;
   readonly ports: readonly NumberedPort[];
-  /** The sync link: where from, where to; null: there is none. */
+  /** The sync link: where from, and where to, as far as that is known; null: there is none. */
   readonly link: Pick<
     BeaconUdp,
     'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort'
@@ -111,6 +111,11 @@ export class Prober {
       usable |= 1 << slot;
     }
     this.#beacon.setKeys(bytes, usable, sign, this.#newest());
+  }
+
+  /** The other node has another address on the sync link. */
+  setPeer(address: string, port: number): void {
+    this.#beacon.setRemote(address, port);
   }
 
   announce(what: Pick<Announcement, 'ready' | 'fault' | 'yielding'>): void {

@@ -24,7 +24,7 @@ it('a pair that does not come up leaves no thread behind', () => {
     ha: { peer: { name: 'fw2', host: '192.0.2.2', port: 7443 }, priority: 100 },
     file: { keys: { slots: [null, null], sign: 0 }, epoch: 0 },
     ports: { all: [] },
-    peerAddress: null,
+    peerAddress: { current: null },
     server: {
       add: () => {
         throw new Error('served already');
