@@ -7,6 +7,8 @@ import { connectionKey, type Drop } from './judge.js';
 import { type Ended, endChild, type Lab, LabError, type Namespace } from './netns.js';
 import { ROOT } from './root.js';
 
+const BRIDGEWALLD = join(ROOT, 'bin/bridgewalld');
+
 export type AttachMode = 'auto' | 'tc' | 'xdp' | 'generic';
 
 export interface WallPort {
@@ -27,6 +29,8 @@ export interface WallOptions {
   readonly api?: string;
   /** More lines of the node file, such as `ha: {...}`. */
   readonly more?: readonly string[];
+  /** The daemon's program; that of this project unless given. */
+  readonly daemon?: string;
 }
 
 /** One bridgewall node. */
@@ -37,12 +41,14 @@ export class Wall {
   /** Where its standard error goes. */
   readonly log: string;
   readonly #options: WallOptions;
+  #program: string;
   #daemon: ChildProcess | null = null;
 
   /** Writes the node file; `start` starts the daemon. */
   constructor(options: WallOptions) {
     const { lab, ports, attach, node = 'fw1', stp = 'off', api, more = [] } = options;
     this.#options = options;
+    this.#program = options.daemon ?? BRIDGEWALLD;
     this.socket = join(lab.directory, `${node}.sock`);
     this.log = join(lab.directory, `${node}.log`);
     const pins = lab.bpffs(`${node}-bpf`);
@@ -75,8 +81,7 @@ export class Wall {
    */
   async start(timeoutMs = 30_000): Promise<void> {
     const log = openSync(this.log, 'a');
-    const program = join(ROOT, 'bin/bridgewalld');
-    const daemon = this.#options.namespace.spawn([program, '--config', this.config], {
+    const daemon = this.#options.namespace.spawn([this.#program, '--config', this.config], {
       stdio: ['ignore', log, log],
     });
     closeSync(log);
@@ -96,6 +101,11 @@ export class Wall {
   async stop(): Promise<void> {
     if (this.#daemon) await endChild(this.#daemon, 10_000);
     this.#daemon = null;
+  }
+
+  /** Which daemon the next `start` starts; without an argument that of this project. */
+  use(program = BRIDGEWALLD): void {
+    this.#program = program;
   }
 
   /** Kills the daemon, which gets no chance to do anything about it; the wall stays up. */

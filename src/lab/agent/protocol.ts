@@ -67,6 +67,11 @@ export interface PulseReport {
   readonly sent: number;
   readonly received: number;
   readonly duplicates: number;
+  /**
+   * Of those that came more than once, the longest run: milliseconds from when its first was sent to when its
+   * last was. A tenth of a second without one ends a run.
+   */
+  readonly duplicatesForMs: number;
   /** Longest time between two answers, in milliseconds. */
   readonly longestGapMs: number;
   /** Milliseconds since the last answer, or since the begin. */

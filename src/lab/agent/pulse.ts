@@ -2,6 +2,9 @@
 import { createSocket } from 'node:dgram';
 import type { Jobs, PulseReport } from './protocol.js';
 
+/** So long without a duplicate ends a run of them. */
+const RUN_BREAK_MS = 100;
+
 /** One running train. Every datagram carries its number and must come back once. */
 export class Pulse {
   readonly #socket;
@@ -10,6 +13,8 @@ export class Pulse {
   readonly #begin = performance.now();
   #sent = 0;
   #duplicates = 0;
+  readonly #sentAt: number[] = [];
+  readonly #twice: number[] = [];
   #lastAnswer = 0;
   #longestGapMs = 0;
 
@@ -26,6 +31,7 @@ export class Pulse {
       const due = Math.floor((performance.now() - begin) / spec.intervalMs);
       while (this.#sent < due) {
         const datagram = Buffer.alloc(64);
+        this.#sentAt.push(performance.now());
         datagram.writeUInt32BE(this.#sent++);
         socket.send(datagram, spec.port, spec.destination, () => {});
       }
@@ -46,7 +52,10 @@ export class Pulse {
 
   #answer(message: Buffer): void {
     const number = message.readUInt32BE(0);
-    if (this.#seen.has(number)) this.#duplicates++;
+    if (this.#seen.has(number)) {
+      this.#duplicates++;
+      this.#twice.push(this.#sentAt[number]!);
+    }
     this.#seen.add(number);
     const now = performance.now();
     if (this.#lastAnswer > 0) {
@@ -67,8 +76,20 @@ export class Pulse {
       sent: this.#sent,
       received: this.#seen.size,
       duplicates: this.#duplicates,
+      duplicatesForMs: Math.ceil(longestRun(this.#twice)),
       longestGapMs: Math.round(this.#longestGapMs),
       idleMs: Math.round(performance.now() - (this.#lastAnswer || this.#begin)),
     };
   }
+}
+
+/** Of times in any order: the longest run of them without a break. */
+function longestRun(times: readonly number[]): number {
+  let [longest, began, last] = [0, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const time of [...times].sort((a, b) => a - b)) {
+    if (time - last > RUN_BREAK_MS) began = time;
+    last = time;
+    longest = Math.max(longest, last - began);
+  }
+  return longest;
 }

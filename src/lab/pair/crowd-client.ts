@@ -9,6 +9,10 @@ import type { CrowdOrder, CrowdReport } from './crowd.js';
 const WORD = 'the connection lives\n';
 /** Connections that are being opened at a time. */
 const AT_ONCE = 100;
+/** Connections that are asked at a time, each 10 ms. */
+const ASKED_AT_ONCE = 500;
+/** As many of them are named as make sense to look at. */
+const NAMED = 8;
 /** An echo that takes longer was lost, and TCP had to send again. */
 const LATE_MS = 1000;
 
@@ -78,24 +82,31 @@ function speak(client: Client): void {
   client.socket.write(WORD);
 }
 
-/** Every one of them speaks, and is waited for. */
+/** Every one of them speaks, and is waited for; whoever still waits for an echo says no more before. */
 async function ask(withinMs: number): Promise<void> {
   talk(0);
   const deadline = performance.now() + withinMs;
-  const waits = () => clients.some(({ owed, socket }) => owed > 0 && !socket.destroyed);
-  while (waits() && performance.now() < deadline) await pause();
-  for (const [i, client] of clients.entries()) {
-    speak(client);
-    if (i % 500 === 499) await pause();
+  const silent = new Set(clients.filter(({ socket }) => !socket.destroyed));
+  const waits = ({ owed, socket }: Client) => owed > 0 && !socket.destroyed;
+  while (performance.now() < deadline && (silent.size > 0 || clients.some(waits))) {
+    const next = [...silent].filter(({ owed }) => owed === 0).slice(0, ASKED_AT_ONCE);
+    for (const client of next) {
+      silent.delete(client);
+      speak(client);
+    }
+    await pause();
   }
-  while (waits() && performance.now() < deadline) await pause();
 }
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, 10));
 
 function report(): CrowdReport {
-  const owing = clients.filter(({ owed, socket }) => owed > 0 && !socket.destroyed).length;
-  return { open: clients.length - ended, echoed, ended, resets, late, owing };
+  const owing = clients.filter(({ owed, socket }) => owed > 0 && !socket.destroyed);
+  const ports = owing.slice(0, NAMED).map(({ socket }) => socket.localPort ?? 0);
+  return {
+    ...{ open: clients.length - ended, echoed, ended, resets, late },
+    ...{ owing: owing.length, owingPorts: ports },
+  };
 }
 
 async function obey(order: CrowdOrder): Promise<CrowdReport> {

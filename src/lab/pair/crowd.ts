@@ -23,6 +23,8 @@ export interface CrowdReport {
   readonly late: number;
   /** Connections that wait for their word. */
   readonly owing: number;
+  /** Local ports of some of those. */
+  readonly owingPorts: readonly number[];
 }
 
 /** The server side of it; resolves once it listens. */

@@ -50,6 +50,8 @@ export class PairNet {
   readonly switches: Readonly<Record<Segment, Namespace>>;
   /** Node, segment and way of what is swallowed. */
   readonly #deaf = new Set<string>();
+  /** Node and segment of cables without light. */
+  readonly #dark = new Set<string>();
 
   private constructor(lab: Lab, stp: boolean) {
     this.client = lab.namespace('client');
@@ -105,16 +107,18 @@ export class PairNet {
   /** Swallows what a node hears from a segment (`in`) or says there (`out`); carriers stay up. */
   deafen(node: NodeName, segment: Segment, ...ways: Way[]): void {
     for (const way of ways.length > 0 ? ways : (['in', 'out'] as const)) {
+      const place = `${node} ${segment} ${way}`;
+      if (this.#deaf.has(place)) continue;
+      this.#deaf.add(place);
       this.#tc('add', node, segment, way, ...DROP_ALL);
-      this.#deaf.add(`${node} ${segment} ${way}`);
     }
   }
 
   /** Takes back {@link PairNet.deafen}. */
   hear(node: NodeName, segment: Segment, ...ways: Way[]): void {
     for (const way of ways.length > 0 ? ways : (['in', 'out'] as const)) {
+      if (!this.#deaf.delete(`${node} ${segment} ${way}`)) continue;
       this.#tc('del', node, segment, way);
-      this.#deaf.delete(`${node} ${segment} ${way}`);
     }
   }
 
@@ -129,11 +133,23 @@ export class PairNet {
 
   /** Takes the light of a cable. */
   unplug(node: NodeName, segment: Segment): void {
+    this.#dark.add(`${node} ${segment}`);
     this.switches[segment].ip('link', 'set', node, 'down');
   }
 
   plug(node: NodeName, segment: Segment): void {
     this.switches[segment].ip('link', 'set', node, 'up');
+    this.#dark.delete(`${node} ${segment}`);
+  }
+
+  /** Whether frames get through to the node and back, on both sides. */
+  carries(node: NodeName): boolean {
+    return (['uplink', 'inside'] as const).every(
+      (side) =>
+        !this.#dark.has(`${node} ${side}`) &&
+        !this.#deaf.has(`${node} ${side} in`) &&
+        !this.#deaf.has(`${node} ${side} out`),
+    );
   }
 
   /** Nothing is broken any more. */
@@ -142,7 +158,10 @@ export class PairNet {
       const [node, segment, way] = place.split(' ') as [NodeName, Segment, Way];
       this.hear(node, segment, way);
     }
-    for (const node of NODES) for (const segment of SEGMENTS) this.plug(node, segment);
+    for (const place of [...this.#dark]) {
+      const [node, segment] = place.split(' ') as [NodeName, Segment];
+      this.plug(node, segment);
+    }
   }
 
   #tc(verb: 'add' | 'del', node: NodeName, segment: Segment, way: Way, ...action: string[]): void {

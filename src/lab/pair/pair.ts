@@ -26,6 +26,8 @@ export interface PairOptions {
   readonly more?: readonly string[];
   /** Switches and nodes run STP. */
   readonly stp?: boolean;
+  /** The program of both daemons; that of this project unless given. */
+  readonly daemon?: string;
 }
 
 export class Pair implements Redundant {
@@ -49,7 +51,7 @@ export class Pair implements Redundant {
   /** Writes certificates and node files; nothing runs yet. */
   static async build(
     lab: Lab,
-    { attach, ha = '', more = [], stp = false }: PairOptions,
+    { attach, ha = '', more = [], stp = false, daemon }: PairOptions,
   ): Promise<Pair> {
     const net = await PairNet.build(lab, stp);
     const pki = join(lab.directory, 'pki');
@@ -58,6 +60,7 @@ export class Pair implements Redundant {
       const other = otherOf(node);
       return new Wall({
         ...{ lab, node, attach, namespace: net.nodes[node], stp: stp ? 'kernel' : 'off' },
+        ...(daemon && { daemon }),
         ports: [
           { name: 'up0', side: 'uplink' },
           { name: 'dn0', side: 'inside' },

@@ -153,8 +153,9 @@ export class RoleKeeper {
     // The packet path never makes itself active, and what it makes standby the next look will see.
     const turned = turns && deps.word.change(was, word);
     const risen = turned && !word.standby;
+    const raised = !turns && was.epoch !== word.epoch && deps.word.change(was, word);
     // What is said of this node has changed, word or not.
-    if (turned || from !== null) deps.kick(risen);
+    if (turned || raised || from !== null) deps.kick(risen);
     if (risen || outlasted) deps.onActive();
     if (from !== null) {
       this.#since = new Date().toISOString();

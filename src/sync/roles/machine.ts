@@ -8,13 +8,14 @@
  * 2. Where a node could carry traffic, one is active: at once when the other one says that it is not, or is
  *    heard nowhere; a little later where one segment alone is in doubt.
  * 3. A node that has states to lose becomes active before they are here only when nobody else can.
- * 4. An epoch belongs to one activation, and is above all that were heard of.
+ * 4. An epoch belongs to one activation, and is above all that were heard of. One that goes on while the other node
+ *    is silent takes another one.
  * 5. Whoever did not look for a while has seen nothing be lost.
  */
 import type { Announcement } from './announcement.js';
 import { reasonToStandDown } from './stand-down.js';
 import { noteTakeover, reasonToTakeOver, type Wait } from './take-over.js';
-import { Picture, type View } from './view.js';
+import { hearsBoth, NOW_MS, Picture, type View } from './view.js';
 
 export type RoleState = 'init' | 'joining' | 'standby' | 'active' | 'fault';
 
@@ -84,6 +85,8 @@ export class RoleMachine {
   #outlasted = 0;
   /** Why the next look makes it active: an operator asked for that. */
   #order: string | null = null;
+  /** The other node is silent, and frames have come in from both sides since. */
+  #goesOn = false;
 
   /**
    * @param highest the highest epoch that the store knows of
@@ -120,7 +123,7 @@ export class RoleMachine {
     this.#decide(picture);
     this.#order = null;
     const outlasted = this.#outlasts(picture);
-    return this.#decision(picture, before, outlasted);
+    return this.#decision(picture, before, outlasted, this.#goesAlone(picture));
   }
 
   /** An operator, or an external manager, wants this node to be active. @throws RoleRefusal */
@@ -200,6 +203,18 @@ export class RoleMachine {
     this.#to('active', why);
   }
 
+  /**
+   * This active node goes on where the other one fell silent, for the first time since: that one may be cut off,
+   * and active as well, one epoch up, without a connection of those that are opened here now. So this node goes up
+   * by two, lest it yields when both meet again.
+   */
+  #goesAlone({ view, peer, met }: Picture): boolean {
+    const before = this.#goesOn;
+    const alone = this.#state === 'active' && !view.word.standby && peer === null && met;
+    this.#goesOn = alone && (before || hearsBoth(view.quiet, NOW_MS));
+    return this.#goesOn && !before;
+  }
+
   #reasonToRise(picture: Picture): string | null {
     const why = reasonToTakeOver(picture, this.#settings, this.#wait);
     // Between a node that the manager wants and another there is no election.
@@ -270,14 +285,20 @@ export class RoleMachine {
     this.#leaving = null;
   }
 
-  #decision({ view, links }: Picture, before: RoleState, outlasted: boolean): Decision {
+  #decision(
+    { view, links }: Picture,
+    before: RoleState,
+    outlasted: boolean,
+    alone: boolean,
+  ): Decision {
     const active = this.#state === 'active';
     const rises = active && view.word.standby;
     if (rises) this.#highest += 1;
+    else if (alone) this.#highest += 2;
     return {
       state: this.#state,
       reason: this.#reason,
-      word: { standby: !active, epoch: rises ? this.#highest : view.word.epoch },
+      word: { standby: !active, epoch: rises || alone ? this.#highest : view.word.epoch },
       announce: {
         ready: active || view.ready,
         fault: !links,

@@ -2,12 +2,10 @@
 import { outranks } from './announcement.js';
 import type { RoleSettings } from './machine.js';
 import { heldFor, type Wait } from './take-over.js';
-import { hearsBoth, type Picture, PROBE_MS } from './view.js';
+import { hearsBoth, NOW_MS, type Picture, PROBE_MS } from './view.js';
 
 /** A lesser rival that heard us would have yielded long since. */
 const STUBBORN_MS = 6 * PROBE_MS;
-/** Frames that came in no longer ago count as traffic of now. */
-const NOW_MS = 3 * PROBE_MS;
 
 const NO_TRAFFIC = 'the other node is active, and here is no traffic';
 

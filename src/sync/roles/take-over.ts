@@ -1,7 +1,7 @@
 /** Why a node that is not active should be. */
 import { type Announcement, SEGMENTS, type Segment } from './announcement.js';
 import type { RoleSettings } from './machine.js';
-import { hearsBoth, LOST_MS, type Picture, PROBE_MS } from './view.js';
+import { hearsBoth, LOST_MS, NOW_MS, type Picture, PROBE_MS } from './view.js';
 
 /** What the machine remembers between looks. */
 export interface Wait {
@@ -35,7 +35,8 @@ const NEITHER_MS = 3000;
 const HOPELESS_MS = 1000;
 /** A segment with traffic is never as quiet for longer. */
 const QUIET_MS = 1000;
-const NOW_MS = 3 * PROBE_MS;
+/** A frame that came so long after the last probe came after the loss. */
+const AFTER_MS = 2 * PROBE_MS;
 /** One segment is lost; the other one bears witness. */
 const ONE_SIDE_MS = 200;
 /** All has been well for so long before a node of higher priority takes over. */
@@ -170,10 +171,13 @@ function isCutOff(
   { quietAtLoss }: Wait,
   segment: Segment,
 ): boolean {
-  const hears = view.quiet[segment] <= QUIET_MS;
-  if (!peer.attended) return hears;
+  const quiet = view.quiet[segment];
+  const hears = quiet <= QUIET_MS;
+  // What came in before the other node was lost says nothing of whose loss it is.
+  const hearsOthers = hears && quiet + AFTER_MS <= view.paths[segment].silentFor;
+  if (!peer.attended) return hearsOthers;
   // It hears us there, and we hear others there, but not it: what it sends is lost.
-  if (peer.hears[segment]) return hears;
+  if (peer.hears[segment]) return hearsOthers;
   if (peer.quiet[segment] <= QUIET_MS) return false;
   const before = quietAtLoss[segment];
   return hears || (before !== null && before <= QUIET_MS);

@@ -35,6 +35,8 @@ export interface View {
 export const PROBE_MS = 10;
 /** Without a word for so long, a path is lost. */
 export const LOST_MS = 40;
+/** Frames that came in no longer ago count as traffic of now. */
+export const NOW_MS = 3 * PROBE_MS;
 /** After a start, so long without a word is none to come. */
 const UNHEARD_MS = 1000;
 

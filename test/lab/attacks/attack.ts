@@ -18,18 +18,24 @@ export interface Attack {
   readonly to?: { readonly mac: string; readonly address: string };
 }
 
+/** Path of the program; its usage stands at the head of its source. */
+export function attackProgram(): string {
+  return built('build/test/attack', SOURCE, (output) => [
+    ...['cc', '-O2', '-Wall', '-Werror', '-D_GNU_SOURCE', '-o', output, SOURCE],
+  ]);
+}
+
 /** Sends it from the client's own cable; resolves with the frames that it sent in a second. */
 export async function attack(
   bench: Bench,
   { kind, count, sport = 0, dport, to }: Attack,
 ): Promise<number> {
-  const program = built('build/test/attack', SOURCE, (output) => [
-    ...['cc', '-O2', '-Wall', '-Werror', '-D_GNU_SOURCE', '-o', output, SOURCE],
-  ]);
   const { mac, address } = to ?? { mac: macOf(bench.server), address: SERVER.v4 };
   const frames = ['e0', kind, String(count), macOf(bench.client), mac];
   const ends = [CLIENT.v4, address, String(sport), String(dport)];
-  const ended = await bench.client.run([program, ...frames, ...ends], { timeoutMs: 600_000 });
+  const ended = await bench.client.run([attackProgram(), ...frames, ...ends], {
+    timeoutMs: 600_000,
+  });
   const [sent, speed] = ended.stdout.split(' ').map(Number);
   if (ended.status !== 0 || sent !== count) throw new Error(`${kind}: ${ended.stderr}`);
   return speed!;

@@ -101,6 +101,45 @@ describe('a standby', () => {
     expect(both.activeNode).toBe(both.b);
   });
 
+  it('that hears nothing more on a side takes nothing over for what it heard there before', () => {
+    for (const side of SEGMENTS) {
+      const both = pair();
+      both.traffic = { uplink: 'broadcast', inside: 'broadcast' };
+      both.run(1000);
+      both.b.takes[side] = false;
+      both.run(10_000);
+      expect(both.activeNode).toBe(both.a);
+      expect(both.longestDark).toBe(0);
+    }
+  });
+
+  it('that heard nobody and became active stands back behind the one that went on', () => {
+    const both = pair();
+    for (const time of [1, 2, 3]) {
+      silence(both.b);
+      both.sync.a = false;
+      both.sync.b = false;
+      both.run(2000);
+      expect([both.a.active, both.b.active]).toEqual([true, true]);
+      silence(both.b, true);
+      both.sync.a = true;
+      both.sync.b = true;
+      both.run(200);
+      expect([time, both.activeNode]).toEqual([time, both.a]);
+      expect(both.longestDark).toBe(0);
+    }
+    // And where it is the active one that was cut off, the other one goes on.
+    silence(both.a);
+    both.sync.a = false;
+    both.sync.b = false;
+    both.run(2000);
+    silence(both.a, true);
+    both.sync.a = true;
+    both.sync.b = true;
+    both.run(200);
+    expect(both.activeNode).toBe(both.b);
+  });
+
   it('is not moved by the loss of its own segment', () => {
     const both = pair();
     both.b.takes.uplink = false;
