@@ -37,7 +37,7 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
-.PHONY: all setup build bpf native demo demo-ha bench-ha lab lab-down test fuzz test-target bench bench-sync bench-switch bench-sets lint format clean
+.PHONY: all setup build bpf native demo demo-ha soak-ha bench-ha lab lab-down test fuzz test-target bench bench-sync bench-switch bench-sets lint format clean
 
 all: build
 
@@ -102,6 +102,10 @@ demo: build
 # Two nodes, ten thousand connections, and the active one gone in three ways.
 demo-ha: build
 	node dist/src/lab/pair/demo.js
+
+# Whatever may break of a pair, in an order of chance, for SOAK_SECONDS; docs/testing.md says how.
+soak-ha: build
+	node dist/src/lab/pair/soak/main.js
 
 lab: build
 	node dist/src/lab/lab.js
