@@ -1,6 +1,6 @@
 /**
  * Opens connections to an echo server, says a word over each, waits for it, and closes, as fast as it can, so many
- * at a time and for so many milliseconds. Prints what it did as one line of JSON. Some hundreds a second and no more:
+ * at a time and for so many milliseconds. Prints what it did as one line of JSON. Two thousand a second or so and no more:
  * for tests that want churn, not for measuring (bench/native/churn.c).
  */
 import { connect } from 'node:net';
