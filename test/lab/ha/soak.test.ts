@@ -3,9 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Lab } from '../../../src/lab/netns.js';
 import { Pair } from '../../../src/lab/pair/pair.js';
 import { soak } from '../../../src/lab/pair/soak/soak.js';
+import { chance } from '../../chance.js';
 
 const SECONDS = Number(process.env.SOAK_SECONDS ?? 30);
-const SEED = Number(process.env.SOAK_SEED ?? Date.now() % 1_000_000);
+const SEED = chance('SOAK_SEED');
 const CONNECTIONS = Number(process.env.SOAK_CONNECTIONS ?? 100);
 
 describe(`a pair of which something breaks all the time (SOAK_SEED=${SEED})`, () => {
