@@ -175,7 +175,7 @@ int look_inside(struct xdp_md *ctx)
 
 /* Where passes put a batch: so many keys, values, and records. */
 enum slice {
-	SLICE_ELEMENTS = 4,
+	SLICE_ELEMENTS = 16,
 };
 
 struct slice_of_points {

@@ -29,7 +29,7 @@ function run(body: string): unknown {
     const open = () => { const object = BpfObject.open(path); object.load(); return object; };
     const begin = (object) => new BpfPass({
       program: object.program('keys'), map: object.map('points'), slices: object.map('slices'),
-      shape: { slices: 2, elements: 4, valuesAt: 32, recordsAt: 448, bytes: 480 },
+      shape: { slices: 2, elements: 16, valuesAt: 128, recordsAt: 1792, bytes: 1920 },
     });
     const settle = async () => {
       for (let i = 0; i < 10; i++) { gc(); await new Promise((resolve) => setTimeout(resolve, 5)); }
