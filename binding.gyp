@@ -7,6 +7,7 @@
         "native/src/addon.cc",
         "native/src/announce.cc",
         "native/src/announcement.cc",
+        "native/src/batch_cursor.cc",
         "native/src/beacon.cc",
         "native/src/beacon_thread.cc",
         "native/src/btf_json.cc",

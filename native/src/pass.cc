@@ -7,9 +7,9 @@
 #include <time.h>
 
 #include <algorithm>
-#include <vector>
 
 #include "arguments.h"
+#include "batch_cursor.h"
 #include "error.h"
 #include "fd.h"
 #include "slice_pool.h"
@@ -20,17 +20,13 @@ namespace libbpf_ts {
 struct PassRun {
   Fd program;
   Fd map;
+  BatchCursor cursor;
   std::shared_ptr<SlicePool> pool;
-  uint32_t table;
-  std::vector<uint8_t> position;  // where the next batch begins; empty: at the start
-  size_t position_size;
-  bool ended = false;
+  uint32_t table = 0;
   bool busy = false;  // a thread is at it; for the event loop alone
 };
 
 namespace {
-
-constexpr size_t kBucketNumber = 4;
 
 // struct visit_call of a program.
 struct VisitCall {
@@ -54,26 +50,10 @@ class Lease {
   uint32_t slice_;
 };
 
-// Copies the next batch into the slice. Returns 0 or an errno.
-int Fetch(PassRun* run, uint8_t* slice, uint32_t* count) {
-  std::vector<uint8_t> after(run->position_size);
-  *count = run->pool->shape.elements;
-  int error = bpf_map_lookup_batch(run->map.get(),
-                                   run->position.empty() ? nullptr : run->position.data(),
-                                   after.data(), slice, slice + run->pool->shape.values_at, count,
-                                   nullptr) == 0
-                  ? 0
-                  : errno;
-  if (error != 0 && error != ENOENT) return error;
-  run->ended = error == ENOENT;
-  run->position = std::move(after);
-  return 0;
-}
-
 // One batch: what the program wrote stays at the start of the slice's records. Returns 0 or an errno.
 int Step(PassRun* run, const Lease& lease, uint32_t* written) {
-  VisitCall call = {lease.slice(), 0, run->table, 0};
-  int error = Fetch(run, lease.at(), &call.count);
+  VisitCall call = {lease.slice(), run->pool->shape.elements, run->table, 0};
+  int error = run->cursor.Next(lease.at(), lease.at() + run->pool->shape.values_at, &call.count);
   if (error != 0) return error;
   if (call.count > 0) {
     LIBBPF_OPTS(bpf_test_run_opts, options);
@@ -104,7 +84,7 @@ class DrainWorker : public Napi::AsyncWorker {
 
  protected:
   void Execute() override {
-    for (; batches_ < most_ && !run_->ended && error_ == 0; batches_++) {
+    for (; batches_ < most_ && !run_->cursor.ended() && error_ == 0; batches_++) {
       Lease lease(run_->pool.get());
       int64_t begun = ThreadNs();
       uint32_t written;
@@ -127,7 +107,7 @@ class DrainWorker : public Napi::AsyncWorker {
     Napi::Object result = Napi::Object::New(env);
     result["batches"] = Napi::Number::New(env, batches_);
     result["longestNs"] = Napi::Number::New(env, static_cast<double>(longest_));
-    result["ended"] = Napi::Boolean::New(env, run_->ended);
+    result["ended"] = Napi::Boolean::New(env, run_->cursor.ended());
     deferred_.Resolve(result);
   }
 
@@ -178,11 +158,10 @@ Pass::Pass(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Pass>(info) {
       memory.value_size != shape.bytes || memory.max_entries != shape.slices) {
     Throw(env, "EINVAL", std::string("map ") + walked.name + " does not fit into a slice");
   }
-  auto run = std::make_shared<PassRun>();
-  run->program = Fd(Own(env, IntOf(info[0])));
-  run->map = Fd(Own(env, IntOf(info[1])));
-  run->table = U32Of(info[3]);
-  run->position_size = std::max<size_t>(walked.key_size, kBucketNumber);
+  Fd program(Own(env, IntOf(info[0]))), map(Own(env, IntOf(info[1])));
+  BatchCursor cursor(map.get(), walked.key_size);
+  auto run = std::make_shared<PassRun>(
+      PassRun{std::move(program), std::move(map), std::move(cursor), nullptr, U32Of(info[3])});
   run->pool = SlicePool::Of(slices, memory.id, shape);
   if (run->pool == nullptr) ThrowErrno(env, std::string("map ") + memory.name, errno);
   run_ = std::move(run);
@@ -197,7 +176,7 @@ std::shared_ptr<PassRun> Pass::Open(Napi::Env env) const {
 Napi::Value Pass::Next(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   std::shared_ptr<PassRun> run = Open(env);
-  if (run->ended) return env.Null();
+  if (run->cursor.ended()) return env.Null();
   Lease lease(run->pool.get());
   uint32_t written = 0;
   int error = Step(run.get(), lease, &written);

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "batch_cursor.h"
+
 namespace libbpf_ts {
 
 namespace {
@@ -14,7 +16,6 @@ constexpr int kNotSupported = 524;
 constexpr uint32_t kBatch = 4096;
 constexpr uint32_t kLargestBatch = 1u << 22;
 constexpr uint32_t kBatchBytes = 8u << 20;
-constexpr size_t kBucketNumber = 8;
 
 int WalkByKeys(const MapShape& map, uint32_t room, const OnElements& on_elements) {
   std::vector<uint8_t> keys(static_cast<size_t>(room) * map.key_size);
@@ -44,30 +45,24 @@ int WalkByKeys(const MapShape& map, uint32_t room, const OnElements& on_elements
 int WalkMap(const MapShape& map, const OnElements& on_elements) {
   uint32_t most = std::max(1u, kBatchBytes / std::max(1u, map.stored_size));
   uint32_t room = std::min({kBatch, most, std::max(1u, map.max_entries)});
-  std::vector<uint8_t> position(std::max<size_t>(map.key_size, kBucketNumber));
-  std::vector<uint8_t> after(position.size());
+  BatchCursor cursor(map.fd, map.key_size);
   std::vector<uint8_t> keys, values;
-  for (bool first = true;;) {
+  while (!cursor.ended()) {
     keys.resize(static_cast<size_t>(room) * map.key_size);
     values.resize(static_cast<size_t>(room) * map.stored_size);
     uint32_t count = room;
-    int error = bpf_map_lookup_batch(map.fd, first ? nullptr : position.data(), after.data(),
-                                     keys.data(), values.data(), &count, nullptr) == 0
-                    ? 0
-                    : errno;
+    int error = cursor.Next(keys.data(), values.data(), &count);
     if (error == ENOSPC && room < kLargestBatch) {
       room *= 2;  // one bucket holds more: the kernel gives whole ones
       continue;
     }
-    if (first && (error == kNotSupported || error == EOPNOTSUPP)) {
+    if (!cursor.begun() && (error == kNotSupported || error == EOPNOTSUPP)) {
       return WalkByKeys(map, room, on_elements);
     }
-    if (error != 0 && error != ENOENT) return error;
+    if (error != 0) return error;
     if (count > 0 && !on_elements(keys.data(), values.data(), count)) return 0;
-    if (error == ENOENT) return 0;
-    position = after;
-    first = false;
   }
+  return 0;
 }
 
 }  // namespace libbpf_ts
