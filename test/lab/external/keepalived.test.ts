@@ -4,7 +4,7 @@ import { Lab } from '../../../src/lab/netns.js';
 import { Crowd, serveEchoes } from '../../../src/lab/pair/crowd.js';
 import { Pair } from '../../../src/lab/pair/pair.js';
 import { NODES, type NodeName, otherOf, SERVER } from '../../../src/lab/pair/pair-net.js';
-import { Pinger } from '../ha/pulse.js';
+import { pingDuring } from '../ha/pulse.js';
 import { Keepalived } from './keepalived.js';
 
 const WITHIN = { timeout: 30_000, interval: 50 };
@@ -45,17 +45,11 @@ describe('a pair that keepalived manages', () => {
   };
   /** All connections say a word, and pings run, all the while that something happens. */
   const during = async (what: string, work: () => Promise<void>) => {
-    const pinger = new Pinger(pair.net.client, SERVER.v4);
-    await expect.poll(() => pinger.answers, WITHIN).toBeGreaterThan(100);
-    await crowd.talk(CONNECTIONS);
-    await work();
-    const after = pinger.answers;
-    await expect.poll(() => pinger.answers, WITHIN).toBeGreaterThan(after + 200);
-    const pulse = await pinger.stop();
-    process.stdout.write(
-      `  ${what}: ${pulse.sent} pings, ${pulse.received} answered, longest gap ${pulse.longestGapMs} ms\n`,
-    );
-    expect(pulse.duplicates).toBe(0);
+    const talking = async () => {
+      await crowd.talk(CONNECTIONS);
+      await work();
+    };
+    const pulse = await pingDuring(pair.net.client, SERVER.v4, what, talking, WITHIN);
     await crowd.talk(0);
     const report = await crowd.ask(60_000);
     expect(report).toMatchObject({ open: CONNECTIONS, ended: 0, resets: 0, owing: 0 });

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { HaStatus, PortInfo, StatusResult } from '../../../src/control/service.js';
 import { type NodeName, PairLab, SERVER } from './pair-lab.js';
-import { Pinger } from './pulse.js';
+import { pingDuring } from './pulse.js';
 
 const WITHIN = { timeout: 20_000, interval: 50 };
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -38,18 +38,12 @@ describe('a pair under traffic', () => {
   /** Pings all the while that something happens. */
   const during = async (what: string, work: () => Promise<void>) => {
     const before = { uplink: pair.sentTo('uplink'), inside: pair.sentTo('inside') };
-    const pinger = new Pinger(pair.client, SERVER);
-    await expect.poll(() => pinger.answers, WITHIN).toBeGreaterThan(100);
-    // What was learned a moment ago the other node may not know of.
-    await sleep(1000);
-    await work();
-    const after = pinger.answers;
-    await expect.poll(() => pinger.answers, WITHIN).toBeGreaterThan(after + 200);
-    const pulse = await pinger.stop();
-    process.stdout.write(
-      `  ${what}: ${pulse.sent} pings, ${pulse.received} answered, longest gap ${pulse.longestGapMs} ms\n`,
-    );
-    expect(pulse.duplicates).toBe(0);
+    const later = async () => {
+      // What was learned a moment ago the other node may not know of.
+      await sleep(1000);
+      await work();
+    };
+    const pulse = await pingDuring(pair.client, SERVER, what, later, WITHIN);
     // No storm: the hosts got hardly more than they were sent. Probes and ARP are the rest.
     for (const side of ['uplink', 'inside'] as const) {
       const got = pair.sentTo(side) - before[side];

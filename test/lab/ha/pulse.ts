@@ -1,6 +1,7 @@
 /** A thousand pings a second through the pair, and what became of them. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { expect } from 'vitest';
 import { endChild, type Namespace } from '../../../src/lab/netns.js';
 
 export interface Pulse {
@@ -11,7 +12,7 @@ export interface Pulse {
   readonly longestGapMs: number;
 }
 
-export class Pinger {
+class Pinger {
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
   #text = '';
@@ -48,4 +49,25 @@ export class Pinger {
       longestGapMs: Math.round(Math.max(0, ...gaps) * 1000),
     };
   }
+}
+
+/** Pings answer before something happens, and again after it; none is answered twice. Prints what was seen. */
+export async function pingDuring(
+  from: Namespace,
+  to: string,
+  what: string,
+  work: () => Promise<void>,
+  within: { readonly timeout: number; readonly interval: number },
+): Promise<Pulse> {
+  const pinger = new Pinger(from, to);
+  await expect.poll(() => pinger.answers, within).toBeGreaterThan(100);
+  await work();
+  const after = pinger.answers;
+  await expect.poll(() => pinger.answers, within).toBeGreaterThan(after + 200);
+  const pulse = await pinger.stop();
+  process.stdout.write(
+    `  ${what}: ${pulse.sent} pings, ${pulse.received} answered, longest gap ${pulse.longestGapMs} ms\n`,
+  );
+  expect(pulse.duplicates).toBe(0);
+  return pulse;
 }

@@ -7,7 +7,7 @@ import { Lab } from '../../../src/lab/netns.js';
 import { type Failure, LINK_LOSS, PLANNED, SILENT_DEATH } from '../../../src/lab/pair/failures.js';
 import { Pair } from '../../../src/lab/pair/pair.js';
 import { NODES, type NodeName, otherOf, SERVER } from '../../../src/lab/pair/pair-net.js';
-import { Pinger } from './pulse.js';
+import { pingDuring } from './pulse.js';
 
 const WITHIN = { timeout: 40_000, interval: 100 };
 /** What a switch was told last counts for six seconds; then ports need four to open. */
@@ -93,23 +93,17 @@ describe('a pair between switches that run STP', () => {
     const to = otherOf(from);
     for (const node of NODES) await expect.poll(() => ports(node), WITHIN).toBe(OPEN);
     const before = SIDES.map(sentTo);
-    const pinger = new Pinger(pair.net.client, SERVER.v4);
-    await expect.poll(() => pinger.answers, WITHIN).toBeGreaterThan(100);
-    await failure.begin(pair, from);
-    await pair.becomes(to);
-    count(to);
-    const seen = new Set<string>();
-    for (const end = Date.now() + AGE_MS; Date.now() < end; await sleep(100)) seen.add(ports(to));
-    expect([...seen]).toEqual([OPEN]);
-    // It has begun to speak, and nobody minds.
-    expect(said(to)).toBeGreaterThan(0);
-    const answers = pinger.answers;
-    await expect.poll(() => pinger.answers, WITHIN).toBeGreaterThan(answers + 200);
-    const pulse = await pinger.stop();
-    process.stdout.write(
-      `  ${what}: ${pulse.sent} pings, ${pulse.received} answered, longest gap ${pulse.longestGapMs} ms\n`,
-    );
-    expect(pulse.duplicates).toBe(0);
+    const takesOver = async () => {
+      await failure.begin(pair, from);
+      await pair.becomes(to);
+      count(to);
+      const seen = new Set<string>();
+      for (const end = Date.now() + AGE_MS; Date.now() < end; await sleep(100)) seen.add(ports(to));
+      expect([...seen]).toEqual([OPEN]);
+      // It has begun to speak, and nobody minds.
+      expect(said(to)).toBeGreaterThan(0);
+    };
+    const pulse = await pingDuring(pair.net.client, SERVER.v4, what, takesOver, WITHIN);
     for (const [at, side] of SIDES.entries()) {
       expect(sentTo(side) - before[at]!).toBeLessThan(pulse.sent * 2 + 20_000);
     }
