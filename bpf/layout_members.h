@@ -109,7 +109,7 @@ struct member_digests {
 	__u64 of[MAX_DYNAMIC_GROUPS];
 };
 
-/* What dump_members writes: members of one group; the address is all zero in what is only filling. */
+/* What dump_members writes: members of one group. */
 struct member_record {
 	struct address address;
 	__be32 left;		/* seconds; 0: for good */

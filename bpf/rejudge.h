@@ -69,9 +69,20 @@ static __always_inline void refuse_pending(struct walk *w, struct state_pass *pa
 	}
 }
 
-static __always_inline void refuse_established(struct walk *w, struct state_pass *pass)
+/* The state itself, and w->state as it is now; NULL: it is gone. */
+static __always_inline struct state *established_again(struct walk *w)
 {
 	struct state *s = bpf_map_lookup_elem(&established, &w->key);
+
+	if (!s)
+		return NULL;
+	__builtin_memcpy(&w->state, s, sizeof(w->state));
+	return state_gone(&w->state, &w->key, w->now) ? NULL : s;
+}
+
+static __always_inline void refuse_established(struct walk *w, struct state_pass *pass)
+{
+	struct state *s = established_again(w);
 
 	if (!s)
 		return;
@@ -104,11 +115,13 @@ static __always_inline void cut_if_refused(struct visit *v, struct state_key *ke
 
 VISITOR(cut_refused, cut_if_refused, struct state_key, struct state)
 
-static __always_inline int kill_established(struct walk *w)
+static __always_inline int kill_established(struct walk *w, struct state_pass *pass)
 {
-	struct state *s = bpf_map_lookup_elem(&established, &w->key);
+	struct state *s = established_again(w);
 
-	return s ? state_kill(w, s) : 0;
+	if (!s || !filter_matches(&pass->filter, &w->key, &w->state, w->now))
+		return 0;
+	return state_kill(w, s);
 }
 
 /* Ends the live states that a filter matches, allowed or not. */
@@ -125,7 +138,7 @@ static __always_inline void kill_if_matching(struct visit *v, struct state_key *
 	pass->live++;
 	if (!filter_matches(&pass->filter, &w->key, &w->state, w->now))
 		return;
-	ended = v->table == VISIT_PENDING ? pending_end(w) : kill_established(w);
+	ended = v->table == VISIT_PENDING ? pending_end(w) : kill_established(w, pass);
 	if (ended > 0) {
 		session_over(w, &w->state, SESSION_KILLED);
 		pass->hit++;

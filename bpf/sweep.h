@@ -38,14 +38,19 @@ static __always_inline void met_late(struct sweep_stats *stats, __u64 by)
 		stats->late = by;
 }
 
-static __always_inline void sweep_pending(struct state_key *key, __u64 end,
+/* One that a packet has put there anew since it was copied is another one, and stays. */
+static __always_inline void sweep_pending(struct state_key *key, __u64 seen, __u64 end,
 					  struct sweep_stats *stats)
 {
 	__u64 free = end + PENDING_GRACE_SECONDS * hz;
+	struct state *s;
 
-	if ((__s64)(now_jiffies() - free) <= 0)
+	if ((__s64)(now_jiffies() - free) <= 0) {
 		next_pass(stats, free);
-	else if (!bpf_map_delete_elem(&pending, key))
+		return;
+	}
+	s = bpf_map_lookup_elem(&pending, key);
+	if (s && s->seen == seen && !bpf_map_delete_elem(&pending, key))
 		stats->deleted++;
 }
 
@@ -99,7 +104,7 @@ static __always_inline int lives_until(struct state_key *key, __u32 word, __u64 
 }
 
 /* One that was not alive as it was copied; its key is copied for a map is asked by the stack. */
-static __always_inline void sweep_gone(struct state_key *from, int pending, __u64 end,
+static __always_inline void sweep_gone(struct state_key *from, int pending, __u64 seen, __u64 end,
 				       struct sweep_stats *stats)
 {
 	struct state_key key;
@@ -108,7 +113,7 @@ static __always_inline void sweep_gone(struct state_key *from, int pending, __u6
 
 	__builtin_memcpy(&key, from, sizeof(key));
 	if (pending) {
-		sweep_pending(&key, end, stats);
+		sweep_pending(&key, seen, end, stats);
 		return;
 	}
 	s = bpf_map_lookup_elem(&established, &key);
@@ -133,7 +138,7 @@ static __always_inline void sweep_state(struct visit *v, struct state_key *key, 
 		stats->live++;
 		next_pass(stats, end);
 	} else {
-		sweep_gone(key, v->table == VISIT_PENDING, end, stats);
+		sweep_gone(key, v->table == VISIT_PENDING, s->seen, end, stats);
 	}
 }
 

@@ -50,6 +50,10 @@ static __always_inline void visit_write(struct visit *v, const void *record, __u
 	struct slice *s = slice_of(v);
 	__u64 at = v->written;
 
+	_Static_assert(VISIT_RECORD >= sizeof(struct state_record) &&
+		       VISIT_RECORD >= sizeof(struct state_row) &&
+		       VISIT_RECORD >= sizeof(struct change) &&
+		       VISIT_RECORD >= sizeof(struct child_change), "a batch of records has room");
 	KEEP_APART(at);
 	if (!s || at > sizeof(s->records) - size)
 		return;
