@@ -14,7 +14,7 @@
  */
 import type { Announcement } from './announcement.js';
 import { reasonToStandDown } from './stand-down.js';
-import { noteTakeover, reasonToTakeOver, type Wait } from './take-over.js';
+import { ELECTION_MS, heldFor, noteTakeover, reasonToTakeOver, type Wait } from './take-over.js';
 import { hearsBoth, NOW_MS, Picture, type View } from './view.js';
 
 export type RoleState = 'init' | 'joining' | 'standby' | 'active' | 'fault';
@@ -130,6 +130,7 @@ export class RoleMachine {
   takeOver(view: View, by: string, force = false): void {
     this.#wanted = true;
     this.#leaving = null;
+    this.#yieldUntil = 0;
     // Were it noted, and the other node took over before the next look, each would undo the other.
     if (this.#state === 'active' && !view.word.standby) return;
     const { links, peer, fresh } = new Picture(view);
@@ -219,8 +220,10 @@ export class RoleMachine {
     const why = reasonToTakeOver(picture, this.#settings, this.#wait);
     // Between a node that the manager wants and another there is no election.
     const wanted = this.#settings.external && this.#wanted;
-    if (why === null && wanted && picture.links && picture.peer?.standby) return WANTED;
-    return why;
+    const none = wanted && picture.links && picture.peer?.standby === true;
+    // What was said last may be older than what made this node stand down.
+    const held = heldFor(this.#wait, 'wanted', none, ELECTION_MS, picture.view.now);
+    return why ?? (held ? WANTED : null);
   }
 
   #reasonToLeave(picture: Picture): string | null {

@@ -26,7 +26,7 @@ const ALONE_MS = 3000;
  */
 const UNPROBED_MS = 15_000;
 /** Nobody is active: the other one may be about to be. */
-const ELECTION_MS = 3 * PROBE_MS;
+export const ELECTION_MS = 3 * PROBE_MS;
 /** ... but should have been by now. */
 const OVERDUE_MS = 1000;
 /** Neither has the states: whoever is better goes first after all. */

@@ -197,6 +197,14 @@ describe('an active', () => {
     expect(both.longestLoop).toBeLessThanOrEqual(10);
   });
 
+  it('stays where it is when it is asked to after it was asked to yield', () => {
+    const both = pair();
+    ask(both, both.a, 'yield');
+    ask(both, both.a, 'takeOver');
+    both.run(1500);
+    expect(both.activeNode).toBe(both.a);
+  });
+
   it('is not asked to yield to nobody', () => {
     const both = pair();
     both.b.ready = false;

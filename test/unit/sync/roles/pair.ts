@@ -85,6 +85,8 @@ export class Node {
     this.daemon = 'runs';
     this.life += 1n;
     this.machine = new RoleMachine(this.settings, this.stored, this.wanted);
+    // An active node stays what it is, whatever was said last.
+    if (!this.word.standby) this.wanted = true;
     this.heard = unheard();
     this.awake = now;
     this.announce = { ready: false, fault: false, yielding: false };
