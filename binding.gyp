@@ -5,6 +5,7 @@
       "product_name": "libbpf_ts",
       "sources": [
         "native/src/addon.cc",
+        "native/src/addresses.cc",
         "native/src/announce.cc",
         "native/src/announcement.cc",
         "native/src/batch_cursor.cc",
@@ -13,6 +14,7 @@
         "native/src/btf_json.cc",
         "native/src/conversion.cc",
         "native/src/error.cc",
+        "native/src/inner_maps.cc",
         "native/src/link.cc",
         "native/src/map.cc",
         "native/src/map_batch.cc",
@@ -23,6 +25,7 @@
         "native/src/pin.cc",
         "native/src/program.cc",
         "native/src/records.cc",
+        "native/src/resident.cc",
         "native/src/ring.cc",
         "native/src/ring_drain.cc",
         "native/src/ring_reader.cc",

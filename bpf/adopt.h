@@ -31,7 +31,6 @@ static __always_inline int is_adopted(struct state *s)
 /* The word with which a TCP state goes on. Its edges are hints from here on, or nothing: 0. */
 __noinline __u32 adopt(struct state *s, __u32 kind)
 {
-	const __u32 known = TCP_KNOWN << STATE_LOW_TCP | TCP_KNOWN << STATE_HIGH_TCP;
 	struct adoption *a = adoption_here();
 	struct walk *w = walk_here(kind);
 
@@ -42,7 +41,7 @@ __noinline __u32 adopt(struct state *s, __u32 kind)
 		__sync_val_compare_and_swap(&s->tcp[0].end, w->state.tcp[0].end, 0);
 		__sync_val_compare_and_swap(&s->tcp[1].end, w->state.tcp[1].end, 0);
 	}
-	return w->state.word & ~known;
+	return w->state.word & ~BOTH_KNOWN;
 }
 
 #endif

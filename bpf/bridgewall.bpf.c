@@ -2,7 +2,7 @@
 /*
  * The dataplane as one object. Entry points: xdp.h, tc.h, gate.h, detour.h, txfailed.h, expected.h,
  * sweep.h, recount.h, rejudge.h, listing.h, member_change.h, member_walk.h; the walk of a frame:
- * judge.h; what user space shares: layout.h and reasons.h.
+ * judge.h; the short way of most: express.h; what user space shares: layout.h and reasons.h.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

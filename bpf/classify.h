@@ -10,21 +10,19 @@
 #include "frame.h"
 #include "protocols.h"
 
-/* `address` cut to its first `length` bits. */
+/* `address` cut to its first `length` bits, 128 at most. Without a branch: the verifier would walk all
+ * that comes after once for every word that a length may end in. */
 static __always_inline void mask_address(struct address *to, struct address *from, __u32 length)
 {
+	__u64 beyond = (length >> 6 | length >> 7) & 1, whole = length >> 7 & 1;
+	__u64 part = ~(~0ULL >> (length & 63));
+	__u64 high = part | -beyond, low = (part & -beyond) | -whole;
 	__be32 *t = words(to), *f = words(from);
-	__u32 i;
 
-#pragma unroll
-	for (i = 0; i < 4; i++) {
-		__u32 bits = length > i * 32 ? length - i * 32 : 0;
-
-		if (bits >= 32)
-			t[i] = f[i];
-		else
-			t[i] = f[i] & bpf_htonl(~(0xffffffffU >> (bits & 31)));
-	}
+	t[0] = f[0] & bpf_htonl(high >> 32);
+	t[1] = f[1] & bpf_htonl((__u32)high);
+	t[2] = f[2] & bpf_htonl(low >> 32);
+	t[3] = f[3] & bpf_htonl((__u32)low);
 }
 
 static __always_inline struct address_class *probe(void *map, struct address *address,

@@ -9,6 +9,8 @@ enum parse_limits {
 	/* Where an upper-layer header may begin at the latest, from the start of the frame. */
 	UPPER_HEADER_LIMIT = 1024,
 	MAX_EXTENSIONS = 8,
+	/* Past the longest extension header that begins within that limit. */
+	EXTENSION_END_MASK = 4095,
 };
 
 /* Reading position: `offset` from `data`; `left` bytes until the end that the last length field

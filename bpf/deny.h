@@ -32,7 +32,7 @@ __noinline int dynamic_lines(struct flow *flow, __u32 destination, __u64 *lines)
 	if (!m)
 		return 0;
 	now = now_jiffies();
-	for (i = 0; i < MAX_DYNAMIC_GROUPS; i++) {
+	for (i = 0; i < MAX_DYNAMIC_GROUPS && groups >> i; i++) {
 		if (groups >> i & 1 && is_in(m, &key, i, now))
 			*lines |= destination ? g->dynamic_to[i] : g->dynamic_from[i];
 	}
@@ -72,10 +72,11 @@ static __always_inline int is_denied(struct generation *g, struct flow *flow, __
 {
 	__u64 lines;
 
-	if (g->deny_dynamic) {
+	if (g->deny_dynamic)
 		dynamic_lines(flow, 0, &from);
+	/* Most sources are in no line, and most lines speak of everybody as a destination. */
+	if (g->deny_dynamic && from & ~to)
 		dynamic_lines(flow, 1, &to);
-	}
 	lines = from & to;
 	if (!lines)
 		return 0;

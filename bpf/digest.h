@@ -67,7 +67,7 @@ static __always_inline void digest_state(struct visit *v, struct state_key *raw,
 	__builtin_memcpy(&key, raw, sizeof(key));
 	hash = key_hash(&key);
 	if (is_ending(s, &key, pass))
-		touch(hash);
+		touch(hash, s->born);
 	if (is_held(s, &key, pass)) {
 		digests_now->of[bucket_of(hash)] += (hash ^ s->born) * 0x9e3779b97f4a7c15;
 		pass->hit++;
@@ -134,6 +134,7 @@ static __always_inline void drop_state(struct visit *v, struct state_key *raw, s
 		state_uncount(&key, s, word, slot_now(now_jiffies()));
 		if (!bpf_map_delete_elem(&established, &key))
 			pass->hit++;
+		sweep_by(now_jiffies());
 	}
 }
 

@@ -149,18 +149,22 @@ static __always_inline __s32 fdb_port_of(struct walk *w)
 	return fdb_look(w, &seen);
 }
 
-/* Asks the table, and remembers what it said. Global: what it needs of the stack shall not lie below the
- * whole walk. */
-__noinline int fdb_ask(__u32 kind)
+/* Learns where the frame came from, and says where it goes, as fdb_port_of; from memory, or by asking the table,
+ * which is remembered. Global: what it needs of the stack shall not lie below the whole walk. */
+__noinline int fdb_way(__u32 kind)
 {
 	struct walk *w = walk_here(kind);
 	__u64 changes, from_seen, to_seen;
+	struct way *way;
 	__s32 port;
 
 	if (!w)
 		return -1;
 	if (w->frame.flags & FRAME_DRY)
 		return fdb_port_of(w);
+	way = way_of(w);
+	if (way && way_holds(way, w))
+		return way->to;
 	/* Before the table is read: what changes meanwhile makes this way an old one. */
 	changes = way_changes();
 	from_seen = fdb_learn(w);
@@ -168,16 +172,6 @@ __noinline int fdb_ask(__u32 kind)
 	if (from_seen && port >= 0)
 		way_keep(w, changes, port, from_seen, to_seen);
 	return port;
-}
-
-/* Learns where the frame came from, and says where it goes, as fdb_port_of. */
-static __always_inline __s32 fdb_way(struct walk *w)
-{
-	struct way *way = way_of(w);
-
-	if (way && !(w->frame.flags & FRAME_DRY) && way_holds(way, w))
-		return way->to;
-	return fdb_ask(w->kind);
 }
 
 #endif

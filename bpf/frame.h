@@ -53,8 +53,8 @@ struct claim {
 struct frame {
 	struct address src;
 	struct address dst;
+	__u8 dmac[6];		/* MACs as on the wire */
 	__u8 smac[6];
-	__u8 dmac[6];
 	__u16 tag[2];		/* as in state_key */
 	__u16 ethertype;	/* host order, after the tags; below 0x600: 802.3 */
 	__be16 sport;		/* ICMP: identifier */
@@ -256,6 +256,36 @@ static __always_inline void address_from_v4(struct address *a, __be32 v4)
 	w[1] = 0;
 	w[2] = bpf_htonl(0xffff);
 	w[3] = v4;
+}
+
+/*
+ * In the scratch, and in frames, addresses are read and written as two words: what is written in small
+ * pieces and read as a large one has to wait until it is in the cache. On the stack they may lie askew.
+ */
+static __always_inline __u64 *halves(void *address)
+{
+	return address;
+}
+
+static __always_inline void scratch_v4(struct address *a, __be32 v4)
+{
+	halves(a)[0] = 0;
+	halves(a)[1] = (__u64)v4 << 32 | bpf_htonl(0xffff);
+}
+
+static __always_inline void scratch_copy(struct address *to, void *from)
+{
+	halves(to)[0] = halves(from)[0];
+	halves(to)[1] = halves(from)[1];
+}
+
+/* Both MACs of a frame, whose first twelve bytes they are; no tags yet. */
+static __always_inline void scratch_macs(struct frame *f, void *eth)
+{
+	__u64 *to = (__u64 *)f->dmac;
+
+	to[0] = *(__u64 *)eth;
+	to[1] = *(__u32 *)(eth + 8);
 }
 
 static __always_inline void address_copy(struct address *to, struct address *from)

@@ -99,21 +99,31 @@ static __always_inline int closed_since(struct state_key *key, __u64 version)
 	return closed && *closed && version_past(version, *closed);
 }
 
-/* Two looks at this bucket may differ although nothing is wrong. */
-static __always_inline void touch(__u64 hash)
+/*
+ * Two looks at this bucket that count what was born then may differ although nothing is wrong. A pass and an import
+ * may be here at once.
+ */
+static __always_inline void touch(__u64 hash, __u64 born)
 {
-	__u32 bucket = bucket_of(hash), zero = 0;
+	__u32 zero = 0, i;
 	struct touched *t = bpf_map_lookup_elem(&touched, &zero);
+	__u64 *at, old;
 
-	if (t)
-		t->bucket[bucket / 64 & (CHANGE_BUCKETS / 64 - 1)] |= 1ull << (bucket & 63);
+	if (!t)
+		return;
+	at = &t->born[bucket_of(hash) & (CHANGE_BUCKETS - 1)];
+	for (i = 0; i < KILL_TRIES; i++) {
+		old = *(volatile __u64 *)at;
+		if ((old && (__s64)(old - born) <= 0) ||
+		    __sync_val_compare_and_swap(at, old, born) == old)
+			return;
+	}
 }
 
 static __always_inline void note_closed(struct state_key *key, __u64 version)
 {
-	__u64 hash = key_hash(key), *closed = closed_bucket(hash);
+	__u64 *closed = closed_bucket(key_hash(key));
 
-	touch(hash);
 	if (closed && (!*closed || version_past(*closed, version)))
 		*closed = version;
 }
@@ -144,11 +154,40 @@ static __always_inline void edge_told(__u32 *field, __u32 to, int later)
 		__sync_val_compare_and_swap(field, old, to);
 }
 
+/*
+ * Packets passed the other node while they pass here as well: each knows of some, and what that one tells
+ * of an end that has not spoken there is how far it may have come at most. So both ends are learned anew
+ * from their next segments, as after a takeover (adopt.h).
+ */
+static __always_inline void edges_forgotten(struct state *s)
+{
+	__u32 i, word;
+
+	for (i = 0; i < KILL_TRIES; i++) {
+		word = *(volatile __u32 *)&s->word;
+		if (__sync_val_compare_and_swap(&s->word, word, word & ~BOTH_KNOWN) == word)
+			break;
+	}
+	*(volatile __u32 *)&s->tcp[0].end = 0;
+	*(volatile __u32 *)&s->tcp[1].end = 0;
+}
+
+static __always_inline int is_ahead(struct tcp_side *told, struct tcp_side *here)
+{
+	return (told->end && seq_after(told->end, edge(&here->end))) ||
+	       (told->acked && seq_after(told->acked, edge(&here->acked)));
+}
+
 static __always_inline void edges_told(struct state *s, struct state *from)
 {
-	/* Of a node whose packets pass, windows are what its packets say. */
-	int later = is_standby() && (__s64)(from->seen - s->seen) > (__s64)(2 * hz);
+	int later = (__s64)(from->seen - s->seen) > (__s64)(2 * hz);
 
+	/* Of a node whose packets pass, windows are what its packets say. */
+	if (!is_standby()) {
+		if (is_ahead(&from->tcp[0], &s->tcp[0]) || is_ahead(&from->tcp[1], &s->tcp[1]))
+			edges_forgotten(s);
+		return;
+	}
 	edge_told(&s->tcp[0].end, from->tcp[0].end, later);
 	edge_told(&s->tcp[1].end, from->tcp[1].end, later);
 	edge_told(&s->tcp[0].acked, from->tcp[0].acked, later);
@@ -186,7 +225,7 @@ static __always_inline void seen_told(struct state *s, __u64 seen)
 static __always_inline void import_count(struct walk *w, struct state *s)
 {
 	count_state(&w->key, s->word, s->rule_in, w->flow.slot, COUNT_ADD);
-	touch(key_hash(&w->key));
+	touch(key_hash(&w->key), s->born);
 	sweep_by(s->seen + timeout_of(&w->key, phase_of(s->word)));
 }
 
@@ -216,6 +255,7 @@ static __always_inline void import_over(struct walk *w, struct state *s, struct 
 {
 	__u32 word;
 
+	touch(key_hash(&w->key), s->born);
 	state_kill(w, s);
 	word = *(volatile __u32 *)&s->word;
 	if (phase_of(word) != PHASE_DYING || state_refill(w, s, word)) {
@@ -312,11 +352,13 @@ static __always_inline void import_end(struct walk *w, struct end_head *h, struc
 		return;
 	}
 	note_closed(&w->key, version_of(sums->epoch, h->read));
+	touch(key_hash(&w->key), h->born);
 	s = bpf_map_lookup_elem(&established, &w->key);
 	if (!s || (__s64)(s->born - h->born) > 0) {
 		sums->stale++;
 		return;
 	}
+	touch(key_hash(&w->key), s->born);
 	/* Where packets pass, they and the clock say what is over. */
 	if (h->phase == PHASE_DYING && is_standby())
 		state_kill(w, s);

@@ -48,7 +48,7 @@ static __always_inline int forward(struct walk *w)
 	w->verdict.action = ACTION_FLOOD;
 	if (!w->believed)
 		return 0;
-	port = fdb_way(w);
+	port = fdb_way(w->kind);
 	if (port < 0)
 		return 0;
 	if (port == w->frame.port)

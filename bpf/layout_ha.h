@@ -113,7 +113,7 @@ enum born_bits {
  */
 enum change_sizes {
 	CHANGE_BUCKETS = 16384,		/* of digests */
-	CLOSED_BUCKETS = 65536,
+	CLOSED_BUCKETS = 262144,
 	IMPORT_BYTES = 131072,		/* of a batch */
 };
 
@@ -248,9 +248,12 @@ struct bucket_pass {
 	__u32 pad;
 };
 
-/* Map `touched`, one element: buckets of which something ended here since user space looked. */
+/*
+ * Map `touched`, one element: of what began or ended here since user space looked, when the earliest of each
+ * bucket was born; 0: nothing did.
+ */
 struct touched {
-	__u64 bucket[CHANGE_BUCKETS / 64];
+	__u64 born[CHANGE_BUCKETS];
 };
 
 /* Map `digests`, one element. */

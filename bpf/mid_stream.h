@@ -102,6 +102,7 @@ __noinline int mid_stream_follow(__u32 kind)
 
 	if (!w)
 		return STEP_INVALID;
+	w->moved = 0;
 	look(&l, w, &w->state, w->state.word);
 	next = mid_stream_step(&l);
 	if (next < STEP_INVALID) {

@@ -117,8 +117,7 @@ static __always_inline int parse(struct frame *f, void *data, void *end, __u32 l
 
 	if (!eth)
 		return REASON_MALFORMED_ETH;
-	__builtin_memcpy(f->dmac, eth->h_dest, 6);
-	__builtin_memcpy(f->smac, eth->h_source, 6);
+	scratch_macs(f, eth);
 	type = bpf_ntohs(eth->h_proto);
 	cursor_skip(&c, sizeof(*eth));
 	if (tpid)

@@ -48,8 +48,8 @@ static __always_inline int parse_ipv4(struct frame *f, struct cursor *c)
 	f->family = 4;
 	f->proto = ip->protocol;
 	f->hop_limit = ip->ttl;
-	address_from_v4(&f->src, ip->saddr);
-	address_from_v4(&f->dst, ip->daddr);
+	scratch_v4(&f->src, ip->saddr);
+	scratch_v4(&f->dst, ip->daddr);
 	fragment = bpf_ntohs(ip->frag_off) & 0x3fff;
 	c->left = total;
 	cursor_skip(c, header);
@@ -96,6 +96,17 @@ static __always_inline __u32 take_fragment_header(struct frame *f, struct cursor
 	return word & 0xfff8;
 }
 
+/* To the verifier one step over an extension shall look like any other. Returns the next header. */
+static __always_inline __u32 forget_step(struct frame *f, struct cursor *c, __u32 kind)
+{
+	*(volatile __u16 *)&f->upper = c->offset;
+	*(volatile __u16 *)&f->upper_length = c->left;
+	*(volatile __u8 *)&f->proto = kind;
+	c->offset = *(volatile __u16 *)&f->upper & EXTENSION_END_MASK;
+	c->left = *(volatile __u16 *)&f->upper_length;
+	return *(volatile __u8 *)&f->proto;
+}
+
 /* From the first header after the fixed one, `kind`, to the upper one. */
 static __always_inline int walk_extensions(struct frame *f, struct cursor *c, __u32 kind)
 {
@@ -126,8 +137,8 @@ static __always_inline int walk_extensions(struct frame *f, struct cursor *c, __
 		}
 		if (c->left < length)
 			return WALK_CUT_SHORT;
-		kind = ext[0];
 		cursor_skip(c, length);
+		kind = forget_step(f, c, ext[0]);
 	}
 	return WALK_MALFORMED;
 }
@@ -159,12 +170,17 @@ static __always_inline int parse_ipv6(struct frame *f, struct cursor *c)
 
 	f->family = 6;
 	f->hop_limit = ip->hop_limit;
-	__builtin_memcpy(&f->src, &ip->saddr, sizeof(f->src));
-	__builtin_memcpy(&f->dst, &ip->daddr, sizeof(f->dst));
+	scratch_copy(&f->src, &ip->saddr);
+	scratch_copy(&f->dst, &ip->daddr);
 	cursor_skip(c, sizeof(*ip));
 	c->left = payload;
 	start = c->offset;
 	walk = walk_extensions(f, c, kind);
+	/* The walk had its notes there. */
+	if (walk != WALK_UPPER) {
+		f->upper = 0;
+		f->upper_length = 0;
+	}
 	if (walk == WALK_MALFORMED)
 		return REASON_MALFORMED_EXT;
 	note_fragment6(f, start);

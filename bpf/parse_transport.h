@@ -13,6 +13,16 @@ static __always_inline int is_timestamp(__be32 *options, __u32 bytes)
 	return bytes == 12 && *options == bpf_htonl(0x0101080a);
 }
 
+/* What windows ask of a segment whose header is there. */
+static __always_inline void read_segment(struct segment *to, __u8 *tcp, __u32 payload)
+{
+	to->seq = bpf_ntohl(*(__be32 *)(tcp + 4));
+	to->ack = bpf_ntohl(*(__be32 *)(tcp + 8));
+	to->sack = to->ack;
+	to->window = bpf_ntohs(*(__be16 *)(tcp + 14));
+	to->payload = payload;
+}
+
 static __always_inline int parse_tcp(struct frame *f, struct cursor *c)
 {
 	__u8 *tcp = cursor_at(c, 20);
@@ -27,11 +37,7 @@ static __always_inline int parse_tcp(struct frame *f, struct cursor *c)
 	f->dport = *(__be16 *)(tcp + 2);
 	f->tcp_flags = tcp[13];
 	f->headers += header;
-	f->tcp.seq = bpf_ntohl(*(__be32 *)(tcp + 4));
-	f->tcp.ack = bpf_ntohl(*(__be32 *)(tcp + 8));
-	f->tcp.sack = f->tcp.ack;
-	f->tcp.window = bpf_ntohs(*(__be16 *)(tcp + 14));
-	f->tcp.payload = c->left - header;
+	read_segment(&f->tcp, tcp, c->left - header);
 	f->tcp.bits = TCP_UNSCALED;
 	if (header == 20)
 		return 0;

@@ -75,8 +75,8 @@ static __always_inline int key_of(struct walk *w, struct frame *f)
 	struct state_key *key = &w->key;
 
 	w->from_high = address_above(&f->src, &f->dst);
-	address_copy(&key->low, w->from_high ? &f->dst : &f->src);
-	address_copy(&key->high, w->from_high ? &f->src : &f->dst);
+	scratch_copy(&key->low, w->from_high ? &f->dst : &f->src);
+	scratch_copy(&key->high, w->from_high ? &f->src : &f->dst);
 	key->tag[0] = f->tag[0];
 	key->tag[1] = f->tag[1];
 	key->proto = f->proto;

@@ -120,10 +120,12 @@ static __always_inline void sweep_gone(struct state_key *from, int pending, __u6
 	if (!s)
 		return;
 	word = *(volatile __u32 *)&s->word;
-	if (lives_until(&key, word, *(volatile __u64 *)&s->seen, &end))
+	if (lives_until(&key, word, *(volatile __u64 *)&s->seen, &end)) {
+		stats->live++;
 		next_pass(stats, end);
-	else
+	} else {
 		sweep_established(&key, s, word, end, stats);
+	}
 }
 
 static __always_inline void sweep_state(struct visit *v, struct state_key *key, struct state *s)

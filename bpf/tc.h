@@ -24,19 +24,23 @@ __noinline int parse_quote_skb(struct __sk_buff *skb)
 	return 0;
 }
 
+/* The tag that hardware took off the frame; `tpid` 0: none. */
+static __always_inline void stripped_tag(struct __sk_buff *skb, __u32 *tpid, __u32 *tci)
+{
+	*tpid = skb->vlan_present ? bpf_ntohs((__be16)skb->vlan_proto) : 0;
+	*tci = skb->vlan_present ? skb->vlan_tci : 0;
+}
+
 __noinline int parse_skb(struct __sk_buff *skb)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	struct walk *w = walk_here(WALK_PACKET);
-	__u32 tpid = 0, tci = 0;
+	__u32 tpid, tci;
 	int reason;
 
 	if (!w)
 		return REASON_MALFORMED_ETH;
-	if (skb->vlan_present) {
-		tpid = bpf_ntohs((__be16)skb->vlan_proto);
-		tci = skb->vlan_tci;
-	}
+	stripped_tag(skb, &tpid, &tci);
 	w->frame.flags &= FRAME_DRY;
 	w->frame.tag[0] = 0;
 	w->frame.tag[1] = 0;
@@ -191,12 +195,28 @@ __noinline int tc_carry_out(struct __sk_buff *skb)
 	return TC_ACT_OK;
 }
 
+/* An express_result. Aggregates are none: what they cost is shared by their segments. */
+__noinline int express_skb(struct __sk_buff *skb)
+{
+	struct port *p = port_of(skb->ifindex);
+	struct walk *w = walk_here(WALK_PACKET);
+	struct cursor c = {.data = (void *)(long)skb->data, .end = (void *)(long)skb->data_end};
+	__u32 tpid, tci;
+
+	if (!w || !p || skb->gso_size || skb->gso_segs > 1)
+		return EXPRESS_NOT;
+	stripped_tag(skb, &tpid, &tci);
+	c.hidden = skb->vlan_present ? 4 : 0;
+	c.left = skb->len;
+	return express(w, p, &c, tpid, tci);
+}
+
 SEC("tc")
 int tc_wall(struct __sk_buff *skb)
 {
 	__u32 way = 0, mark = take_meta(skb, &way);
 	struct walk *w;
-	int parsed;
+	int parsed, to;
 
 	if (mark) {
 		skb->mark = mark;
@@ -204,8 +224,13 @@ int tc_wall(struct __sk_buff *skb)
 			return bpf_redirect(detour_in(), BPF_F_INGRESS);
 		return way ? bpf_redirect(way, 0) : TC_ACT_OK;
 	}
-	w = walk_begin(WALK_PACKET);
-	if (!w || find_port(&w->frame, skb->ifindex))
+	to = express_skb(skb);
+	if (to >= 0) {
+		skb->mark = MARK_ACCEPT;
+		return bpf_redirect(ifindex_of(to), 0);
+	}
+	w = walk_here(WALK_PACKET);
+	if (!w || walk_from(skb->ifindex, WALK_PACKET))
 		return TC_ACT_SHOT;
 	parsed = parse_linear(skb, &w->frame);
 	measure(skb, &w->frame);

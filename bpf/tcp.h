@@ -15,6 +15,7 @@ enum tcp_step {
 	STEP_OUT,		/* out of window: drop, change nothing */
 	STEP_IGNORE,		/* let it through, change nothing */
 	STEP_NEW,		/* opens a new connection over a closed one */
+	STEP_LOST = 0x200,	/* beside the others: try again */
 };
 
 /* Flags that no honest stack sends: scans and worse. */

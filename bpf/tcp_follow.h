@@ -9,6 +9,10 @@
 
 #include "window.h"
 
+enum tcp_follow_limits {
+	PHASE_TRIES = 4,
+};
+
 /* ---- SYN and SYN-ACK ------------------------------------------------------------------------ */
 
 /* The numbers of a SYN become those of its sender. States in the handshake are copies, or no one
@@ -243,40 +247,48 @@ static __always_inline __u32 tcp_word(struct tcp_look *l, __u32 next)
 	return (word & ~STATE_FIN_HIGH) | (l->high ? STATE_FIN_HIGH : 0);
 }
 
-/*
- * What the frame is to a TCP connection: the phase after it, or an enum tcp_step. Moves edges and
- * phase of *s, which may be shared, and sets w->moved; unless the walk is a dry one.
- */
-__noinline int tcp_follow(struct state *s, __u32 kind)
+/* One try of tcp_follow. Its result, and STEP_LOST where another CPU has moved the phase meanwhile. */
+__noinline int tcp_step(struct state *s, __u32 kind)
 {
 	struct walk *w = walk_here(kind);
-	__u32 word, next = STEP_INVALID, i;
 	struct tcp_look l;
+	__u32 word, next;
 
 	if (!s || !w)
 		return STEP_INVALID;
-	for (i = 0; i < 4; i++) {
-		word = edge(&s->word);
-		look(&l, w, s, word);
-		if (l.flags & TCP_RST)
-			next = tcp_on_rst(&l);
-		else if (!(l.flags & TCP_SYN))
-			next = tcp_on_data(w, &l);
-		else if (l.flags & TCP_ACK)
-			next = tcp_on_syn_ack(w, &l);
-		else
-			next = tcp_on_syn(w, &l);
-		if (next >= STEP_INVALID || w->frame.flags & FRAME_DRY)
-			return next;
-		if (tcp_word(&l, next) == word)
-			return next;
-		if (__sync_val_compare_and_swap(&s->word, word, tcp_word(&l, next)) != word)
-			continue;
-		if (phase_counts(l.phase) && !phase_counts(next))
-			w->moved |= MOVED_OUT;
+	word = edge(&s->word);
+	look(&l, w, s, word);
+	if (l.flags & TCP_RST)
+		next = tcp_on_rst(&l);
+	else if (!(l.flags & TCP_SYN))
+		next = tcp_on_data(w, &l);
+	else if (l.flags & TCP_ACK)
+		next = tcp_on_syn_ack(w, &l);
+	else
+		next = tcp_on_syn(w, &l);
+	if (next >= STEP_INVALID || w->frame.flags & FRAME_DRY)
 		return next;
-	}
+	if (tcp_word(&l, next) == word)
+		return next;
+	if (__sync_val_compare_and_swap(&s->word, word, tcp_word(&l, next)) != word)
+		return next | STEP_LOST;
+	if (phase_counts(l.phase) && !phase_counts(next))
+		w->moved |= MOVED_OUT;
 	return next;
+}
+
+/*
+ * What the frame is to a TCP connection: the phase after it, or an enum tcp_step. Moves edges and
+ * phase of *s, which may be shared, and sets w->moved; unless the walk is a dry one. A try is
+ * verified once, not for each of them.
+ */
+static __always_inline __u32 tcp_follow(struct state *s, __u32 kind)
+{
+	__u32 next = STEP_LOST, i;
+
+	for (i = 0; i < PHASE_TRIES && next & STEP_LOST; i++)
+		next = tcp_step(s, kind);
+	return next & ~STEP_LOST;
 }
 
 /* The opener's side of a new state. */

@@ -33,29 +33,36 @@ static __always_inline __u8 option_byte(struct walk *w, __u32 at)
 }
 
 /* The right edge of every block, if it is beyond what the segment acknowledges anyway: how far is
- * counted from there, so that no chain of blocks leads around the circle. */
-static __always_inline void read_sack(struct walk *w, __u32 at, __u32 size)
+ * counted from there, so that no chain of blocks leads around the circle. Global: verified once, not for
+ * every place that an option may stand in. */
+__noinline int read_sack(__u32 walk_kind, __u32 at, __u32 size)
 {
-	__u32 i, edge, ack = w->frame.tcp.ack;
+	struct walk *w = walk_here(walk_kind);
+	__u32 i, edge, ack;
 
+	if (!w)
+		return 0;
+	ack = w->frame.tcp.ack;
 	for (i = 0; i < MAX_SACK_BLOCKS; i++) {
 		if (size < 10 + 8 * i)
-			return;
+			return 0;
 		__builtin_memcpy(&edge, &w->options[(at + 6 + 8 * i) & 63], sizeof(edge));
 		edge = bpf_ntohl(edge);
 		if ((__s32)(edge - ack) > 0 &&
 		    edge - ack > *(volatile __u32 *)&w->frame.tcp.sack - ack)
 			*(volatile __u32 *)&w->frame.tcp.sack = edge;
 	}
+	return 0;
 }
 
-static __always_inline void read_option(struct walk *w, __u32 at, __u8 kind, __u32 size)
+static __always_inline void read_option(struct walk *w, __u32 walk_kind, __u32 at, __u8 kind,
+					__u32 size)
 {
 	struct segment *tcp = &w->frame.tcp;
 	__u32 shift;
 
 	if (kind == OPTION_SACK && (size & 7) == 2) {
-		read_sack(w, at, size);
+		read_sack(walk_kind, at, size);
 	} else if (!(w->frame.tcp_flags & TCP_SYN)) {
 		return;
 	} else if (kind == OPTION_SCALE && size == 3) {
@@ -90,7 +97,7 @@ __noinline int read_options(__u32 walk_kind)
 			size = option_byte(w, at + 1);
 			if (size < 2 || at + size > bytes)
 				return 0;
-			read_option(w, at, kind, size);
+			read_option(w, walk_kind, at, kind, size);
 		}
 		*(volatile __u32 *)&w->option_at = at + size;
 	}

@@ -371,36 +371,33 @@ __noinline int hit_established(struct state *s, __u32 kind)
 	return 0;
 }
 
-/* Looks in established, pending, and established again: another CPU may promote in between. */
+/* Whoever promotes a state has it in established before it leaves pending: asked in this order, one of the
+ * two has it. */
 __noinline int track(__u32 kind)
 {
 	struct walk *w = walk_here(kind);
+	struct state *s, *half_open;
 	__u32 phase = PHASE_NONE;
-	struct state *s;
 	int reason;
 
 	if (!w)
 		return REASON_NO_POLICY;
+	half_open = find(w, &pending);
 	s = find(w, &established);
 	if (s) {
 		reason = hit_established(s, kind);
 		if (reason != TRACK_SUCCESSOR)
 			return reason;
 		phase = w->verdict.phase;
+		half_open = find(w, &pending);
 	}
-	s = find(w, &pending);
-	if (s) {
-		reason = hit_pending(s, kind);
-		if (reason == REASON_TABLE_FULL)
-			event_emit(w, EVENT_TABLE_FULL, reason);
-		w->verdict.phase = phase ? phase : w->verdict.phase;
-		return reason;
-	}
-	s = find(w, &established);
-	if (!s)
+	if (!half_open)
 		return TRACK_MISS;
-	reason = hit_established(s, kind);
-	return reason == TRACK_SUCCESSOR ? TRACK_MISS : reason;
+	reason = hit_pending(half_open, kind);
+	if (reason == REASON_TABLE_FULL)
+		event_emit(w, EVENT_TABLE_FULL, reason);
+	w->verdict.phase = phase ? phase : w->verdict.phase;
+	return reason;
 }
 
 #endif

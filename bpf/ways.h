@@ -17,13 +17,13 @@ enum ways_limits {
 	WAYS_SHIFT = 56,	/* leaves the top bits of a product: as many as number WAYS */
 };
 
-/* smac, dmac and tags, as they lie one after the other in struct frame. */
+/* dmac, smac and tags, as they lie one after the other in struct frame. */
 struct way_key {
 	__u64 word[2];
 };
 
-_Static_assert(__builtin_offsetof(struct frame, dmac) == __builtin_offsetof(struct frame, smac) + 6 &&
-	       __builtin_offsetof(struct frame, tag) == __builtin_offsetof(struct frame, smac) + 12,
+_Static_assert(__builtin_offsetof(struct frame, smac) == __builtin_offsetof(struct frame, dmac) + 6 &&
+	       __builtin_offsetof(struct frame, tag) == __builtin_offsetof(struct frame, dmac) + 12,
 	       "MACs and tags of a frame lie together");
 
 /* A cache line. */
@@ -41,7 +41,8 @@ PERCPU_MAP(ways, WAYS, struct way);
 
 static __always_inline void way_key_of(struct way_key *key, struct frame *f)
 {
-	__builtin_memcpy(key, (void *)f + __builtin_offsetof(struct frame, smac), sizeof(*key));
+	key->word[0] = ((__u64 *)f->dmac)[0];
+	key->word[1] = ((__u64 *)f->dmac)[1];
 }
 
 /* The place of frames like this one; another kind may have taken it. */

@@ -30,6 +30,10 @@ enum window_sizes {
 	EDGE_TRIES = 4,
 };
 
+enum window_bits {
+	BOTH_KNOWN = TCP_KNOWN << STATE_LOW_TCP | TCP_KNOWN << STATE_HIGH_TCP,
+};
+
 /* A segment and the two sides of its connection. */
 struct tcp_look {
 	struct tcp_side *s;	/* sender */

@@ -4,6 +4,7 @@
 #ifndef BW_XDP_H
 #define BW_XDP_H
 
+#include "express.h"
 #include "handover.h"
 #include "judge.h"
 #include "log.h"
@@ -42,16 +43,19 @@ static __always_inline struct port *port_of(__u32 ifindex)
 	return port_listed(ifindex);
 }
 
-static __always_inline int find_port(struct frame *f, __u32 ifindex)
+/* Begins the walk of a frame that came in there. Nonzero: that is no port. Global: what it needs of the stack
+ * shall not lie below the whole walk. */
+__noinline int walk_from(__u32 ifindex, __u32 kind)
 {
+	struct walk *w = walk_begin(kind);
 	struct port *p = port_of(ifindex);
 
-	if (!p)
+	if (!w || !p)
 		return -1;
-	f->ifindex = ifindex;
-	f->port = p->number & (MAX_PORTS - 1);
-	f->side = p->side;
-	f->state = p->state;
+	w->frame.ifindex = ifindex;
+	w->frame.port = p->number & (MAX_PORTS - 1);
+	w->frame.side = p->side;
+	w->frame.state = p->state;
 	return 0;
 }
 
@@ -247,17 +251,38 @@ static __always_inline int sends_frags(__u32 port)
 	return p && p->flags & PORT_SENDS_FRAGS;
 }
 
-/* `handover` and `out`: the maps of programs and of devices. */
-static __always_inline int judge_xdp(struct xdp_md *ctx, void *handover, void *out)
+/* An express_result. `pieces`: the frame may lie in several buffers. */
+__noinline int express_xdp(struct xdp_md *ctx, __u32 pieces)
 {
-	struct walk *w = walk_begin(WALK_PACKET);
+	struct port *p = port_of(ctx->ingress_ifindex);
+	struct walk *w = walk_here(WALK_PACKET);
+	struct cursor c = {.data = (void *)(long)ctx->data, .end = (void *)(long)ctx->data_end};
+
+	if (!w || !p)
+		return EXPRESS_NOT;
+	c.left = linear_bytes(ctx);
+	if (pieces && bpf_xdp_get_buff_len(ctx) != c.left)
+		return EXPRESS_NOT;
+	return express(w, p, &c, 0, 0);
+}
+
+/* `handover` and `out`: the maps of programs and of devices. */
+static __always_inline int judge_xdp(struct xdp_md *ctx, void *handover, void *out, __u32 pieces)
+{
+	int way = express_xdp(ctx, pieces);
 	struct verdict *v;
+	struct walk *w;
 	__u32 mark;
 
-	if (!w || find_port(&w->frame, ctx->ingress_ifindex))
+	if (way >= 0)
+		return bpf_redirect_map(out, way, 0);
+	if (walk_from(ctx->ingress_ifindex, WALK_PACKET))
 		return XDP_DROP;
 	judge(parse_xdp(ctx, WALK_PACKET), WALK_PACKET);
 
+	w = walk_here(WALK_PACKET);
+	if (!w)
+		return XDP_DROP;
 	v = &w->verdict;
 	if (v->action == ACTION_DROP)
 		bpf_tail_call(ctx, handover, HANDOVER_OLD);
@@ -295,23 +320,23 @@ static __always_inline int judge_xdp(struct xdp_md *ctx, void *handover, void *o
 SEC("xdp")
 int xdp_wall(struct xdp_md *ctx)
 {
-	return judge_xdp(ctx, &handover_xdp, &tx_ports);
+	return judge_xdp(ctx, &handover_xdp, &tx_ports, 0);
 }
 
 /* In native mode. */
 SEC("xdp.frags")
 int xdp_wall_frags(struct xdp_md *ctx)
 {
-	return judge_xdp(ctx, &handover_xdp_frags, &tx_ports_frags);
+	return judge_xdp(ctx, &handover_xdp_frags, &tx_ports_frags, 1);
 }
 
 SEC("xdp")
 int explain_wall(struct xdp_md *ctx)
 {
-	struct walk *w = walk_begin(WALK_EXPLAIN);
+	struct walk *w = walk_here(WALK_EXPLAIN);
 	struct verdict *to;
 
-	if (!w || find_port(&w->frame, ctx->ingress_ifindex))
+	if (!w || walk_from(ctx->ingress_ifindex, WALK_EXPLAIN))
 		return XDP_ABORTED;
 	w->frame.flags = FRAME_DRY;
 	judge(parse_xdp(ctx, WALK_EXPLAIN), WALK_EXPLAIN);

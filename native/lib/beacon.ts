@@ -89,6 +89,8 @@ export interface BeaconSnapshot {
   readonly now: bigint;
   /** Since when the thread has not been asleep. */
   readonly awake: bigint;
+  /** When it looked last. It may be asleep now: who was not heard since has not been silent since. */
+  readonly looked: bigint;
   /** By the socket; 0: never. */
   readonly heard: bigint;
   /** The last datagram that was believed; empty: none. */

@@ -27,6 +27,24 @@ export function codecSource(structs: Structs, layout: StructLayout, path: string
   };
 }
 
+/** Refuses a struct that holds what no codec can carry. */
+export function checkStruct(structs: Structs, layout: StructLayout, path: string): void {
+  for (const { name, type } of layout.fields) {
+    keyOf(name);
+    checkType(structs, type, `${path}.${name}`);
+  }
+}
+
+function checkType(structs: Structs, type: FieldType, path: string): void {
+  if (type.kind === 'array') checkType(structs, type.element, path);
+  else if (type.kind === 'inline') checkStruct(structs, type.layout, path);
+  else if (type.kind === 'struct') {
+    checkStruct(structs, layoutNamed(structs, type.name, path), path);
+  } else if (type.kind === 'unsupported') {
+    throw new BpfError(`${path}: a ${type.what} has no codec`);
+  }
+}
+
 function layoutNamed(structs: Structs, name: string, path: string): StructLayout {
   const layout = Object.hasOwn(structs, name) ? structs[name] : undefined;
   if (layout === undefined) throw new BpfError(`${path}: no struct ${name}`, 'EUNKNOWN');

@@ -1,7 +1,7 @@
 import { isUint8Array } from 'node:util/types';
 import { type Btf, camelCase } from './btf.js';
 import { checkBytes, shown } from './check.js';
-import { type CodecSource, codecSource } from './codec-source.js';
+import { type CodecSource, checkStruct, codecSource } from './codec-source.js';
 import { BpfError } from './error.js';
 
 /** Turns values into the bytes of one C struct and back. */
@@ -16,6 +16,12 @@ export interface Codec<T> {
    * @throws {BpfError} EUSAGE naming the field that is missing or does not fit
    */
   encode(value: T, into?: Uint8Array, offset?: number): Buffer;
+  /**
+   * Writes structs `from` up to `to` of an array of them: many at a time are less work. `value` may give the
+   * same object each time.
+   * @throws {BpfError} EUSAGE as `encode`
+   */
+  encodeEach(from: number, to: number, value: (number: number) => T, into: Uint8Array): void;
   /**
    * Reads one struct at `offset`; nothing of the result shares memory with `from`.
    * @throws {BpfError} EUSAGE when `from` ends too soon
@@ -42,7 +48,13 @@ interface Compiled<T> {
 export function codec<T>(btf: Pick<Btf, 'structs'>, structName: string): Codec<T> {
   const layout = Object.hasOwn(btf.structs, structName) ? btf.structs[structName] : undefined;
   if (layout === undefined) throw new BpfError(`no struct ${structName}`, 'EUNKNOWN');
-  const { read, write } = compile<T>(codecSource(btf.structs, layout, structName));
+  checkStruct(btf.structs, layout, structName);
+  // Compiled when it is used: few programs use every struct there is.
+  let made: Compiled<T> | undefined;
+  const compiled = (): Compiled<T> => {
+    made ??= compile<T>(codecSource(btf.structs, layout, structName));
+    return made;
+  };
   const { size } = layout;
   const offsets = Object.fromEntries(
     layout.fields.map(({ name, offset }) => [camelCase(name), offset]),
@@ -53,14 +65,21 @@ export function codec<T>(btf: Pick<Btf, 'structs'>, structName: string): Codec<T
     encode(value, into, offset = 0) {
       const to = into ?? Buffer.alloc(size);
       checkPlace(to, offset, size, structName);
-      write(new DataView(to.buffer, to.byteOffset, to.byteLength), offset, value);
+      compiled().write(new DataView(to.buffer, to.byteOffset, to.byteLength), offset, value);
       return into === undefined
         ? (to as Buffer)
         : Buffer.from(to.buffer, to.byteOffset + offset, size);
     },
+    encodeEach(from, to, value, into) {
+      if (to > from) checkPlace(into, (to - 1) * size, size, structName);
+      checkPlace(into, from * size, 0, structName);
+      const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
+      const { write } = compiled();
+      for (let i = from; i < to; i++) write(view, i * size, value(i));
+    },
     decode(from, offset = 0) {
       checkPlace(from, offset, size, structName);
-      return read(new DataView(from.buffer, from.byteOffset, from.byteLength), offset);
+      return compiled().read(new DataView(from.buffer, from.byteOffset, from.byteLength), offset);
     },
   };
 }

@@ -1,4 +1,6 @@
 /** libbpf-ts: BPF objects, maps, programs and links for Node, over libbpf. */
+
+export { readAddresses } from './addresses.js';
 export { ANNOUNCEMENT_BYTES, type Announced, announce } from './announce.js';
 export {
   Beacon,
@@ -32,6 +34,7 @@ export {
 } from './conversion.js';
 export { BpfError } from './error.js';
 export type { LinkInfo, MapInfo, ProgramInfo, XdpMode } from './info.js';
+export { changeInner, type InnerChange } from './inner-maps.js';
 export { BpfLink } from './link.js';
 export {
   BpfMap,
@@ -51,8 +54,14 @@ export {
   type TestRunOptions,
   type TestRunResult,
 } from './program.js';
-export { newNumbers } from './records.js';
+export { digestEach, newNumbers } from './records.js';
 export { RingBuffers, type RingBuffersOptions, type SlabHandler } from './ring-buffers.js';
-export { cpuCount, jiffiesPerSecond, setSocketOption } from './system.js';
+export {
+  cpuCount,
+  droppedDatagrams,
+  jiffiesPerSecond,
+  releaseFilePages,
+  setSocketOption,
+} from './system.js';
 export { detachTc, queryTc, type TcDirection, type TcPlace } from './tc.js';
 export { queryXdp } from './xdp.js';

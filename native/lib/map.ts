@@ -356,7 +356,8 @@ function checkWord(value: unknown): void {
   throw new BpfError(`value: expected a bigint of 64 bits, got ${shown(value)}`);
 }
 
-function descriptorOf(map: unknown): number {
+/** @internal That of a map, which anything else is not. */
+export function descriptorOf(map: unknown): number {
   if (map instanceof BpfMap) return map.fd;
   throw new BpfError('expected a BpfMap');
 }

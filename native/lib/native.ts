@@ -32,6 +32,8 @@ export interface Addon {
     maxDelayMs: number,
     slabs: number,
     runs: boolean,
+    denseBytes: number,
+    denseDelayMs: number,
   ) => NativeRingReader;
   NativeBeacon: new (spec: NativeBeaconSpec, onChange: () => void) => NativeBeacon;
   announce(
@@ -39,6 +41,7 @@ export interface Addon {
     count: number,
     perSecond: number,
   ): Promise<{ sent: number; failed: number; ms: number }>;
+  changeInner(outers: number[], keys: Uint8Array[], inners: number[]): void;
   createMap(
     type: number,
     name: string,
@@ -50,6 +53,8 @@ export interface Addon {
   ): number;
   openMap(id: number): number;
   digestOf(keys: Uint8Array, values: Uint8Array, count: number): { count: number; sum: bigint };
+  readAddresses(bytes: Uint8Array, from: number, into: Uint8Array): { count: number; end: number };
+  digestEach(bytes: Uint8Array, ends: Uint32Array): Buffer;
   newNumbers(bytes: Uint8Array, size: number, offset: number, seen: Uint8Array): number[];
   getPinned(path: string, kind: 'map' | 'program' | 'link'): number;
   removePin(path: string): void;
@@ -66,6 +71,8 @@ export interface Addon {
   queryXdp(ifindex: number): { programId: number; mode: XdpMode | 'none' };
   cpuCount(): number;
   jiffiesPerSecond(): number;
+  droppedDatagrams(fd: number): number;
+  releaseFilePages(): number;
   setSocketOption(fd: number, level: number, option: number, value: number): void;
 }
 
@@ -217,6 +224,7 @@ export interface NativeBeacon {
   snapshot(): {
     now: bigint;
     awake: bigint;
+    looked: bigint;
     heard: bigint;
     said: Buffer;
     counter: bigint;

@@ -27,3 +27,18 @@ export function newNumbers(
   }
   return addon().newNumbers(bytes, size, offset, seen);
 }
+
+/**
+ * sha256 of pieces of `bytes` that stand one after the other: 32 bytes for each. `ends` says where each ends.
+ * @throws {BpfError} EUSAGE when an end is before the one before it, or past the bytes
+ */
+export function digestEach(bytes: Uint8Array, ends: Uint32Array): Buffer {
+  checkBytes(bytes, 'bytes');
+  if (!(ends instanceof Uint32Array)) throw new BpfError('ends: expected a Uint32Array');
+  let before = 0;
+  for (const end of ends) {
+    if (end < before || end > bytes.byteLength) throw new BpfError(`ends: ${end} is out of place`);
+    before = end;
+  }
+  return addon().digestEach(bytes, ends);
+}

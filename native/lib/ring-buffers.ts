@@ -23,11 +23,17 @@ export interface RingBuffersOptions {
    * False by default.
    */
   readonly runs?: boolean;
+  /**
+   * With `runs`: a slab of at least so many bytes is worth its call, and the next one may go after `delayMs`
+   * already, which takes the place of `maxDelayMs`. Never by default.
+   */
+  readonly dense?: { readonly bytes: number; readonly delayMs: number };
   /** Slabs that may be on their way to JavaScript; 8 by default. */
   readonly slabs?: number;
 }
 
 const RINGBUF = 27;
+const NEVER = { bytes: 0xffff_ffff, delayMs: 0 };
 
 /**
  * Drains ring buffers in a native thread: one call of the handler per slab, not per record. While
@@ -44,7 +50,7 @@ export class RingBuffers implements Disposable {
   /** Starts to drain. What the handler throws is an uncaught exception. */
   constructor(buffers: readonly BpfMap[], onSlab: SlabHandler, o: RingBuffersOptions = {}) {
     checkOptions(o, 'options');
-    const { slabBytes = 65536, maxDelayMs = 20, slabs = 8, runs = false } = o;
+    const { slabBytes = 65536, maxDelayMs = 20, slabs = 8, runs = false, dense = NEVER } = o;
     if (!Array.isArray(buffers) || buffers.length === 0)
       throw new BpfError('expected ring buffers');
     for (const buffer of buffers) checkRing(buffer);
@@ -52,6 +58,9 @@ export class RingBuffers implements Disposable {
     checkNumber(slabBytes, 'slabBytes', 64, 1 << 26);
     checkNumber(maxDelayMs, 'maxDelayMs', 0, 60_000);
     checkNumber(slabs, 'slabs', 2, 1024);
+    checkOptions(dense, 'dense');
+    checkNumber(dense.bytes, 'dense.bytes');
+    checkNumber(dense.delayMs, 'dense.delayMs', 0, 60_000);
     this.#native = new (addon().NativeRingReader)(
       buffers.map((buffer) => buffer.fd),
       buffers.map((buffer) => buffer.info.maxEntries),
@@ -60,6 +69,8 @@ export class RingBuffers implements Disposable {
       maxDelayMs,
       slabs,
       Boolean(runs),
+      dense.bytes,
+      dense.delayMs,
     );
   }
 

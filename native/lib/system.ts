@@ -22,3 +22,17 @@ export function setSocketOption(fd: number, level: number, option: number, value
   checkNumber(value, 'value', -0x80000000, 0x7fffffff);
   addon().setSocketOption(fd, level, option, value);
 }
+
+/** Datagrams that a socket of this process had no room for. Throws BpfError with the errno's name. */
+export function droppedDatagrams(fd: number): number {
+  checkNumber(fd, 'fd', 0, 0x7fffffff);
+  return addon().droppedDatagrams(fd);
+}
+
+/**
+ * Lets go of pages of code and constants that nothing may use for long: they come back from their files, or
+ * from what the kernel keeps of these, when they are touched. Returns how many bytes that were.
+ */
+export function releaseFilePages(): number {
+  return addon().releaseFilePages();
+}

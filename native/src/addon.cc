@@ -1,13 +1,16 @@
 // What the addon exports. The TypeScript in native/lib is its only caller and checks types first.
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <napi.h>
 #include <sys/socket.h>
 #include <time.h>
 
+#include "addresses.h"
 #include "announce.h"
 #include "beacon.h"
 #include "error.h"
+#include "inner_maps.h"
 #include "link.h"
 #include "map.h"
 #include "network.h"
@@ -16,6 +19,7 @@
 #include "pin.h"
 #include "program.h"
 #include "records.h"
+#include "resident.h"
 #include "ring_reader.h"
 
 namespace libbpf_ts {
@@ -45,6 +49,16 @@ void SetSocketOption(const Napi::CallbackInfo& info) {
   if (error != 0) ThrowErrno(info.Env(), "set a socket option", errno);
 }
 
+// droppedDatagrams(fd): SK_MEMINFO_DROPS of <linux/sock_diag.h>.
+Napi::Value DroppedDatagrams(const Napi::CallbackInfo& info) {
+  uint32_t facts[SK_MEMINFO_VARS] = {};
+  socklen_t length = sizeof(facts);
+  int fd = info[0].As<Napi::Number>().Int32Value();
+  int error = getsockopt(fd, SOL_SOCKET, SO_MEMINFO, facts, &length);
+  if (error != 0) ThrowErrno(info.Env(), "read what a socket has lost", errno);
+  return Napi::Number::New(info.Env(), facts[SK_MEMINFO_DROPS]);
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InstallPrint();
   env.SetInstanceData(new AddonData);
@@ -57,8 +71,10 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["NativeRingReader"] = RingReader::Define(env);
   exports["NativeBeacon"] = Beacon::Define(env);
   exports["announce"] = Napi::Function::New<Announce>(env);
+  exports["changeInner"] = Napi::Function::New<ChangeInner>(env);
   exports["createMap"] = Napi::Function::New<Map::Create>(env);
   exports["digestOf"] = Napi::Function::New<Map::DigestOf>(env);
+  exports["digestEach"] = Napi::Function::New<DigestEach>(env);
   exports["newNumbers"] = Napi::Function::New<NewNumbers>(env);
   exports["openMap"] = Napi::Function::New<Map::OpenById>(env);
   exports["getPinned"] = Napi::Function::New<GetPinned>(env);
@@ -69,6 +85,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["queryXdp"] = Napi::Function::New<QueryXdp>(env);
   exports["cpuCount"] = Napi::Function::New<CpuCount>(env);
   exports["jiffiesPerSecond"] = Napi::Function::New<JiffiesPerSecond>(env);
+  exports["droppedDatagrams"] = Napi::Function::New<DroppedDatagrams>(env);
+  exports["releaseFilePages"] = Napi::Function::New<ReleaseFilePages>(env);
+  exports["readAddresses"] = Napi::Function::New<ReadAddresses>(env);
   exports["setSocketOption"] = Napi::Function::New<SetSocketOption>(env);
   return exports;
 }

@@ -234,6 +234,7 @@ Napi::Value Beacon::Snapshot(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(env);
   result["now"] = Big(env, now.now);
   result["awake"] = Big(env, now.awake);
+  result["looked"] = Big(env, now.looked);
   result["heard"] = Big(env, now.heard);
   result["said"] = Napi::Buffer<uint8_t>::Copy(env, now.said.data(), now.said.size());
   result["counter"] = Big(env, now.counter);

@@ -65,6 +65,7 @@ BeaconThread::BeaconThread(BeaconSpec spec, uint64_t counter, std::function<void
     : spec_(std::move(spec)), changed_(std::move(changed)) {
   state_.counter = counter;
   state_.awake = Now();
+  state_.looked = state_.awake;
   started_ = state_.awake;
 }
 
@@ -170,6 +171,7 @@ void BeaconThread::Run() {
         changed = true;
       }
       last = now;
+      state_.looked = now;
       Receive(!slept, now);
       bool due = now >= next;
       // First: whoever has moved says so in a round that begins after that.

@@ -82,6 +82,7 @@ struct BeaconSpec {
 struct BeaconSnapshot {
   uint64_t now = 0;
   uint64_t awake = 0;  // since when this thread has not been asleep
+  uint64_t looked = 0;  // when it looked last: of what came later it knows nothing yet
   uint64_t heard = 0;  // by the socket; 0: never
   std::vector<uint8_t> said;
   uint64_t counter = 0;  // of the last payload

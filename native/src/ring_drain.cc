@@ -76,6 +76,7 @@ void RingDrain::Run() {
 
 RingDrain::Pass RingDrain::ConsumeAll() {
   Pass pass = Pass::kIdle;
+  passed_ = 0;
   // From the last to the first: what came before a record of the one behind is within the bounds of the one
   // before.
   for (size_t i = rings_.size(); i-- > 0;) until_[i] = rings_[i]->Produced();
@@ -116,6 +117,7 @@ bool RingDrain::Place(const Ring& ring, const Ring::Record& record, uint32_t num
     return true;
   }
   memcpy(slab_->bytes.data() + slab_->used, record.data, record.length);
+  passed_ += record.length;
   Note(record.length, number);
   slab_->used += room;
   return true;
@@ -152,9 +154,9 @@ void RingDrain::Flush() {
   }
 }
 
-int RingDrain::UntilDue(Clock::time_point since) const {
+int RingDrain::Until(Clock::time_point since, int delay_ms) {
   auto age = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - since).count();
-  return age >= pace_.max_delay_ms ? 0 : pace_.max_delay_ms - static_cast<int>(age);
+  return age >= delay_ms ? 0 : delay_ms - static_cast<int>(age);
 }
 
 void RingDrain::Rest(Pass pass) {
@@ -163,7 +165,8 @@ void RingDrain::Rest(Pass pass) {
   } else if (pass == Pass::kIdle) {
     Wait(epoll_.get(), slab_ && !slab_->empty() ? UntilDue(oldest_) : -1);
   } else if (pace_.runs) {
-    Wait(pool_->wake_fd(), UntilDue(pass_));
+    bool dense = passed_ >= pace_.dense_bytes;
+    Wait(pool_->wake_fd(), Until(pass_, dense ? pace_.dense_delay_ms : pace_.max_delay_ms));
   } else {
     Wait(pool_->wake_fd(), kNapMs);
   }

@@ -30,6 +30,9 @@ struct Pace {
   // an entry for each run of records of one ring. No record of a ring leaves before one of an earlier ring
   // that was there when it came.
   bool runs;
+  // After a pass with so many bytes the next one may begin sooner.
+  size_t dense_bytes;
+  int dense_delay_ms;
 };
 
 class RingDrain {
@@ -55,7 +58,8 @@ class RingDrain {
   void Note(uint32_t length, uint32_t number);
   bool HaveSlab();
   void Flush();
-  int UntilDue(Clock::time_point since) const;
+  int UntilDue(Clock::time_point since) const { return Until(since, pace_.max_delay_ms); }
+  static int Until(Clock::time_point since, int delay_ms);
   void Rest(Pass pass);
   void Wait(int fd, int timeout_ms);
 
@@ -69,6 +73,7 @@ class RingDrain {
   std::unique_ptr<Slab> slab_;
   Clock::time_point oldest_;  // when the slab was begun
   Clock::time_point pass_;    // when the last pass began that found something
+  size_t passed_ = 0;         // bytes of the last pass
   std::vector<unsigned long> until_;
   uint64_t lost_ = 0;
   std::thread thread_;

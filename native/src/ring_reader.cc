@@ -50,7 +50,8 @@ RingReader::RingReader(const Napi::CallbackInfo& info) : Napi::ObjectWrap<RingRe
 
   auto pool = std::make_shared<SlabPool>(U32Of(info[5]), slab_bytes, wake.Release());
   drain_ = std::make_shared<RingDrain>(std::move(rings), pool, std::move(epoll), slab_bytes,
-                                       Pace{IntOf(info[4]), info[6].As<Napi::Boolean>().Value()});
+                                       Pace{IntOf(info[4]), info[6].As<Napi::Boolean>().Value(),
+                                            U32Of(info[7]), IntOf(info[8])});
   gone_ = std::make_shared<bool>(false);
   deliver_ = Deliver::New(
       env, info[2].As<Napi::Function>(), "libbpf-ts ring buffers", 0, 1,

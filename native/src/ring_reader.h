@@ -12,7 +12,8 @@ namespace libbpf_ts {
 class RingReader : public Napi::ObjectWrap<RingReader> {
  public:
   static Napi::Function Define(Napi::Env env);
-  // JavaScript: new RingReader(fds, sizes, onSlab, slabBytes, maxDelayMs, slabs, runs); starts at once.
+  // JavaScript: new RingReader(fds, sizes, onSlab, slabBytes, maxDelayMs, slabs, runs, denseBytes, denseDelayMs);
+  // starts at once.
   explicit RingReader(const Napi::CallbackInfo& info);
   ~RingReader() override { Shut(); }
 

@@ -1,9 +1,15 @@
-/** The datagrams of a prober: whose are believed, and how many at once. */
+/** The datagrams of a prober: whose are believed, how many at once, and what no more of them mean. */
+import { execFileSync, spawn } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { basename } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as layouts from '../../src/generated/layouts.js';
 import { nodeNumber, Prober } from '../../src/sync/probes/index.js';
+import { LOST_MS } from '../../src/sync/roles/index.js';
 import { layCables } from './harness/network.js';
 import { KEY, probeFrame } from './harness/probes.js';
 import { TestWall } from './harness/wall.js';
@@ -79,4 +85,56 @@ it('are all taken in, however many come at once', async () => {
   await expect.poll(() => prober.snapshot.refused).toBe(refused + MANY);
   await say(PEER);
   await expect.poll(heard).toBe(counter);
+});
+
+const OWN_THREADS = '/proc/self/task';
+const everywhere = () => `0-${availableParallelism() - 1}`;
+const pin = (thread: string, cpus: string) =>
+  execFileSync('taskset', ['-pc', cpus, thread], { stdio: 'ignore' });
+
+const SPIN_MS = 400;
+/** It looks at the clock itself: nothing else could end it on its processor. */
+const SPIN = `import time
+end = time.monotonic() + ${SPIN_MS / 1000}
+while time.monotonic() < end: pass`;
+
+/** Meanwhile another program has that processor, before everything else. */
+async function occupied(cpu: number, work: () => Promise<void>): Promise<void> {
+  // Should it go on for longer all the same, the kernel kills it.
+  const most = `--rttime=${4000 * SPIN_MS}`;
+  const first = ['prlimit', most, 'chrt', '-f', '50', 'python3', '-c', SPIN];
+  const spinning = once(spawn('taskset', ['-c', String(cpu), ...first]), 'exit');
+  await work();
+  expect((await spinning)[0]).toBe(0);
+}
+
+it('are not missed by one that is itself not run, whoever looks meanwhile', async ({ skip }) => {
+  if (availableParallelism() < 2) return skip('looking takes a second processor');
+  const beacon = readdirSync(OWN_THREADS).find(
+    (id) => readFileSync(`${OWN_THREADS}/${id}/comm`, 'utf8').trim() === 'beacon',
+  )!;
+  const own = basename(readlinkSync('/proc/thread-self'));
+  pin(own, '0');
+  pin(beacon, '1');
+  try {
+    // By its own last look: what it said of the other node to the main thread, however often that looked.
+    const silence = new Map<bigint, number[]>();
+    let asleep = 0;
+    await occupied(1, async () => {
+      for (let look = 0; look < 200; look++) {
+        const { looked, now } = prober.snapshot;
+        const { silentFor } = prober.view().paths.sync;
+        if (prober.snapshot.looked === looked) {
+          silence.set(looked, [...(silence.get(looked) ?? []), silentFor]);
+          asleep = Math.max(asleep, Number(now - looked) / 1e6);
+        }
+        await pause(2);
+      }
+    });
+    expect(asleep).toBeGreaterThan(2 * LOST_MS);
+    for (const each of silence.values()) expect(new Set(each).size).toBe(1);
+  } finally {
+    pin(own, everywhere());
+    pin(beacon, everywhere());
+  }
 });

@@ -24,7 +24,7 @@ import {
 import { TestWall } from './harness/wall.js';
 
 const { ProbeFlags, ProbeWire, RoleFlags } = layouts;
-const FORGERIES = Number(process.env.PROBE_FORGERIES ?? 1_000_000);
+const FORGERIES = Number(process.env.PROBE_FORGERIES ?? 100_000);
 
 let ports: TestPort[];
 let wall: TestWall;
@@ -239,7 +239,7 @@ it('are explained without a trace', () => {
   expect(everythingHeard(wall)).toBe(before);
 });
 
-it('by chance are worth nothing: a million of them, drawn at random or heard before', () => {
+it(`by chance are worth nothing: ${FORGERIES} of them, drawn at random or heard before`, () => {
   wall.setStandby(false, 3);
   const heard = probeFrame({ counter: 1_000_000n, epoch: 2 });
   const hooked = hooks.get('xdp')!;

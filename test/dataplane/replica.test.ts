@@ -109,9 +109,10 @@ afterAll(() => fromA?.close());
 function clearClosed(): void {
   for (const wall of [a, b]) {
     const map = wall.map('closed_buckets');
-    const keys = Buffer.alloc(4 * 65536);
-    for (let i = 0; i < 65536; i++) keys.writeUInt32LE(i, 4 * i);
-    map.updateBatch(keys, Buffer.alloc(8 * 65536), 65536);
+    const { maxEntries } = map.info;
+    const keys = Buffer.alloc(4 * maxEntries);
+    for (let i = 0; i < maxEntries; i++) keys.writeUInt32LE(i, 4 * i);
+    map.updateBatch(keys, Buffer.alloc(8 * maxEntries), maxEntries);
   }
 }
 
@@ -236,6 +237,39 @@ describe('a takeover', () => {
       forwarded(segment(mail, stranger, 25, 1, 'A', { ack: 50_001 }), stranger),
       dropped(segment(stranger, mail, 1, 25, 'A', { seq: 1 + 2 ** 30 }), 'out-of-window'),
     );
+  });
+
+  describe('beside a node that is active all the same', () => {
+    /** Both pass frames; `moved`: bytes of the one end that only `b` has seen. */
+    const besides = async (moved: number) => {
+      send(a, ...known(mail, www, stranger), ...handshake(stranger, mail, 1, 25));
+      await takenFrom(fromA, 'states4', 1);
+      takeOver(b);
+      const seen = { seq: 1001 + moved, ack: 1001 };
+      send(b, forwarded(segment(stranger, mail, 1, 25, 'A', seen), mail));
+      take(a, 'states', await collect(tellBuckets(b.dataplane, whole(b))), EPOCH + 1);
+    };
+
+    it('is not believed what it supposes of an end that has not spoken there', async () => {
+      await besides(0);
+      send(
+        a,
+        forwarded(segment(mail, stranger, 25, 1, 'A', { seq: 1001, ack: 1001 }), stranger),
+        forwarded(segment(stranger, mail, 1, 25, 'A', { seq: 1001, ack: 1001 }), mail),
+        dropped(segment(mail, stranger, 25, 1, 'A', { seq: 1 + 2 ** 31 }), 'out-of-window'),
+      );
+    });
+
+    it('does not lose what went on there', async () => {
+      const moved = 5_000_000;
+      await besides(moved);
+      send(
+        a,
+        forwarded(segment(mail, stranger, 25, 1, 'A', { seq: 1001, ack: 1001 + moved }), stranger),
+        forwarded(segment(stranger, mail, 1, 25, 'A', { seq: 1001 + moved, ack: 1001 }), mail),
+        dropped(segment(stranger, mail, 1, 25, 'A', { seq: 1 + 2 ** 31 }), 'out-of-window'),
+      );
+    });
   });
 
   it('cuts what the policy of that node does not allow', async () => {

@@ -9,7 +9,7 @@ import { deepest, framesOf, OBJECT, STACK } from './harness/functions.js';
 it('fits into what Linux 6.1 gives to a chain of functions', () => {
   const frames = framesOf(OBJECT);
   expect(frames.get('judge')!.calls).toContain('track');
-  expect(frames.get('tcp_follow')!.bytes).toBeGreaterThan(0);
+  expect(frames.get('tcp_step')!.bytes).toBeGreaterThan(0);
   const tooDeep = [...frames.keys()]
     .map((name) => deepest(frames, name))
     .filter(({ bytes }) => bytes > STACK);

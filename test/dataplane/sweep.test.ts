@@ -135,6 +135,22 @@ describe('a pass', () => {
   });
 });
 
+describe('a count', () => {
+  it('makes a pass only when something has changed', async () => {
+    fillEstablished(wall, STATES, () => left(1000));
+    const { sweeper, passes } = sweeping();
+    await sweeper.count();
+    const before = passes.at(-1);
+    expect((await sweeper.count()).established).toBe(STATES);
+    // Told again, but of the same pass.
+    expect(passes.at(-1)).toBe(before);
+    expect(new Conversation().open(1)).toBe(true);
+    expect((await sweeper.count()).established).toBe(STATES + 1);
+    expect(passes.at(-1)).not.toBe(before);
+    await sweeper.stop();
+  });
+});
+
 describe('while connections come and go', () => {
   it('what has expired goes, and nothing else', { timeout: 900_000 }, async () => {
     /** Every tenth expires one after the other in the course of the churn, and after it. */

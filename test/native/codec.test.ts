@@ -108,6 +108,19 @@ describe('codec', () => {
     expect(point.decode(point.encode(POINT))).toEqual(POINT);
   });
 
+  it('writes many as it writes one', () => {
+    const point = codec<Point>(btf, 'point');
+    const many = Buffer.alloc(3 * point.size, 0xaa);
+    point.encodeEach(1, 3, (i) => ({ ...POINT, tiny: i }), many);
+    expect(many.subarray(0, point.size)).toEqual(Buffer.alloc(point.size, 0xaa));
+    for (const i of [1, 2]) {
+      const one = Buffer.alloc(point.size, 0xaa);
+      point.encode({ ...POINT, tiny: i }, one);
+      expect(many.subarray(i * point.size, (i + 1) * point.size)).toEqual(one);
+    }
+    expect(() => point.encodeEach(2, 4, () => POINT, many)).toThrow('do not lie in');
+  });
+
   it('works inside larger buffers, at any offset', () => {
     const point = codec<Point>(btf, 'point');
     const room = new Uint8Array(400).subarray(3).fill(0xee);

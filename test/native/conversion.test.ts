@@ -13,7 +13,8 @@ import {
   sameLayout,
   type Types,
 } from '../../native/lib/index.js';
-import { compile, discard, errorOf, u32, u64, wrong } from './fixtures.js';
+import { compile, discard, errorOf, wrong } from './fixtures.js';
+import { u32, u64 } from './words.js';
 
 const maps: BpfMap[] = [];
 

@@ -83,17 +83,3 @@ export function errorOf(run: () => unknown): BpfError {
 export function wrong<T>(value: unknown): T {
   return value as T;
 }
-
-/** A map key of one u32. */
-export function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value);
-  return bytes;
-}
-
-/** A value of one u64. */
-export function u64(value: bigint): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64LE(value);
-  return bytes;
-}

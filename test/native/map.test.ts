@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { BpfMap, cpuCount, MapFlags, type MapOptions } from '../../native/lib/index.js';
-import { errorOf, u32, u64, wrong } from './fixtures.js';
+import { errorOf, wrong } from './fixtures.js';
+import { u32, u64 } from './words.js';
 
 const maps: BpfMap[] = [];
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { BpfMap, BpfObject } from '../../native/lib/index.js';
-import { compile, discard, errorOf, u32, wrong } from './fixtures.js';
+import { compile, discard, errorOf, wrong } from './fixtures.js';
+import { u32 } from './words.js';
 
 let basic: string;
 let rejected: string;

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { BpfLink, BpfMap, BpfObject, BpfProgram } from '../../native/lib/index.js';
-import { compile, discard, errorOf, mountBpffs, u32, u64, wrong } from './fixtures.js';
+import { compile, discard, errorOf, mountBpffs, wrong } from './fixtures.js';
+import { u32, u64 } from './words.js';
 
 let path: string;
 let bpffs: { path: string; remove: () => void };

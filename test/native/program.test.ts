@@ -8,7 +8,8 @@ import {
   skbContext,
   xdpContext,
 } from '../../native/lib/index.js';
-import { compile, discard, errorOf, u32, wrong } from './fixtures.js';
+import { compile, discard, errorOf, wrong } from './fixtures.js';
+import { u32 } from './words.js';
 
 const LOOPBACK = 1;
 

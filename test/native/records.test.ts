@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { newNumbers } from '../../native/lib/index.js';
+import { digestEach, newNumbers } from '../../native/lib/index.js';
 
 /** Records of eight bytes: a big-endian number, and four bytes more. */
 const records = (...numbers: number[]) =>
@@ -22,6 +23,28 @@ describe('newNumbers', () => {
   it('passes over what there is no bit for', () => {
     expect(newNumbers(records(8, 7, 0xffffffff), 8, 0, new Uint8Array(1))).toEqual([7]);
   });
+});
+
+describe('digestEach', () => {
+  it('gives the sha256 of each piece', () => {
+    const pieces = ['', 'a', 'in\nh1\n25/tcp\nany\n', 'x'.repeat(1000), ''];
+    let end = 0;
+    const ends = Uint32Array.from(pieces, (piece) => {
+      end += piece.length;
+      return end;
+    });
+    const digests = pieces.map((piece) => createHash('sha256').update(piece).digest());
+    expect(digestEach(Buffer.from(pieces.join('')), ends)).toEqual(Buffer.concat(digests));
+    expect(digestEach(Buffer.alloc(0), new Uint32Array(0))).toHaveLength(0);
+  });
+});
+
+it.each<[string, () => unknown]>([
+  ['end before the one before', () => digestEach(Buffer.alloc(9), Uint32Array.of(5, 4))],
+  ['end past the bytes', () => digestEach(Buffer.alloc(9), Uint32Array.of(10))],
+  ['list of ends', () => digestEach(Buffer.alloc(9), [9] as unknown as Uint32Array)],
+])('refuses a wrong %s', (_, work) => {
+  expect(work).toThrow(expect.objectContaining({ code: 'EUSAGE' }));
 });
 
 it.each<[string, () => unknown]>([

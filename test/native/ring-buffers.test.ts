@@ -7,15 +7,8 @@ import {
   RingBuffers,
   type RingBuffersOptions,
 } from '../../native/lib/index.js';
-import {
-  compile,
-  compiledLibrary,
-  discard,
-  discardLibrary,
-  errorOf,
-  u32,
-  wrong,
-} from './fixtures.js';
+import { compile, compiledLibrary, discard, discardLibrary, errorOf, wrong } from './fixtures.js';
+import { u32 } from './words.js';
 
 const FRAME = { data: Buffer.alloc(64) };
 const RECORD = 16;
@@ -155,6 +148,30 @@ describe('ring buffers', () => {
     expect(late).toEqual([]);
   });
 
+  it('go sooner where there is much', async () => {
+    const slabsAt = async (bytes: number): Promise<number> => {
+      const { object, buffers } = rings(1 << 16);
+      let [slabs, seen] = [0, 0];
+      const reader = new RingBuffers(
+        buffers,
+        (slab) => {
+          slabs++;
+          seen += slab.length;
+        },
+        { runs: true, maxDelayMs: 200, dense: { bytes, delayMs: 1 } },
+      );
+      closing.push(() => reader.close());
+      for (let i = 0; i < 300; i++) {
+        object.program('emit').testRun(FRAME);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      await expect.poll(() => seen).toBe(300 * RECORD);
+      return slabs;
+    };
+    const [much, little] = [await slabsAt(RECORD), await slabsAt(1 << 16)];
+    expect(much).toBeGreaterThan(little * 3);
+  });
+
   it('hold back what came after a record that is still being written', async () => {
     const { object, buffers } = rings(4096);
     const came: number[] = [];
@@ -178,12 +195,13 @@ describe('ring buffers', () => {
   it('step over records that were given up', async () => {
     const { object, buffers } = rings(4096);
     const gathered = new Gathered(buffers);
-    object.program('discard').testRun({ ...FRAME, repeat: 20 });
-    object.program('emit').testRun(FRAME);
-    object.program('discard').testRun({ ...FRAME, repeat: 200 });
-    object.program('emit').testRun(FRAME);
-    await gathered.until(2);
-    expect(gathered.sequences).toEqual([0, 1]);
+    // Several times around the ring; no more at a time than it holds, however late the reader is.
+    for (let round = 1; round <= 10; round++) {
+      object.program('discard').testRun({ ...FRAME, repeat: 20 });
+      object.program('emit').testRun(FRAME);
+      await gathered.until(round);
+    }
+    expect(gathered.sequences).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
   it('count what they drop while JavaScript is busy, and lose nothing in silence', async () => {

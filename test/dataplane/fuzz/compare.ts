@@ -250,7 +250,7 @@ class Run {
     this.#model.install(this.#policy, new Map(), this.#jiffies(this.#now));
     const before = this.#rules;
     this.#rules = new Map(
-      plan.rules.map(({ id }) => [id, before.get(id) ?? { packets: 0, connections: 0 }]),
+      plan.rules.ids.map((id) => [id, before.get(id) ?? { packets: 0, connections: 0 }]),
     );
     this.#groups = new Set(plan.dynamicGroups.map(({ name }) => name));
     if (isLimited(plan)) {

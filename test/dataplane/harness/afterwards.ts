@@ -1,5 +1,6 @@
 /** What a wall holds when a fixture is over. */
 import type { Fixture, RuleIds } from '../fixtures/types.js';
+import type { Tally } from './outcomes.js';
 import {
   learnedMacs,
   liveStates,
@@ -10,7 +11,7 @@ import {
   type SeenState,
   stateLines,
 } from './states.js';
-import type { Tally, TestWall } from './wall.js';
+import type { TestWall } from './wall.js';
 
 /** What a wall holds after a fixture that it should not, or the other way round. */
 export function differences(wall: TestWall, fixture: Fixture): string[] {

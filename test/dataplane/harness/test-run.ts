@@ -11,7 +11,8 @@ import {
   TcHook,
   XdpHook,
 } from './hooks.js';
-import type { Tally, TestWall } from './wall.js';
+import type { Tally } from './outcomes.js';
+import type { TestWall } from './wall.js';
 
 /** Sends through `xdp_wall`, `xdp_wall_frags` or `tc_wall`, and asks `explain_wall` before. */
 export class TestRuns implements Sender {

@@ -31,9 +31,9 @@ import { SELF_MAC } from '../fixtures/link.js';
 import type { NodeOptions, PortName } from '../fixtures/types.js';
 import { ROOT } from './native.js';
 import type { TestPort } from './network.js';
+import { Outcomes, type Tally } from './outcomes.js';
 
-const { Limits, MirrorWord, Outcome, PortFlags, PortState, ReservedAction, RoleFlags, Side } =
-  layouts;
+const { Limits, MirrorWord, PortFlags, PortState, ReservedAction, RoleFlags, Side } = layouts;
 const OBJECT = resolve(ROOT, 'build/bpf/bridgewall.bpf.o');
 /** Second 0 of a fixture, in seconds of the wall's clock: young enough to look back from. */
 const EPOCH_SECONDS = 10_000_000;
@@ -58,19 +58,6 @@ const PORT_STATES = {
   unknown: PortState.UNKNOWN,
 } as const;
 
-/** What became of the frames of one port, or of all. */
-export interface Tally {
-  readonly rx: number;
-  readonly forwarded: number;
-  readonly passed: number;
-  readonly suppressed: number;
-  /** TCP out of window that passed all the same; among the forwarded and passed. */
-  readonly liberal: number;
-  /** TCP connections that were picked up mid-stream: no frames. */
-  readonly pickedUp: number;
-  readonly dropped: Readonly<Record<string, number>>;
-}
-
 export class TestWall implements Disposable {
   readonly ports: readonly TestPort[];
   readonly object: BpfObject;
@@ -82,6 +69,7 @@ export class TestWall implements Disposable {
   /** What installers, passes and sweeps need of a dataplane, and nothing else of it. */
   readonly dataplane: Dataplane;
   readonly #installer: Installer;
+  readonly #outcomes: Outcomes;
   #members: MemberTable;
   readonly #numberOf: ReadonlyMap<PortName, number>;
   #numbering: Numbering = NO_POLICY_NUMBERS;
@@ -106,6 +94,7 @@ export class TestWall implements Disposable {
     for (const [name, most] of Object.entries(o.sizes ?? {})) this.object.setMaxEntries(name, most);
     this.object.load();
     this.reasons = new Reasons(this.map('.rodata.reasons').lookup(index(0))!);
+    this.#outcomes = new Outcomes(this.map('outcomes'), ports.length, this.reasons);
     this.dataplane = {
       map: (name: string) => this.map(name),
       program: (name: string) => this.object.program(name),
@@ -309,9 +298,8 @@ export class TestWall implements Disposable {
     this.map('watch_window').update(index(0), Buffer.alloc(8));
     for (let number = 0; number < this.ports.length; number++) {
       this.map('fdb_counts').update(index(number), index(0));
-      for (const outcome of this.#outcomes())
-        zero(this.map('outcomes'), this.#outcomeIndex(number, outcome));
     }
+    this.#outcomes.zero();
     this.map('log_window').update(index(0), Buffer.alloc(8));
     this.openPorts();
     this.setStandby(false);
@@ -378,42 +366,12 @@ export class TestWall implements Disposable {
 
   /** Packets that one outcome of a port has counted. */
   count(port: number, outcome: number): number {
-    const values = this.map('outcomes').lookup(index(this.#outcomeIndex(port, outcome)))!;
-    let packets = 0;
-    for (let at = 0; at < values.length; at += layouts.outcomeCounter.size) {
-      packets += Number(values.readBigUInt64LE(at));
-    }
-    return packets;
+    return this.#outcomes.count(port, outcome);
   }
 
   /** The outcomes of one port, or the sums of all. */
   tally(port?: number): Tally {
-    const ports = port === undefined ? this.ports.map((_, number) => number) : [port];
-    const sum = (outcome: number) =>
-      ports.reduce((total, number) => total + this.count(number, outcome), 0);
-    const dropped: Record<string, number> = {};
-    for (let reason = 0; reason < this.reasons.count; reason++) {
-      const packets = sum(Outcome.DROP + reason);
-      if (packets > 0) dropped[this.reasons.get(reason).name] = packets;
-    }
-    return {
-      rx: sum(Outcome.RX),
-      forwarded: sum(Outcome.FORWARDED),
-      passed: sum(Outcome.PASSED),
-      suppressed: sum(Outcome.LOG_SUPPRESSED),
-      liberal: sum(Outcome.LIBERAL),
-      pickedUp: sum(Outcome.PICKED_UP),
-      dropped,
-    };
-  }
-
-  #outcomeIndex(port: number, outcome: number): number {
-    return port * Limits.OUTCOME_STRIDE + outcome;
-  }
-
-  *#outcomes(): Generator<number> {
-    for (let outcome = 0; outcome <= Outcome.PICKED_UP; outcome++) yield outcome;
-    for (let reason = 0; reason < this.reasons.count; reason++) yield Outcome.DROP + reason;
+    return this.#outcomes.tally(port);
   }
 
   close(): void {
