@@ -14,6 +14,21 @@ export function drained(call: ServerWritableStream<unknown, unknown>): Promise<v
   });
 }
 
+/** Resolves once a message has left, or the stream is gone. */
+export function written<Message>(
+  call: ServerWritableStream<unknown, Message>,
+  message: Message,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const go = () => {
+      call.off('close', go);
+      resolve();
+    };
+    call.once('close', go);
+    call.write(message, go);
+  });
+}
+
 /** The refusal of a request in a format that this node does not speak; undefined: it does. */
 export function unknownFormat(
   format: number,

@@ -213,6 +213,8 @@ const CHANNEL: ChannelOptions = {
   'grpc.keepalive_timeout_ms': 1500,
   'grpc.keepalive_permit_without_calls': 1,
   'grpc.max_receive_message_length': 64 * 1024 * 1024,
+  // Room for an answer to be late on a busy machine; what is told of a table must not be old when it comes.
+  'grpc-node.flow_control_window': 256 * 1024,
 };
 
 function whyNot(code: status | undefined, details: string): string {

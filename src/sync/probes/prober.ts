@@ -19,6 +19,7 @@ import {
   type Segment,
 } from '../roles/index.js';
 import type { PairKeys } from './keys.js';
+import { Silence } from './silence.js';
 import {
   announcementOf,
   ETHERNET_BYTES,
@@ -64,6 +65,7 @@ export class Prober {
   readonly #speaker: Speaker;
   readonly #beacon: Beacon;
   readonly #began: bigint;
+  readonly #silences = { uplink: new Silence(), inside: new Silence(), sync: new Silence() };
   #frames = '';
 
   constructor(options: ProberOptions) {
@@ -136,7 +138,9 @@ export class Prober {
     const snapshot = this.#beacon.snapshot();
     const quiet = (side: number) => this.#pair.quiet(side) * ProbeWire.PROBE_QUIET_MS;
     const sides = SEGMENTS.map((_, side) => this.#pair.heard(side));
-    const [uplink, inside] = sides.map(({ at, said }) => this.#pathView(at, said, snapshot));
+    const [uplink, inside] = sides.map(({ at, said }, side) =>
+      this.#pathView(SEGMENTS[side]!, at, said, snapshot),
+    );
     const said =
       snapshot.said.length === 0 ? null : layouts.probe.decode(Buffer.from(snapshot.said));
     return {
@@ -144,7 +148,7 @@ export class Prober {
       paths: {
         uplink: uplink!,
         inside: inside!,
-        sync: this.#pathView(snapshot.heard, said, snapshot),
+        sync: this.#pathView('sync', snapshot.heard, said, snapshot),
       },
       quiet: { uplink: quiet(0), inside: quiet(1) },
       strangers: sides.some(
@@ -161,12 +165,17 @@ export class Prober {
     this.#beacon.close();
   }
 
-  #pathView(at: bigint, said: layouts.Probe | null, { now, awake }: BeaconSnapshot): PathView {
+  /** As of the thread's last look. */
+  #pathView(
+    path: Path,
+    at: bigint,
+    said: layouts.Probe | null,
+    { looked, awake }: BeaconSnapshot,
+  ): PathView {
     const met = at >= this.#began;
-    const since = at > awake ? at : awake;
     return {
       met,
-      silentFor: Number(now - since) / Number(MS),
+      silentFor: Number(this.#silences[path].seen(at, looked, awake)) / Number(MS),
       said: met && said !== null ? announcementOf(said) : null,
     };
   }

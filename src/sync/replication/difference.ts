@@ -29,6 +29,13 @@ export function difference(
   return { buckets, count };
 }
 
+/** Whether a choice holds every bucket that has a digest. */
+export function holdsAll(choice: Uint8Array, digests: Uint8Array): boolean {
+  return words(digests).every(
+    (digest, i) => digest === 0n || (choice[i >> 3]! & (1 << (i & 7))) !== 0,
+  );
+}
+
 function words(bytes: Uint8Array): BigUint64Array {
   return new BigUint64Array(Uint8Array.from(bytes).buffer);
 }

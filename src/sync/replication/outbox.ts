@@ -69,7 +69,7 @@ export class Outbox {
   async pass(records: Uint8Array): Promise<void> {
     await this.#room();
     if (this.#closed) return;
-    this.#flush({ states: Buffer.from(records) });
+    this.#flush({ states: records });
     await this.#room();
   }
 

@@ -1,6 +1,7 @@
 /**
- * Comparing the tables of both nodes, and mending the difference. What ends between the two looks makes a
- * difference that is none: buckets of which something ended meanwhile are left for another time.
+ * Comparing the tables of both nodes, and mending the difference. What begins or ends between the two looks
+ * makes a difference that is none: buckets in which something did meanwhile are left for another time. All that
+ * the other node saw before its look is in this table before that is looked at.
  */
 import { difference } from './difference.js';
 import type { Choice, ConnectionTable, Taken } from './table.js';
@@ -11,12 +12,23 @@ interface Records {
   readonly children?: Uint8Array;
 }
 
+/** What the other node holds. */
+export interface Look {
+  /** Only connections born no later count. */
+  readonly until: bigint;
+  readonly bytes: Uint8Array;
+  readonly count: number;
+  readonly epoch: number;
+  /** By the other node's clock; 0: it does not say. */
+  readonly toldMs: number;
+}
+
 /** The other node's side of it. */
 export interface Told {
   /** @param young those that began within the last second, too */
-  digests(
-    young: boolean,
-  ): Promise<{ until: bigint; bytes: Uint8Array; count: number; epoch: number }>;
+  digests(young: boolean): Promise<Look>;
+  /** Resolves once this table knows all that the other one knew at that look. */
+  taken(look: Look): Promise<void>;
   /** Messages with records of kind `children`, then of kind `states`. */
   buckets(choice: Choice): AsyncIterable<Records>;
 }
@@ -40,11 +52,12 @@ export interface Repair extends Comparison {
   readonly ms: number;
 }
 
-/** Rounds: what differs is told again, twice, for some of it was too young; dropped and told again; looked at. */
-const MOST_ROUNDS = 4;
-const DROPPING = 2;
-/** What ended while tables were read has been told by then. */
-const SETTLE_MS = 100;
+/**
+ * What differs is told again, for some of it was too young, or was told too late, for as long as half of it is
+ * mended by that, and twice in any case; then it is dropped and told again, once.
+ */
+const MOST_ROUNDS = 8;
+const TELLING = 2;
 
 interface Difference extends Comparison {
   readonly choice: Choice;
@@ -54,9 +67,10 @@ interface Difference extends Comparison {
 async function look(table: ConnectionTable, other: Told, all: boolean): Promise<Difference> {
   table.forgetTouched();
   const theirs = await other.digests(all);
+  await other.taken(theirs);
   const own = await table.digests(theirs.until);
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-  const { buckets, count } = difference(theirs.bytes, own.bytes, all ? undefined : table.touched());
+  const touched = all ? undefined : table.touched(theirs.until);
+  const { buckets, count } = difference(theirs.bytes, own.bytes, touched);
   return { differing: count, count: theirs.count, choice: { until: theirs.until, buckets } };
 }
 
@@ -71,10 +85,12 @@ export async function repair(
   onTaken: (taken: Taken) => void = () => {},
 ): Promise<Repair> {
   const began = performance.now();
-  let [bytes, added, dropped] = [0, 0, 0];
+  let [bytes, added, dropped, before] = [0, 0, 0, Number.POSITIVE_INFINITY];
+  let emptied = false;
   for (let round = 0; ; round++) {
     const { differing, count, choice } = await look(table, other, joining && round === 0);
-    if (differing === 0 || round === MOST_ROUNDS - 1) {
+    const tells = round < TELLING || differing * 2 <= before;
+    if (differing === 0 || round === MOST_ROUNDS - 1 || (emptied && !tells)) {
       const ms = performance.now() - began;
       return { differing, count, rounds: round, bytes, added, dropped, ms };
     }
@@ -85,12 +101,14 @@ export async function repair(
       bytes += states.length;
       added += taken.added;
     };
-    if (round < DROPPING) {
+    before = differing;
+    if (tells) {
       for await (const records of other.buckets(choice)) take(records);
       continue;
     }
     // What was told and still differs is something that only this node holds. Nothing is dropped before all
     // that takes its place is here: the other node may be gone the next moment.
+    emptied = true;
     const all: Records[] = [];
     for await (const records of other.buckets(choice)) all.push(records);
     dropped += await table.drop(choice);

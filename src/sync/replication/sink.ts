@@ -19,6 +19,8 @@ import { toldBy } from './told.js';
 const COMPARE_MS = 10_000;
 /** After one that did not go well. */
 const AGAIN_MS = 500;
+/** What a node that does not say how far it has told has told by then. */
+const SETTLE_MS = 100;
 /** Times of birth that are apart by less are the same. */
 const APART_MS = 1000;
 /** What was told that long ago tells nothing of where a connection is now. */
@@ -53,7 +55,10 @@ export class ChangeSink {
   #heard = Number.NEGATIVE_INFINITY;
   #lag = 0;
   #applied = 0;
+  /** Something was missed: what differs is not for lack of time. */
   #gap = true;
+  /** The last comparison found differences, and could not mend all. */
+  #differs = false;
   #matches = false;
   #compared = Number.NEGATIVE_INFINITY;
   #knownUntil = 0;
@@ -61,7 +66,12 @@ export class ChangeSink {
   #last: Repair | null = null;
   /** Which connection a comparison is about. */
   #session = 0;
+  /** Of that connection, for a comparison. */
+  #calls = new AbortController();
   #endedAt = 0;
+  /** When the last message was sent, by the other node's clock, and who waits for a later one. */
+  #sentMs = 0;
+  #waiting: { readonly toldMs: number; go(error?: Error): void } | null = null;
 
   constructor(options: SinkOptions) {
     this.#options = options;
@@ -111,6 +121,7 @@ export class ChangeSink {
     this.#client = client;
     this.#gap = true;
     this.#applied = 0;
+    this.#sentMs = 0;
     this.#lateness = new Lateness();
     const session = ++this.#session;
     const stream = client.Changes({ format: FORMAT });
@@ -155,8 +166,11 @@ export class ChangeSink {
 
   #forget(): void {
     this.#session++;
+    this.#calls.abort();
+    this.#calls = new AbortController();
     this.#stream?.cancel();
     this.#stream = null;
+    this.#waiting?.go(new Error('the other node hung up'));
     this.#matches = false;
     this.#knownUntil = 0;
     this.#compared = Number.NEGATIVE_INFINITY;
@@ -175,7 +189,7 @@ export class ChangeSink {
       return;
     }
     const since = performance.now() - this.#compared;
-    if (this.#repairing || since < (this.#gap ? AGAIN_MS : COMPARE_MS)) return;
+    if (this.#repairing || since < (this.#gap || this.#differs ? AGAIN_MS : COMPARE_MS)) return;
     this.#repairing = true;
     this.#compared = performance.now();
     this.#mend(this.#session)
@@ -192,22 +206,39 @@ export class ChangeSink {
     const joining = this.#gap;
     this.#gap = false;
     try {
-      const done = await repair(table, toldBy(client), joining, (taken) => this.#add(taken));
+      const told = toldBy(client, ({ toldMs }) => this.#takenUntil(toldMs), this.#calls.signal);
+      const done = await repair(table, told, joining, (taken) => this.#add(taken));
       if (session !== this.#session) return;
       this.#counts.bytes += done.bytes;
-      this.#matches = done.differing === 0 && !this.#gap;
-      if (!this.#matches) this.#gap = true;
+      this.#differs = done.differing > 0;
+      this.#matches = !this.#differs && !this.#gap;
       if (done.rounds > 0) {
         this.#last = done;
         onRepaired(done);
       }
     } catch (error) {
-      this.#gap = true;
+      this.#differs = true;
+      if (joining) this.#gap = true;
       // Whoever is gone is told of elsewhere.
       if (session === this.#session) throw error;
     } finally {
       this.#compared = performance.now();
     }
+  }
+
+  /** Resolves once a message is taken that was sent then or later. @throws Error there will be none */
+  #takenUntil(toldMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const go = (error?: Error) => {
+        this.#waiting = null;
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      if (toldMs === 0) setTimeout(resolve, SETTLE_MS);
+      else if (this.#stream === null) go(new Error('the other node hung up'));
+      else if (this.#sentMs >= toldMs) go();
+      else this.#waiting = { toldMs, go };
+    });
   }
 
   #take(message: ChangesMessage__Output): void {
@@ -230,6 +261,8 @@ export class ChangeSink {
     this.#heard = now;
     this.#lag = this.#lateness.of(message.sentMs, now);
     this.#applied = message.sequence;
+    this.#sentMs = message.sentMs;
+    if (this.#waiting !== null && this.#sentMs >= this.#waiting.toldMs) this.#waiting.go();
     if (message.gap) {
       this.#gap = true;
       this.#matches = false;

@@ -1,4 +1,5 @@
 /** What this node tells the other one of its connections. */
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import { type ServerUnaryCall, type ServerWritableStream, status } from '@grpc/grpc-js';
 import type { BucketsRequest__Output } from '../../generated/proto/bridgewall/v1/BucketsRequest.js';
 import type { ChangesMessage } from '../../generated/proto/bridgewall/v1/ChangesMessage.js';
@@ -7,10 +8,11 @@ import type { DigestsRequest__Output } from '../../generated/proto/bridgewall/v1
 import type { DigestsResponse } from '../../generated/proto/bridgewall/v1/DigestsResponse.js';
 import type { ReplicationHandlers } from '../../generated/proto/bridgewall/v1/Replication.js';
 import type { Standing } from '../../generated/proto/bridgewall/v1/Standing.js';
-import { drained, unknownFormat } from '../channel/calls.js';
+import { unknownFormat, written } from '../channel/calls.js';
 import { BORN_BYTES, bornBytes, bornFrom } from './born.js';
+import { holdsAll } from './difference.js';
 import { Outbox } from './outbox.js';
-import type { ConnectionTable } from './table.js';
+import type { Choice, ConnectionTable } from './table.js';
 
 /** The format of records and messages. */
 export const FORMAT = 1;
@@ -23,6 +25,10 @@ const MOVED_MS = 5000;
 const TAKEN_MS = 1000;
 /** What a packet moves is dated a second late at most. */
 export const DATED_LATE_MS = 1500;
+/** What happened in the kernel so long ago has been read out of it, unless this machine is very late. */
+const READ_MS = 200;
+/** Who listens for the first time is told what differs before what moved; but not for longer than that. */
+const FIRST_MS = 60_000;
 /** Connections younger than that are not compared: they may be on their way. */
 const YOUNGEST_SECONDS = 1;
 
@@ -46,6 +52,12 @@ export class ChangeSource {
   #passed: { readonly began: number; readonly ended: number } | null = null;
   #passAt = Number.NEGATIVE_INFINITY;
   #moving = false;
+  /** Calls by which tables are compared, and told. */
+  #comparing = 0;
+  /** When the stream began. */
+  #listensAt = 0;
+  /** When digests were given last, and those. */
+  #given: { readonly at: number; readonly bytes: Uint8Array } | null = null;
 
   constructor(options: SourceOptions) {
     this.#options = options;
@@ -108,8 +120,10 @@ export class ChangeSource {
     const outbox = new Outbox(call, () => table.role.epoch);
     this.#outbox = outbox;
     this.#passed = null;
+    this.#movedAt = 0;
     // First it compares; what differs is told whole then.
     this.#passAt = table.now();
+    this.#listensAt = table.now();
     const gone = () => {
       outbox.close();
       if (this.#outbox === outbox) this.#outbox = null;
@@ -126,31 +140,62 @@ export class ChangeSource {
     this.#checkAsked(call.request.format);
     const { table } = this.#options;
     const until = table.bornBefore(call.request.young ? 0 : YOUNGEST_SECONDS);
-    const { bytes, count } = await table.digests(until);
-    return { until: bornBytes(until), digests: bytes as Buffer, count, epoch: table.role.epoch };
+    const at = table.now();
+    const { bytes, count } = await this.#comparison(() => table.digests(until));
+    this.#given = { at, bytes };
+    await pause(READ_MS);
+    // A turn of the event loop: what has been read is in a message then.
+    await turn();
+    return {
+      ...{ until: bornBytes(until), digests: bytes as Buffer, count, epoch: table.role.epoch },
+      toldMs: Math.ceil(performance.now()),
+    };
   }
 
   async #buckets(
     call: ServerWritableStream<BucketsRequest__Output, ChangesMessage>,
   ): Promise<void> {
     this.#checkAsked(call.request.format);
-    const { table } = this.#options;
     const { buckets, until } = call.request;
     if (until.length !== BORN_BYTES || buckets.length !== CHOICE_BYTES) {
       throw { code: status.INVALID_ARGUMENT, details: 'a choice of another size' };
     }
+    await this.#comparison(() => this.#tell(call, { until: bornFrom(until), buckets }));
+  }
+
+  async #comparison<T>(call: () => Promise<T>): Promise<T> {
+    this.#comparing++;
+    try {
+      return await call();
+    } finally {
+      this.#comparing--;
+      const now = this.#options.table.now();
+      if (this.#movedAt === 0 && now - this.#listensAt < FIRST_MS) this.#passAt = now;
+    }
+  }
+
+  async #tell(
+    call: ServerWritableStream<BucketsRequest__Output, ChangesMessage>,
+    choice: Choice,
+  ): Promise<void> {
+    const { table } = this.#options;
+    const [outbox, given] = [this.#outbox, this.#given];
     let sequence = 0;
-    const send = async (records: ChangesMessage) => {
-      const more = call.write({ ...records, epoch: table.role.epoch, sequence: ++sequence });
-      if (!more) await drained(call);
-    };
+    // One at a time: what waits here grows old, and who closed meanwhile is not let in again (import.h).
+    const send = (records: ChangesMessage) =>
+      written(call, { ...records, epoch: table.role.epoch, sequence: ++sequence });
     for await (const children of table.tellChildren()) {
       if (call.cancelled || call.destroyed) return;
-      await send({ children: Buffer.from(children) });
+      await send({ children: children as Buffer });
     }
-    for await (const states of table.tell({ until: bornFrom(until), buckets })) {
+    for await (const states of table.tell(choice)) {
       if (call.cancelled || call.destroyed) return;
-      await send({ states: Buffer.from(states) });
+      await send({ states: states as Buffer });
+    }
+    // Who was told everything has no need of it twice.
+    const listens = outbox !== null && outbox === this.#outbox && !call.cancelled;
+    if (listens && given !== null && holdsAll(choice.buckets, given.bytes)) {
+      this.#movedAt = Math.max(this.#movedAt, given.at - DATED_LATE_MS);
     }
     call.end();
   }
@@ -171,7 +216,8 @@ export class ChangeSource {
       this.#movedAt = Math.max(1, this.#passed.began - DATED_LATE_MS);
       this.#passed = null;
     }
-    if (!table.role.active || this.#moving || table.now() - this.#passAt < MOVED_MS) return;
+    if (!table.role.active || this.#moving || this.#comparing > 0) return;
+    if (table.now() - this.#passAt < MOVED_MS) return;
     this.#moving = true;
     this.#tellMoved(outbox)
       .catch(this.#options.onError)
@@ -189,6 +235,7 @@ export class ChangeSource {
       if (this.#outbox !== outbox || !table.role.active) return;
       await outbox.pass(records);
     }
+    if (this.#outbox !== outbox) return;
     this.#passed = { began, ended: table.now() };
     await outbox.passed(table.now() - began);
   }

@@ -61,7 +61,8 @@ export interface ConnectionTable {
   tellChildren(): AsyncIterable<Uint8Array>;
   tellMoved(sinceMs: number): AsyncIterable<Uint8Array>;
   drop(choice: Choice): Promise<number>;
-  touched(): Uint8Array;
+  /** Buckets of which something began or ended since `forgetTouched`, of what was born no later. */
+  touched(until: bigint): Uint8Array;
   forgetTouched(): void;
   birthdays(): { epoch: number; offsetMs: number }[];
   noteBirthday(epoch: number, offsetMs: number): void;

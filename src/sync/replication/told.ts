@@ -7,38 +7,61 @@ import { bornBytes, bornFrom } from './born.js';
 import type { Told } from './repair.js';
 import { FORMAT } from './source.js';
 
-const DEADLINE_MS = 20_000;
+/** To walk through a table of many millions on a busy machine. A peer that is gone is noticed long before. */
+const DEADLINE_MS = 60_000;
+/** Between two messages; how many there are is not known. */
+const NEXT_MS = DEADLINE_MS;
 
-export function toldBy(client: ReplicationClient): Told {
+/**
+ * @param taken see {@link Told.taken}
+ * @param ends calls end with it
+ */
+export function toldBy(client: ReplicationClient, taken: Told['taken'], ends: AbortSignal): Told {
   return {
     digests: async (young) => {
-      const { until, digests, count, epoch } = await digestsOf(client, young);
-      return { until: bornFrom(until), bytes: digests, count, epoch };
+      const { until, digests, count, epoch, toldMs } = await digestsOf(client, young, ends);
+      return { until: bornFrom(until), bytes: digests, count, epoch, toldMs };
     },
+    taken,
     async *buckets({ until, buckets }) {
       const request = { format: FORMAT, buckets: Buffer.from(buckets), until: bornBytes(until) };
-      const stream = client.Buckets(request, { deadline: Date.now() + DEADLINE_MS });
+      ends.throwIfAborted();
+      const stream = client.Buckets(request);
+      const cancel = () => stream.cancel();
+      ends.addEventListener('abort', cancel);
+      const silence = setTimeout(() => stream.destroy(new Error('no more is told')), NEXT_MS);
       try {
         for await (const message of stream as AsyncIterable<ChangesMessage__Output>) {
+          silence.refresh();
           const { epoch, states, children } = message;
           yield { epoch, states, children };
         }
       } finally {
+        clearTimeout(silence);
+        ends.removeEventListener('abort', cancel);
         stream.cancel();
       }
     },
   };
 }
 
-function digestsOf(client: ReplicationClient, young: boolean): Promise<DigestsResponse__Output> {
+function digestsOf(
+  client: ReplicationClient,
+  young: boolean,
+  ends: AbortSignal,
+): Promise<DigestsResponse__Output> {
   return new Promise((resolve, reject) => {
-    client.Digests(
+    ends.throwIfAborted();
+    const call = client.Digests(
       { format: FORMAT, young },
       { deadline: Date.now() + DEADLINE_MS },
       (error, response) => {
+        ends.removeEventListener('abort', cancel);
         if (error !== null) reject(error);
         else if (response !== undefined) resolve(response);
       },
     );
+    const cancel = () => call.cancel();
+    ends.addEventListener('abort', cancel);
   });
 }

@@ -11,6 +11,7 @@ export { type KeeperDeps, type RoleChange, RoleKeeper, type RoleStatus } from '.
 export {
   type Decision,
   RoleMachine,
+  type RoleOrder,
   RoleRefusal,
   type RoleSettings,
   type RoleState,

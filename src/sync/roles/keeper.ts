@@ -7,6 +7,7 @@ import type { Announcement } from './announcement.js';
 import {
   type Decision,
   RoleMachine,
+  type RoleOrder,
   RoleRefusal,
   type RoleSettings,
   type RoleState,
@@ -27,8 +28,8 @@ export interface KeeperDeps {
   readonly settings: RoleSettings;
   /** The highest epoch that is known of. */
   readonly epoch: number;
-  /** The external manager has said that this node shall be active. */
-  readonly wanted: boolean;
+  /** What the external manager said last; null: nothing, or there is none. */
+  readonly order: RoleOrder | null;
   readonly word: RoleWordAccess;
   /** All but the word. */
   readonly look: () => Omit<View, 'word'>;
@@ -76,9 +77,10 @@ export class RoleKeeper {
   constructor(deps: KeeperDeps) {
     this.#deps = deps;
     this.#kept = deps.epoch;
-    this.#machine = new RoleMachine(deps.settings, deps.epoch, deps.wanted);
-    this.#decision = this.#machine.step(this.#view());
-    this.#carryOut(this.#decision);
+    this.#machine = new RoleMachine(deps.settings, deps.epoch, deps.order);
+    const view = this.#view();
+    this.#decision = this.#machine.step(view);
+    this.#carryOut(this.#decision, view.word);
     this.#timer = setInterval(() => this.look(), LOOK_MS);
     this.#timer.unref();
   }
@@ -91,8 +93,9 @@ export class RoleKeeper {
   /** Something has changed. */
   look(): void {
     if (this.#closed) return;
-    this.#decision = this.#machine.step(this.#view());
-    this.#carryOut(this.#decision);
+    const view = this.#view();
+    this.#decision = this.#machine.step(view);
+    this.#carryOut(this.#decision, view.word);
   }
 
   /** @throws RoleRefusal */
@@ -143,11 +146,11 @@ export class RoleKeeper {
     return { ...this.#deps.look(), word: this.#deps.word.read() };
   }
 
-  #carryOut(decision: Decision): void {
+  /** @param was the word that it was decided upon */
+  #carryOut(decision: Decision, was: View['word']): void {
     const { state, reason, word, announce, from, advice, outlasted } = decision;
     const deps = this.#deps;
     deps.announce(announce);
-    const was = deps.word.read();
     const turns = was.standby !== word.standby;
     if (turns && !word.standby) deps.onTakeover();
     // The packet path never makes itself active, and what it makes standby the next look will see.

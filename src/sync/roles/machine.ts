@@ -17,6 +17,8 @@ import { reasonToStandDown } from './stand-down.js';
 import { ELECTION_MS, heldFor, noteTakeover, reasonToTakeOver, type Wait } from './take-over.js';
 import { hearsBoth, NOW_MS, Picture, type View } from './view.js';
 
+/** What an external manager wants of a node. */
+export type RoleOrder = 'active' | 'standby';
 export type RoleState = 'init' | 'joining' | 'standby' | 'active' | 'fault';
 
 export interface RoleSettings {
@@ -74,6 +76,10 @@ export class RoleMachine {
   #wanted: boolean;
   /** With an external manager: it shall not be any more, and waits for the other one; as who asked said. */
   #leaving: string | null = null;
+  /** What an external manager wanted last. */
+  #standing: RoleOrder | null;
+  /** It leaves since it started, and has heard nobody yet. */
+  #unmet = false;
   #advice: string | null = null;
   /** Since when it is active. */
   #activeAt = 0;
@@ -90,13 +96,14 @@ export class RoleMachine {
 
   /**
    * @param highest the highest epoch that the store knows of
-   * @param wanted the external manager has said that this node shall be active
+   * @param order what the external manager said last; null: nothing
    */
-  constructor(settings: RoleSettings, highest: number, wanted = false) {
+  constructor(settings: RoleSettings, highest: number, order: RoleOrder | null = null) {
     // Who goes first is the manager's to say.
     this.#settings = settings.external ? { ...settings, preempt: false } : settings;
     this.#highest = highest;
-    this.#wanted = wanted;
+    this.#wanted = order === 'active';
+    this.#standing = order;
     this.#wait = {
       about: 'nobody',
       since: new Map(),
@@ -129,6 +136,7 @@ export class RoleMachine {
   /** An operator, or an external manager, wants this node to be active. @throws RoleRefusal */
   takeOver(view: View, by: string, force = false): void {
     this.#wanted = true;
+    this.#standing = 'active';
     this.#leaving = null;
     this.#yieldUntil = 0;
     // Were it noted, and the other node took over before the next look, each would undo the other.
@@ -150,8 +158,12 @@ export class RoleMachine {
   yield(view: View, by: string): void {
     if (this.#settings.external) {
       this.#wanted = false;
-      if (this.#state !== 'active') return;
+      this.#standing = 'standby';
+      this.#order = null;
+      // Said once more it is no later.
+      if (this.#state !== 'active' || this.#leaving !== null) return;
       this.#leaving = `${by} asked for it`;
+      this.#unmet = false;
       this.#yieldUntil = view.now + YIELD_MS;
       return;
     }
@@ -176,9 +188,17 @@ export class RoleMachine {
     if (this.#state === 'active' && view.word.standby) {
       this.#to(this.#resting(view), 'a better active node was heard on a segment');
     } else if (this.#state === 'init' && !view.word.standby) {
-      this.#wanted = true;
+      this.#wanted = this.#standing !== 'standby';
       this.#to('active', 'it was active before the daemon started');
+      if (this.#settings.external && !this.#wanted) this.#leaveFromStart(view);
     }
+  }
+
+  /** The order came while no daemon ran. */
+  #leaveFromStart(view: View): void {
+    this.#leaving = 'the manager asked for it before the daemon started';
+    this.#yieldUntil = view.now + YIELD_MS;
+    this.#unmet = true;
   }
 
   #decide(picture: Picture): void {
@@ -230,7 +250,8 @@ export class RoleMachine {
     const { view, peer, rival, links } = picture;
     if (this.#leaving !== null) {
       // As long as the other one may be about to take over, frames pass here.
-      const follows = links && peer?.attended && !peer.fault;
+      this.#unmet &&= !picture.met;
+      const follows = links && (this.#unmet || (peer?.attended && !peer.fault));
       if (!follows || view.now >= this.#yieldUntil) return this.#leaving;
     }
     // Of two that are active one must go, whoever wanted them so.

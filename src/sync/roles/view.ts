@@ -5,7 +5,10 @@ import { type Announcement, PATHS, type Path, SEGMENTS, type Segment } from './a
 export interface PathView {
   /** It was heard there at some time since this daemon started. */
   readonly met: boolean;
-  /** Milliseconds since then, or since this node was itself asleep, whatever was later. */
+  /**
+   * Milliseconds since then, or since this node was itself asleep, whatever was later, at its prober's last look;
+   * less than zero: it was heard after that.
+   */
   readonly silentFor: number;
   /** What it said there last. */
   readonly said: Announcement | null;

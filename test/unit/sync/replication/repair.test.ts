@@ -51,7 +51,8 @@ class Numbers {
     const numbers = this;
     const told = {
       asked: 0,
-      digests: async () => ({ until: 5n, epoch: 1, ...numbers.digests() }),
+      digests: async () => ({ until: 5n, epoch: 1, toldMs: 7, ...numbers.digests() }),
+      taken: async () => {},
       async *buckets(choice: Choice) {
         told.asked++;
         const records = numbers.chosen(choice).flatMap((number) => [number, 0]);
@@ -108,6 +109,27 @@ describe('a repair', () => {
 });
 
 const NONE = { added: 0, moved: 0, ended: 0, stale: 0, full: 1, bad: 0 };
+
+describe('a look', () => {
+  it('is at a table that knows what the other node knew at its own', async () => {
+    const here = new Numbers(1, 2);
+    const there = new Numbers(1, 2);
+    const told: Told = {
+      ...there.told,
+      digests: async () => {
+        // Opened and told; on its way while the other node looks.
+        there.held.add(3);
+        return { until: 5n, epoch: 1, toldMs: 7, ...there.digests() };
+      },
+      taken: async ({ toldMs }) => {
+        expect(toldMs).toBe(7);
+        await new Promise(setImmediate);
+        here.held.add(3);
+      },
+    };
+    expect(await repair(here.table, told, false)).toMatchObject({ differing: 0, rounds: 0 });
+  });
+});
 
 describe('a difference', () => {
   it('refuses digests of another number of buckets', () => {

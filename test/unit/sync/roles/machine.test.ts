@@ -427,6 +427,15 @@ describe('with somebody else in charge', () => {
     expect(both.b.active).toBe(false);
   });
 
+  it('one that is told to go again and again stays no longer for that', () => {
+    const both = managed();
+    for (let said = 0; said < 6; said++) {
+      ask(both, both.a, 'yield');
+      both.run(200);
+    }
+    expect(both.a.active).toBe(false);
+  });
+
   it('one that is to go does so at once where frames do not pass, or nobody follows', () => {
     const both = managed();
     both.a.carrier.uplink = false;
@@ -462,13 +471,35 @@ describe('with somebody else in charge', () => {
     const both = managed();
     ask(both, both.b, 'takeOver');
     both.run(100);
-    both.a.wanted = true;
+    both.a.order = 'active';
     both.a.startDaemon(both.now);
     both.run(5000);
     expect(both.activeNode).toBe(both.b);
     both.b.power = false;
     both.run(100);
     expect(both.activeNode).toBe(both.a);
+  });
+
+  it('one that shall not be active any more, as was said while its daemon did not run, leaves that to the other one', () => {
+    const both = managed();
+    both.a.daemon = 'dead';
+    both.run(500);
+    both.a.order = 'standby';
+    both.b.order = 'active';
+    both.a.startDaemon(both.now);
+    both.run(300);
+    // Until the other one has come.
+    expect(both.activeNode).toBe(both.a);
+    ask(both, both.b, 'takeOver');
+    both.run(1000);
+    expect(both.activeNode).toBe(both.b);
+    expect(both.longestDark).toBe(0);
+    // ... or does not.
+    both.b.daemon = 'dead';
+    both.b.order = 'standby';
+    both.b.startDaemon(both.now);
+    both.run(1200);
+    expect(both.nodes.map(({ active }) => active)).toEqual([false, false]);
   });
 
   it('what is refused now is done when it can be', () => {

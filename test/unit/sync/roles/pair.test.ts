@@ -52,8 +52,10 @@ function inflict(pair: Pair, fault: Fault): void {
 
 /** What is refused is refused. */
 function ask(pair: Pair, node: Node, what: 'takeover' | 'yield'): void {
-  if (!node.power || node.daemon !== 'runs') return;
-  node.wanted = what === 'takeover';
+  if (!node.power || node.daemon === 'stopped') return;
+  // It stands in a file.
+  if (node.settings.external) node.order = what === 'takeover' ? 'active' : 'standby';
+  if (node.daemon !== 'runs') return;
   try {
     if (what === 'takeover') node.machine.takeOver(pair.view(node), 'test');
     else node.machine.yield(pair.view(node), 'test');
@@ -263,9 +265,9 @@ describe('a pair that somebody else manages', () => {
         }
         pair.run(5000);
         const active = pair.nodes.filter((node) => node.active);
-        const wanted = pair.nodes.filter((node) => node.wanted);
+        const wanted = pair.nodes.filter(({ order }) => order === 'active');
         expect(active.length).toBe(Math.min(1, wanted.length));
-        for (const node of active) expect(node.wanted).toBe(true);
+        for (const node of active) expect(node.order).toBe('active');
         if (last !== null) expect(pair.activeNode).toBe(pair[last]);
       }),
       { numRuns: RUNS },

@@ -10,6 +10,7 @@ import {
   type Path,
   PROBE_MS,
   RoleMachine,
+  type RoleOrder,
   type RoleSettings,
   SEGMENTS,
   type Segment,
@@ -49,7 +50,7 @@ export class Node {
   quiet: Record<Segment, number> = { uplink: 5000, inside: 5000 };
   stored = 0;
   /** What the external manager said last. */
-  wanted = false;
+  order: RoleOrder | null = null;
   life = 1n;
   spoke = 0;
   awake = 0;
@@ -84,9 +85,9 @@ export class Node {
   startDaemon(now: number): void {
     this.daemon = 'runs';
     this.life += 1n;
-    this.machine = new RoleMachine(this.settings, this.stored, this.wanted);
-    // An active node stays what it is, whatever was said last.
-    if (!this.word.standby) this.wanted = true;
+    this.machine = new RoleMachine(this.settings, this.stored, this.order);
+    // An active node stays what it is, unless it shall not.
+    if (!this.word.standby) this.order ??= 'active';
     this.heard = unheard();
     this.awake = now;
     this.announce = { ready: false, fault: false, yielding: false };
@@ -100,7 +101,7 @@ export class Node {
   /** Comes up with nothing but what is on its disk. */
   boot(now: number): void {
     this.power = true;
-    this.wanted = false;
+    this.order = null;
     this.word = { standby: true, epoch: 0 };
     this.spoke = now;
     this.startDaemon(now);

@@ -45,8 +45,13 @@ class PlayedKernel {
     return { ...numbers, plan, generation, freshRules: [], freshBits: [] };
   }
 
-  async installInSlices({ generation }: Prepared, seconds: number | null) {
+  async installInSlices(
+    { generation }: Prepared,
+    seconds: number | null,
+    ready: (slot: number) => Promise<void>,
+  ) {
     if (this.refuses !== null) throw new Error(this.refuses);
+    await ready(0);
     const fallback = this.judging().generation;
     this.trial = seconds === null ? null : { fallback, over: false };
     this.generation = generation;
@@ -94,6 +99,7 @@ export class PolicyNode {
       ports: [{ name: `${this.name}-in`, side: 'inside' }],
       events: { emit },
       countCut: async () => 0,
+      countCutIn: async () => 0,
       cutStates: () => {},
       trials: true,
       node: this.name,
