@@ -14,6 +14,7 @@ STAMPS := .cache
 BPF_OBJECT := build/bpf/bridgewall.bpf.o
 ADDON := build/Release/libbpf_ts.node
 LAYOUTS := src/generated/layouts.ts
+API_SCHEMA := src/generated/api-schema.ts
 PROTOS := $(notdir $(wildcard proto/bridgewall/v1/*.proto))
 PROTO_TYPES := $(PROTOS:%.proto=src/generated/proto/%.ts)
 
@@ -37,7 +38,7 @@ if [ -n "$$missing" ]; then \
 fi
 endef
 
-.PHONY: all setup build bpf native demo demo-ha soak-ha bench-ha lab lab-down test fuzz test-target bench bench-sync bench-switch bench-sets lint format clean
+.PHONY: all setup build bpf native demo demo-ha soak-ha bench-ha lab lab-down test fuzz test-target bench bench-quick bench-sync bench-join bench-switch bench-control bench-sets capacity lint format clean
 
 all: build
 
@@ -60,7 +61,7 @@ $(STAMPS)/npm: package.json package-lock.json
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-build: setup bpf native $(STAMPS)/dist
+build: setup bpf native $(STAMPS)/bundle
 
 bpf: $(BPF_OBJECT)
 
@@ -91,9 +92,18 @@ $(PROTO_TYPES) &: $(wildcard proto/bridgewall/v1/*.proto) $(STAMPS)/npm
 	  --outDir=src/generated/proto $(PROTOS:%=bridgewall/v1/%)
 	@touch $(PROTO_TYPES)
 
-$(STAMPS)/dist: $(LAYOUTS) $(PROTO_TYPES) $(shell find src native/lib -name '*.ts' -not -path 'src/generated/*' 2>/dev/null) \
+$(API_SCHEMA): tools/api-schema.mjs proto/bridgewall/v1/node.proto $(STAMPS)/npm
+	@mkdir -p $(@D)
+	node tools/api-schema.mjs proto/bridgewall/v1/node.proto $@
+
+$(STAMPS)/dist: $(LAYOUTS) $(PROTO_TYPES) $(API_SCHEMA) $(shell find src native/lib -name '*.ts' -not -path 'src/generated/*' 2>/dev/null) \
                 tsconfig.json
 	npx tsc -p .
+	@touch $@
+
+# One file each of what has to start fast, and what the compiler has of it.
+$(STAMPS)/bundle: $(STAMPS)/dist tools/bundle.mjs bin/load.cjs
+	node tools/bundle.mjs
 	@touch $@
 
 demo: build
@@ -130,21 +140,42 @@ FUZZ_SECONDS ?= 60
 fuzz: build
 	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_CORPUS=$(STAMPS)/fuzz NO_COLOR=1 npx vitest run test/fuzz
 
-# What a packet costs, beside a plain bridge and bare redirects; docs/benchmarks.md says how.
-bench: build build/bpf/bench.bpf.o $(STAMPS)/bench
+# What a packet costs, beside what users would have instead; docs/benchmarks.md says how.
+bench: build build/bpf/bench.bpf.o $(STAMPS)/bench $(STAMPS)/peers build/bench/lives build/bench/churn
 	node dist/bench/main.js
 
+# What the goals speak of.
+bench-quick: build build/bpf/bench.bpf.o $(STAMPS)/bench
+	node dist/bench/main.js --quick --repetitions 3 --milliseconds 80
+
 # What a failover and replication cost, beside others in the same lab; docs/benchmarks.md says how.
-bench-ha: build $(STAMPS)/peers $(STAMPS)/bench build/bench/lives build/bench/churn
+bench-ha: build $(STAMPS)/peers $(STAMPS)/bench build/bench/lives build/bench/churn build/bench/train
 	node dist/bench/ha/main.js
 
 # What replication costs the daemons, and how late it is, at SYNC_RATES connections a second.
 bench-sync: build $(STAMPS)/bench build/bench/lives
 	node dist/bench/sync.js
 
+# How long an empty standby takes to know all connections, and what passes the active node meanwhile.
+bench-join: build $(STAMPS)/bench build/bench/lives build/bench/churn
+	node dist/bench/join.js
+
 # How long a planned switch keeps datagrams from passing.
 bench-switch: build $(STAMPS)/bench build/bench/train
 	node dist/bench/switch.js
+
+# How fast policies, sets and bwctl are, and what the daemon takes at rest.
+bench-control: build $(STAMPS)/bench build/bench/lives
+	node dist/bench/control/main.js
+
+# Tables of docs/on-real-hardware.md, from two figures of `make bench`.
+capacity: $(STAMPS)/bench
+	node dist/bench/capacity-main.js --wall "$(WALL_NS)" --bare "$(BARE_NS)"
+
+# The ping-pong of docs/on-real-hardware.md; the other program that it names is build/bench/churn.
+build/bench/pingpong: examples/real-hardware/pingpong.c $(STAMPS)/apt
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -o $@ $<
 
 build/bench/lives build/bench/train build/bench/churn: build/bench/%: bench/native/%.c $(wildcard bench/native/*.h test/lab/native/*.h) $(STAMPS)/apt
 	@mkdir -p $(@D)
@@ -159,7 +190,7 @@ build/bpf/bench.bpf.o: bench/bench.bpf.c Makefile $(STAMPS)/apt
 	@mkdir -p $(@D)
 	clang $(BPF_CFLAGS) -c $< -o $@
 
-$(STAMPS)/bench: $(STAMPS)/dist $(shell find bench test/packet -name '*.ts' 2>/dev/null) bench/tsconfig.json
+$(STAMPS)/bench: $(STAMPS)/dist $(shell find bench test/packet test/native/words.ts -name '*.ts' 2>/dev/null) bench/tsconfig.json
 	npx tsc -p bench
 	@touch $@
 

@@ -71,7 +71,7 @@ export function allAttempts(table: readonly Expectation[] = EXPECTED): Attempt[]
 }
 
 /** How long a client waits: a blocked one long enough to send a second SYN, an open one for as long as it takes. */
-const OPEN_MS = 5000;
+const OPEN_MS = 20_000;
 const SHUT_MS = 1500;
 
 /** The attempt for an agent. */

@@ -18,7 +18,8 @@ interface Status {
 /** Throws one clear line when something that must be built is not there. */
 export function requireBuild(): void {
   for (const path of [
-    'dist/src/bwctl/main.js',
+    'build/bundle/bwctl.cjs',
+    'build/bundle/compile-thread.cjs',
     'dist/src/control/daemon/main.js',
     'build/bpf/bridgewall.bpf.o',
   ]) {

@@ -1,14 +1,4 @@
 /** The other end of the API, in the node's own shapes: what `bwctl` and the labs speak. */
-import type { ConfirmResponse__Output } from '../../generated/proto/bridgewall/v1/ConfirmResponse.js';
-import type { CountStatesResponse__Output } from '../../generated/proto/bridgewall/v1/CountStatesResponse.js';
-import type { HaResponse__Output } from '../../generated/proto/bridgewall/v1/HaResponse.js';
-import type { HistoryResponse__Output } from '../../generated/proto/bridgewall/v1/HistoryResponse.js';
-import type { KillStatesResponse__Output } from '../../generated/proto/bridgewall/v1/KillStatesResponse.js';
-import type { PortsResponse__Output } from '../../generated/proto/bridgewall/v1/PortsResponse.js';
-import type { SetAddResponse__Output } from '../../generated/proto/bridgewall/v1/SetAddResponse.js';
-import type { SetDeleteResponse__Output } from '../../generated/proto/bridgewall/v1/SetDeleteResponse.js';
-import type { SetMembersResponse__Output } from '../../generated/proto/bridgewall/v1/SetMembersResponse.js';
-import type { SetsResponse__Output } from '../../generated/proto/bridgewall/v1/SetsResponse.js';
 import type { NodeEvent } from '../events.js';
 import type {
   ApplyOptions,
@@ -113,116 +103,81 @@ export class NodeClient implements Disposable {
       ...(confirmSeconds == null ? {} : { confirmSeconds }),
       ...(ifGeneration == null ? {} : { ifGeneration }),
     };
-    return decodeApply(
-      await this.#node.call(
-        (o, done) => this.#node.grpc.apply(request, o, done),
-        this.#node.deadlines.work,
-      ),
-    );
+    return decodeApply(await this.#node.call('Apply', request, this.#node.deadlines.work));
   }
 
   /** Keeps the generation that waits for it; resolves to its number. */
   async confirm(by: Caller | string): Promise<number> {
     const request = { who: encodeCaller(callerOf(by)) };
-    const reply = await this.#node.call<ConfirmResponse__Output>(
-      (o, done) => this.#node.grpc.confirm(request, o, done),
-      this.#node.deadlines.work,
-    );
+    const reply = await this.#node.call('Confirm', request, this.#node.deadlines.work);
     return reply.generation;
   }
 
   /** Installs the policy of an earlier generation again; null: the one before. */
   async rollback(generation: number | null, by: Caller | string, why = ''): Promise<ApplyResult> {
     const request = { generation: generation ?? 0, who: encodeCaller(callerOf(by)), why };
-    return decodeApply(
-      await this.#node.call(
-        (o, done) => this.#node.grpc.rollback(request, o, done),
-        this.#node.deadlines.work,
-      ),
-    );
+    return decodeApply(await this.#node.call('Rollback', request, this.#node.deadlines.work));
   }
 
   /** The generations that are kept, the latest first. */
   async history(): Promise<HistoryEntry[]> {
-    const reply = await this.#node.call<HistoryResponse__Output>((o, done) =>
-      this.#node.grpc.history({}, o, done),
-    );
+    const reply = await this.#node.call('History', {});
     return reply.entries.map(decodeEntry);
   }
 
   /** The text of a generation; null: the installed one. */
   async policyText(generation: number | null): Promise<PolicyText> {
     const request = { generation: generation ?? 0 };
-    return decodeText(await this.#node.call((o, done) => this.#node.grpc.policy(request, o, done)));
+    return decodeText(await this.#node.call('Policy', request));
   }
 
   /** What differs between two generations. */
   async diff(from: number, to: number): Promise<PolicyDifference> {
     const request = { from, to };
-    return decodeDifference(
-      await this.#node.call(
-        (o, done) => this.#node.grpc.diff(request, o, done),
-        this.#node.deadlines.work,
-      ),
-    );
+    return decodeDifference(await this.#node.call('Diff', request, this.#node.deadlines.work));
   }
 
   /** What `apply` would change. */
   async plan(source: PolicySource): Promise<PlanResult> {
-    return decodePlan(
-      await this.#node.call(
-        (o, done) => this.#node.grpc.plan({ source }, o, done),
-        this.#node.deadlines.work,
-      ),
-    );
+    return decodePlan(await this.#node.call('Plan', { source }, this.#node.deadlines.work));
   }
 
   /** The dataplane's verdict on one packet. */
   async explain(query: ExplainQuery): Promise<ExplainResult> {
-    return decodeExplain(
-      await this.#node.call((o, done) => this.#node.grpc.explain(query, o, done)),
-    );
+    return decodeExplain(await this.#node.call('Explain', query));
   }
 
   /** Status of the node. */
   async status(): Promise<StatusResult> {
-    return decodeStatus(await this.#node.call((o, done) => this.#node.grpc.status({}, o, done)));
+    return decodeStatus(await this.#node.call('Status', {}));
   }
 
   /** Counters; of one port if it is named, of rules if they are asked for. */
   async counters(asked: { rules?: boolean; port?: string } = {}): Promise<CountersResult> {
     const request = { rules: asked.rules ?? false, port: asked.port ?? '' };
-    return decodeCounters(
-      await this.#node.call((o, done) => this.#node.grpc.counters(request, o, done)),
-    );
+    return decodeCounters(await this.#node.call('Counters', request));
   }
 
   /** The ports of the bridge. */
   async ports(): Promise<PortInfo[]> {
-    const reply = await this.#node.call<PortsResponse__Output>((o, done) =>
-      this.#node.grpc.ports({}, o, done),
-    );
+    const reply = await this.#node.call('Ports', {});
     return reply.ports.map(decodePort);
   }
 
   /** The installed matrix. */
   async matrix(): Promise<MatrixResult> {
-    return decodeMatrix(await this.#node.call((o, done) => this.#node.grpc.matrix({}, o, done)));
+    return decodeMatrix(await this.#node.call('Matrix', {}));
   }
 
   /** The dynamic groups. */
   async sets(): Promise<SetInfo[]> {
-    const reply = await this.#node.call<SetsResponse__Output>((o, done) =>
-      this.#node.grpc.sets({}, o, done),
-    );
+    const reply = await this.#node.call('Sets', {});
     return reply.sets.map(({ name, max, members }) => ({ name, max, members }));
   }
 
   /** Live members of a dynamic group. */
   async setMembers(name: string): Promise<SetMember[]> {
-    const reply = await this.#node.call<SetMembersResponse__Output>((o, done) =>
-      this.#node.grpc.setMembers({ name }, o, done),
-    );
+    const reply = await this.#node.call('SetMembers', { name });
     return reply.members.map(decodeMember);
   }
 
@@ -230,54 +185,39 @@ export class NodeClient implements Disposable {
   async setAdd(name: string, addresses: string[], ttlSeconds: number | null): Promise<number> {
     const request =
       ttlSeconds === null ? { name, addresses } : { name, addresses, ttl: ttlSeconds };
-    const reply = await this.#node.call<SetAddResponse__Output>(
-      (o, done) => this.#node.grpc.setAdd(request, o, done),
-      this.#node.deadlines.work,
-    );
+    const reply = await this.#node.call('SetAdd', request, this.#node.deadlines.work);
     return reply.added;
   }
 
   /** Removes members; resolves to how many were there. */
   async setDelete(name: string, addresses: string[]): Promise<number> {
     const request = { name, addresses };
-    const reply = await this.#node.call<SetDeleteResponse__Output>(
-      (o, done) => this.#node.grpc.setDelete(request, o, done),
-      this.#node.deadlines.work,
-    );
+    const reply = await this.#node.call('SetDelete', request, this.#node.deadlines.work);
     return reply.deleted;
   }
 
   /** This node as one of two. */
   async ha(): Promise<HaStatus> {
-    return decodeHa(
-      await this.#node.call<HaResponse__Output>((o, done) => this.#node.grpc.ha({}, o, done)),
-    );
+    return decodeHa(await this.#node.call('Ha', {}));
   }
 
   /** Makes this node active. */
   async haTakeover(by: Caller, force = false): Promise<HaStatus> {
     const request = { who: encodeCaller(by), force };
-    const reply = await this.#node.call<HaResponse__Output>((o, done) =>
-      this.#node.grpc.haTakeover(request, o, done),
-    );
+    const reply = await this.#node.call('HaTakeover', request);
     return decodeHa(reply);
   }
 
   /** Has the other node take over; resolves when it has. */
   async haYield(by: Caller): Promise<HaStatus> {
-    const reply = await this.#node.call<HaResponse__Output>((o, done) =>
-      this.#node.grpc.haYield({ who: encodeCaller(by) }, o, done),
-    );
+    const reply = await this.#node.call('HaYield', { who: encodeCaller(by) });
     return decodeHa(reply);
   }
 
   /** Ends states that match; resolves to how many. A filter without a field needs `all`. */
   async killStates(filter: StateFilter, all: boolean, by: Caller): Promise<number> {
     const request = { filter: encodeFilter(filter), all, who: encodeCaller(by) };
-    const reply = await this.#node.call<KillStatesResponse__Output>(
-      (o, done) => this.#node.grpc.killStates(request, o, done),
-      this.#node.deadlines.work,
-    );
+    const reply = await this.#node.call('KillStates', request, this.#node.deadlines.work);
     return reply.killed;
   }
 
@@ -289,20 +229,19 @@ export class NodeClient implements Disposable {
     load: SetLoad,
     pieces: AsyncIterable<PackedAddresses> | Iterable<PackedAddresses>,
   ): Promise<SetLoadResult> {
-    return await this.#node.run(() => sendLoad(this.#node.grpc, load, pieces));
+    return await this.#node.run((grpc) => sendLoad(grpc, load, pieces));
   }
 
   /** Opens a stream for changes of sets as they come. */
   async setUpdates(): Promise<SetUpdates> {
-    return await this.#node.run(async () => {
-      const { grpc } = this.#node;
+    return await this.#node.run(async (grpc) => {
       return new SetUpdates(grpc.setUpdate(), (error) => this.#node.errorOf(error));
     });
   }
 
   /** Live members of a dynamic group, in batches, however many there are. */
   async *setDump(name: string): AsyncGenerator<SetMember[]> {
-    for await (const { members } of this.#node.messages(() => this.#node.grpc.setDump({ name }))) {
+    for await (const { members } of this.#node.messages((grpc) => grpc.setDump({ name }))) {
       yield decodeMembers(members);
     }
   }
@@ -311,7 +250,7 @@ export class NodeClient implements Disposable {
   async *states(filter: StateFilter = {}, limit?: number): AsyncGenerator<StateEntry[]> {
     const request = { filter: encodeFilter(filter), ...(limit === undefined ? {} : { limit }) };
     const reader = new StateRowReader();
-    for await (const message of this.#node.messages(() => this.#node.grpc.stateDump(request))) {
+    for await (const message of this.#node.messages((grpc) => grpc.stateDump(request))) {
       yield reader.read(decodeRows(message));
     }
   }
@@ -319,10 +258,7 @@ export class NodeClient implements Disposable {
   /** How many states match. */
   async countStates(filter: StateFilter = {}): Promise<number> {
     const request = { filter: encodeFilter(filter) };
-    const reply = await this.#node.call<CountStatesResponse__Output>(
-      (o, done) => this.#node.grpc.countStates(request, o, done),
-      this.#node.deadlines.work,
-    );
+    const reply = await this.#node.call('CountStates', request, this.#node.deadlines.work);
     return reply.count;
   }
 
@@ -332,7 +268,7 @@ export class NodeClient implements Disposable {
    * @param onReady called once the watch is on: later drops will be seen
    */
   async *watchDrops(signal: AbortSignal, onReady?: () => void): AsyncGenerator<DropBatch> {
-    const watch = this.#node.messages(() => this.#node.grpc.watchDrops({}), signal, onReady);
+    const watch = this.#node.messages((grpc) => grpc.watchDrops({}), signal, onReady);
     for await (const { ts, records, lost } of watch) {
       yield { ts, records: records.map(decodeRecord), lost };
     }
@@ -340,7 +276,7 @@ export class NodeClient implements Disposable {
 
   /** Events as they happen, on the same terms. */
   async *watchEvents(signal: AbortSignal, onReady?: () => void): AsyncGenerator<EventBatch> {
-    const watch = this.#node.messages(() => this.#node.grpc.watchEvents({}), signal, onReady);
+    const watch = this.#node.messages((grpc) => grpc.watchEvents({}), signal, onReady);
     for await (const { ts, events, lost } of watch) {
       yield { ts, events: events.map(decodeEvent), lost };
     }
@@ -348,7 +284,7 @@ export class NodeClient implements Disposable {
 
   /** Beginnings and ends of sessions, on the same terms. */
   async *watchSessions(signal: AbortSignal, onReady?: () => void): AsyncGenerator<SessionBatch> {
-    const watch = this.#node.messages(() => this.#node.grpc.watchSessions({}), signal, onReady);
+    const watch = this.#node.messages((grpc) => grpc.watchSessions({}), signal, onReady);
     for await (const { ts, sessions, lost } of watch) {
       yield { ts, sessions: sessions.map(decodeSession), lost };
     }

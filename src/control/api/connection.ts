@@ -1,16 +1,19 @@
 /** How a client talks to a node: its deadlines, and what is said when there is no answer. */
 import { resolve as absolute } from 'node:path';
-import type {
-  ServiceError as CallError,
-  CallOptions,
-  ClientReadableStream,
-  StatusObject,
-} from '@grpc/grpc-js';
-import { credentials, status } from '@grpc/grpc-js';
+import type { ClientReadableStream } from '@grpc/grpc-js';
 import type { NodeClient as GrpcClient } from '../../generated/proto/bridgewall/v1/Node.js';
-import { apiDefinition } from './definition.js';
-import { errorOf, mute } from './errors.js';
-import { whyUnreachable } from './socket.js';
+import {
+  decodeResponse,
+  encodeRequest,
+  type MethodName,
+  pathOf,
+  type RequestOf,
+  type ResponseOf,
+} from './client-codec.js';
+import { GrpcStatus, isFailedCall } from './grpc-status.js';
+import { errorOf, mute } from './reply-error.js';
+import { UnaryChannel } from './unary.js';
+import { whyUnreachable } from './unreachable.js';
 
 /** How long to wait for an answer, in milliseconds. */
 export interface Deadlines {
@@ -24,54 +27,42 @@ const DEADLINES: Deadlines = { read: 10_000, work: 120_000 };
 
 /**
  * Whatever goes over it rejects with `ServiceError` when the node refuses, with `ApiError` when there
- * is no talking to it. Nothing is connected before the first call.
+ * is no talking to it. Nothing is connected before the first call. What streams goes over a connection of
+ * gRPC's library, which is loaded for the first of them.
  */
 export class NodeConnection {
-  readonly grpc: GrpcClient;
   readonly deadlines: Deadlines;
   readonly #socket: string;
+  readonly #unary: UnaryChannel;
+  #streams: GrpcClient | null = null;
+  #closed = false;
 
   /** @param socket path of the node's unix socket */
   constructor(socket: string, deadlines: Deadlines = DEADLINES) {
     this.#socket = absolute(socket);
     this.deadlines = deadlines;
-    const { Node } = apiDefinition().v1;
-    this.grpc = new Node(`unix:${this.#socket}`, credentials.createInsecure(), {
-      'grpc.max_receive_message_length': -1,
-      'grpc.max_send_message_length': -1,
-      'grpc.enable_retries': 0,
-      // Else a client inherits the waiting time of one that found no daemon a moment ago.
-      'grpc.use_local_subchannel_pool': 1,
-      'grpc.initial_reconnect_backoff_ms': 100,
-      'grpc.max_reconnect_backoff_ms': 1000,
-    });
+    this.#unary = new UnaryChannel(this.#socket);
   }
 
   /** A question and its answer. */
-  async call<Response>(
-    invoke: (
-      options: CallOptions,
-      done: (error: CallError | null, response?: Response) => void,
-    ) => void,
+  async call<M extends MethodName>(
+    method: M,
+    request: RequestOf<M>,
     deadlineMs = this.deadlines.read,
-  ): Promise<Response> {
+  ): Promise<ResponseOf<M>> {
     try {
-      return await new Promise<Response>((resolve, reject) => {
-        invoke({ deadline: Date.now() + deadlineMs }, (error, response) => {
-          if (error !== null) reject(error);
-          else resolve(response as Response);
-        });
-      });
+      const bytes = encodeRequest(method, request);
+      return decodeResponse(method, await this.#unary.call(pathOf(method), bytes, deadlineMs));
     } catch (error) {
       throw await this.errorOf(error);
     }
   }
 
   /** Work that streams, for as long as it takes. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    await this.#connected();
+  async run<T>(work: (grpc: GrpcClient) => Promise<T>): Promise<T> {
+    const grpc = await this.#connected();
     try {
-      return await work();
+      return await work(grpc);
     } catch (error) {
       throw await this.errorOf(error);
     }
@@ -83,12 +74,11 @@ export class NodeConnection {
    * @param onReady called once the node has taken the call
    */
   async *messages<Message>(
-    open: () => ClientReadableStream<Message>,
+    open: (grpc: GrpcClient) => ClientReadableStream<Message>,
     signal?: AbortSignal,
     onReady?: () => void,
   ): AsyncGenerator<Message> {
-    await this.#connected();
-    const call = open();
+    const call = open(await this.#connected());
     const cancel = () => call.cancel();
     signal?.addEventListener('abort', cancel, { once: true });
     if (signal?.aborted) cancel();
@@ -105,33 +95,31 @@ export class NodeConnection {
 
   /** Hangs up. Calls under way fail. */
   close(): void {
-    this.grpc.close();
+    this.#closed = true;
+    this.#unary.close();
+    this.#streams?.close();
   }
 
   /** A stream may last for ever, so it has no deadline of its own; finding a daemon has. */
-  async #connected(): Promise<void> {
+  async #connected(): Promise<GrpcClient> {
     const nobody = await whyUnreachable(this.#socket);
     if (nobody !== null) throw nobody;
+    const { openStreams } = await import('./client-definition.js');
+    this.#streams ??= openStreams(this.#socket);
+    const grpc = this.#streams;
+    if (this.#closed) grpc.close();
     const late = await new Promise<Error | undefined>((resolve) => {
-      this.grpc.waitForReady(Date.now() + this.deadlines.read, resolve);
+      grpc.waitForReady(Date.now() + this.deadlines.read, resolve);
     });
     if (late !== undefined) throw mute(this.#socket);
+    return grpc;
   }
 
   /** What a broken call means, in the words of the API. */
   async errorOf(error: unknown): Promise<unknown> {
-    if (!isStatus(error)) return error;
+    if (!isFailedCall(error)) return error;
     const unreachable =
-      error.code === status.UNAVAILABLE ? await whyUnreachable(this.#socket) : null;
+      error.code === GrpcStatus.UNAVAILABLE ? await whyUnreachable(this.#socket) : null;
     return unreachable ?? errorOf(error, this.#socket);
   }
-}
-
-function isStatus(error: unknown): error is StatusObject & Error {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    typeof error.code === 'number' &&
-    error.code in status
-  );
 }

@@ -1,18 +1,8 @@
-/**
- * The gRPC service as grpc-js wants it, made from the .proto file once per process. The options here
- * and those of the type generator must agree.
- */
-import { join } from 'node:path';
+/** The gRPC service as grpc-js wants it, made from the .proto file once per process. */
 import { loadPackageDefinition } from '@grpc/grpc-js';
-import { loadSync, type Options, type PackageDefinition } from '@grpc/proto-loader';
+import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import type { ProtoGrpcType } from '../../generated/proto/node.js';
-import { packageRoot } from '../package.js';
-
-/** Name of the service, as health checks and reflection know it. */
-export const SERVICE_NAME = 'bridgewall.v1.Node';
-
-const PROTO_FILE = 'bridgewall/v1/node.proto';
-const OPTIONS: Options = { longs: Number, enums: String, defaults: true, oneofs: true };
+import { OPTIONS, PROTO_FILE, protoPath } from './definition-source.js';
 
 /** The loaded package. */
 export interface ApiDefinition {
@@ -28,7 +18,7 @@ export function apiDefinition(): ApiDefinition {
   if (loaded === undefined) {
     const packages = loadSync(PROTO_FILE, {
       ...OPTIONS,
-      includeDirs: [join(packageRoot(), 'proto')],
+      includeDirs: [protoPath('')],
     });
     const grown = loadPackageDefinition(packages) as unknown as ProtoGrpcType;
     loaded = { packages, v1: grown.bridgewall.v1 };

@@ -75,8 +75,8 @@ export function encodePlan(plan: PlanResult): PlanResponse {
   };
 }
 
-function encodeChange(change: RuleChange) {
-  return { ...change, kind: KIND[change.kind] };
+function encodeChange({ kind, before, after }: RuleChange) {
+  return { kind: KIND[kind], before, after };
 }
 
 /** Who asks. */

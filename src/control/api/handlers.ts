@@ -18,12 +18,12 @@ import {
   encodeStatus,
   encodeText,
 } from './encode.js';
-import { statusOf } from './errors.js';
 import { encodeHa } from './ha.js';
 import { type Encoded, encodeLong, encodeLongPart } from './long.js';
 import { receiveLoad, streamDump } from './set-streams.js';
 import { receiveUpdates } from './set-updates.js';
 import { streamStateDump, streamStates } from './state-streams.js';
+import { statusOf } from './status-of.js';
 import { failStream, streamDrops, streamEvents, streamSessions } from './streams.js';
 
 /** What the handlers need besides the node. */

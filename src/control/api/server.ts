@@ -5,7 +5,8 @@ import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
 import type { NodeService } from '../service.js';
-import { apiDefinition, SERVICE_NAME } from './definition.js';
+import { apiDefinition } from './definition.js';
+import { SERVICE_NAME } from './definition-source.js';
 import { ApiError } from './errors.js';
 import { nodeHandlers } from './handlers.js';
 import { acceptEncoded } from './long.js';
@@ -41,7 +42,11 @@ export class ApiServer {
       onError: options.onError ?? (() => {}),
       stopping: this.#stopping.signal,
     });
-    this.#server = new Server({ 'grpc.max_receive_message_length': LARGEST_REQUEST });
+    this.#server = new Server({
+      'grpc.max_receive_message_length': LARGEST_REQUEST,
+      // Books that nobody reads, kept for each call.
+      'grpc.enable_channelz': 0,
+    });
     this.#server.addService(acceptEncoded(v1.Node.service), { ...handlers });
     this.#health = new HealthImplementation({ '': 'SERVING', [SERVICE_NAME]: 'SERVING' });
     this.#health.addToServer(this.#server);

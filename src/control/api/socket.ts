@@ -1,9 +1,9 @@
 /** The unix socket as a file: whose it is, and making room for a new one. */
 import { lstat, unlink } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { makeDirectories } from '../directories.js';
 import { ApiError } from './errors.js';
+import { knock } from './unreachable.js';
 
 /** `sun_path` holds 108 bytes, the terminating zero included. */
 const LONGEST_PATH = 107;
@@ -45,37 +45,4 @@ function absent(error: NodeJS.ErrnoException): undefined {
 async function answers(path: string): Promise<boolean> {
   const refusal = await knock(path);
   return refusal !== 'ECONNREFUSED' && refusal !== 'ENOENT';
-}
-
-/** Connects and hangs up: null, or the system's code of the refusal. */
-function knock(path: string): Promise<string | null> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(null);
-    });
-    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-  });
-}
-
-/**
- * Why nobody could be reached at `path`, or null when somebody can be now. gRPC tells no reason that
- * could be relied on.
- */
-export async function whyUnreachable(path: string): Promise<ApiError | null> {
-  const refusal = await knock(path);
-  switch (refusal) {
-    case null:
-      return null;
-    case 'ENOENT':
-      return new ApiError('EUNAVAILABLE', `no daemon: there is no socket ${path}`);
-    case 'ECONNREFUSED':
-      return new ApiError('EUNAVAILABLE', `no daemon answers at ${path}`);
-    case 'EACCES':
-    case 'EPERM':
-      return new ApiError('EACCESS', `permission denied: ${path}`);
-    default:
-      return new ApiError('EUNAVAILABLE', `no daemon at ${path}: ${refusal}`);
-  }
 }

@@ -12,7 +12,8 @@ import type { WatchSessionsRequest__Output } from '../../generated/proto/bridgew
 import type { WatchSessionsResponse } from '../../generated/proto/bridgewall/v1/WatchSessionsResponse.js';
 import type { NodeService } from '../service.js';
 import { encodeEvent, encodeRecord, encodeSession } from './encode.js';
-import { ApiError, statusOf } from './errors.js';
+import { ApiError } from './errors.js';
+import { statusOf } from './status-of.js';
 
 const RECORDS_PER_MESSAGE = 256;
 

@@ -22,6 +22,7 @@ export const LinkAttribute = {
   MASTER: 10,
   PROTINFO: 12,
   INFO: 18,
+  EXT_MASK: 29,
   CARRIER: 33,
   XDP: 43,
 } as const;

@@ -25,6 +25,13 @@ import {
 const CREATE = 0x400;
 const EXCLUSIVE = 0x200;
 const VETH_PEER = 1;
+const SKIP_STATS = 8;
+
+/** Asks for all links, without what they have counted. */
+const LISTING = Buffer.concat([
+  linkHeader(AddressFamily.UNSPEC, 0),
+  new AttributeWriter().u32(LinkAttribute.EXT_MASK, SKIP_STATS).finish(),
+]);
 
 /** What it takes to speak of a link. */
 export type LinkName = Pick<Link, 'name' | 'ifindex'>;
@@ -36,6 +43,8 @@ export type LinkName = Pick<Link, 'name' | 'ifindex'>;
 export class Links implements Disposable {
   readonly #connection = new NetlinkConnection(Family.ROUTE);
   readonly #onBridgeMade: (bridge: Link) => void;
+  /** What the last listing said: most of the next says the same. */
+  #listed: readonly { readonly payload: Buffer; readonly link: Link | undefined }[] = [];
 
   /** @param onBridgeMade told of every bridge that `createBridge` has made */
   constructor(onBridgeMade: (bridge: Link) => void = () => {}) {
@@ -43,9 +52,14 @@ export class Links implements Disposable {
   }
 
   async list(): Promise<Link[]> {
-    const header = linkHeader(AddressFamily.UNSPEC, 0);
-    const messages = await this.#connection.dump('listing links', MessageType.GET_LINK, header);
-    return messages.flatMap((message) => decodeLink(message.payload) ?? []);
+    const messages = await this.#connection.dump('listing links', MessageType.GET_LINK, LISTING);
+    const before = this.#listed;
+    this.#listed = messages.map(({ payload }, i) => {
+      const known = before[i];
+      if (known?.payload.equals(payload)) return known;
+      return { payload, link: decodeLink(payload) };
+    });
+    return this.#listed.flatMap(({ link }) => link ?? []);
   }
 
   async find(name: string): Promise<Link | undefined> {

@@ -1,5 +1,6 @@
 /** Settings under /proc/sys/net, which always shows the namespace of the process that opens it. */
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { access, writeFile } from 'node:fs/promises';
 
 const ROOT = '/proc/sys/net';
 
@@ -43,11 +44,38 @@ export async function silentIpv6(link: string, on: boolean): Promise<void> {
 /** Resolves true when the setting was there and was another. */
 async function ensure(path: string, value: string): Promise<boolean> {
   try {
-    if ((await readFile(path, 'utf8')).trim() === value) return false;
+    if (settingAt(path) === value) return false;
     await writeFile(path, value, { flag: 'r+' });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw error;
   }
+}
+
+const longest = Buffer.alloc(64);
+/** Files that were read before, by their paths. */
+const opened = new Map<string, number>();
+
+/**
+ * Looked at twice a second: threads, promises and pages of buffers would cost more than all else of a wall at
+ * rest. A file stays open; that of a device that has gone, or has another name, cannot be read any more.
+ */
+function settingAt(path: string): string {
+  const known = opened.get(path);
+  if (known !== undefined) {
+    try {
+      return readStart(known);
+    } catch {
+      closeSync(known);
+      opened.delete(path);
+    }
+  }
+  const file = openSync(path, 'r');
+  opened.set(path, file);
+  return readStart(file);
+}
+
+function readStart(file: number): string {
+  return longest.toString('latin1', 0, readSync(file, longest, 0, longest.length, 0)).trim();
 }

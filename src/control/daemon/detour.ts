@@ -43,7 +43,7 @@ export class Detour {
 
   /** Sees to it that there is one before a policy judges that asks for it. @throws DataplaneError */
   async prepare({ rules }: Plan): Promise<void> {
-    if (!rules.some(({ detour }) => detour !== 0)) return;
+    if (!rules.columns.options.some(({ detour }) => detour !== 0)) return;
     this.#wanted = true;
     try {
       await this.look();

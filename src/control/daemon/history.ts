@@ -1,6 +1,6 @@
 /** The generations of the store, as operators ask for them. */
 import type { OriginClock } from '../../sync/shared/origin.js';
-import { diffBindings, differences, diffLimits, PolicyError } from '../policy/index.js';
+import { diffBindings, diffLimits, PolicyError } from '../policy/index.js';
 import {
   type HistoryEntry,
   type PolicyDifference,
@@ -10,7 +10,7 @@ import {
 import { inSlices } from '../slices.js';
 import { type GenerationRecord, type GenerationStore, StoreError } from '../store/index.js';
 import type { PolicyCompiler } from './compiler/compiler.js';
-import { ruleChange } from './records.js';
+import { ruleChanges } from './records.js';
 
 type Summary = Omit<HistoryEntry, 'current'>;
 
@@ -53,7 +53,7 @@ export class History {
   async diff(from: number, to: number): Promise<PolicyDifference> {
     const [before, after] = [await this.record(from), await this.record(to)];
     const [old, now] = [await this.#plan(before), await this.#plan(after)];
-    const changes = (await inSlices(differences(old, now))).map(ruleChange);
+    const changes = await inSlices(ruleChanges(old, now));
     return {
       from: textOf(before),
       to: textOf(after),

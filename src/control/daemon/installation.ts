@@ -2,7 +2,6 @@
  * What judges in the kernel and what is known of it here: the installed policy, and while that is on
  * trial the one that comes back. Callers see to it that no two calls overlap.
  */
-import { Limits } from '../../generated/layouts.js';
 import type { OriginClock, PolicyOrigin } from '../../sync/shared/origin.js';
 import {
   DataplaneError,
@@ -22,6 +21,7 @@ import type { EventSink } from './event-bus.js';
 import { PlanCache } from './plan-cache.js';
 import { type ActivePolicy, activeOf, ITSELF, numberingOf, storedNumbers } from './records.js';
 import { RuleIndex } from './rules.js';
+import { roomFor, unusedBits } from './set-room.js';
 import { prepare } from './states-cut.js';
 import { TrialTimer } from './trial-timer.js';
 
@@ -46,6 +46,8 @@ export interface InstallationDeps {
   readonly onTrialOver: () => Promise<unknown>;
   /** Called before a policy judges: what it takes besides tables is made ready. */
   readonly onPrepare: (plan: Plan) => Promise<void>;
+  /** Live states that the plan in a slot would cut. */
+  readonly countCut: (slot: number) => Promise<number>;
   /** Called whenever another policy judges: live states may have to end. */
   readonly onSwitch: () => void;
 }
@@ -58,7 +60,16 @@ export type Occasion = Pick<GenerationRecord, 'by' | 'uid' | 'why'> & {
   readonly trial?: GenerationRecord['trial'];
   /** Of a policy that was applied before, here or on the other node; else it is applied now. */
   readonly origin?: PolicyOrigin;
+  /** Called when it judges, before the disk says that it stays. */
+  readonly told?: (record: GenerationRecord) => void;
 };
+
+/** What came of an install. */
+export interface Installed {
+  readonly record: GenerationRecord;
+  /** Live states that the policy before allowed and this one does not. */
+  readonly statesCut: number;
+}
 
 export class Installation {
   readonly #deps: InstallationDeps;
@@ -119,10 +130,12 @@ export class Installation {
     candidate: PackedPlan,
     { text, file, resolved }: Origin,
     held: Numbering,
-    { trial = null, origin, ...occasion }: Occasion,
-  ): Promise<GenerationRecord> {
+    { trial = null, origin, told, ...occasion }: Occasion,
+  ): Promise<Installed> {
     const { plan } = candidate;
-    const { origins } = this.#deps;
+    const { origins, store, installer, countCut } = this.#deps;
+    // Nobody is told the number of a policy that comes back, and none is worth that it does not.
+    const counts = origin === undefined && this.#active?.plan.digest !== plan.digest;
     await turn();
     const generation = await this.#next(origin?.generation ?? origins.least);
     const prepared = prepare(this.#deps.installer, plan, generation, held, trial !== null);
@@ -142,24 +155,34 @@ export class Installation {
       origin: origin ?? origins.next(generation, { text, file, resolved }),
     };
     await turn();
-    await this.#deps.store.write(record);
-    const inTrial = this.#deps.installer.current().trial !== null;
+    // The disk has its time while all else is made ready; what still judges loses nothing before it has agreed.
+    const written = store.write(record);
+    written.catch(() => {});
+    const inTrial = installer.current().trial !== null;
+    let statesCut = 0;
     try {
       await this.#deps.onPrepare(plan);
       await this.#makeRoom(plan);
+      await written;
       await this.#deps.sets.clear(prepared.freshBits);
-      await this.#deps.installer.installInSlices(prepared, trial?.seconds ?? null);
+      await installer.installInSlices(prepared, trial?.seconds ?? null, async (slot) => {
+        if (counts) statesCut = await countCut(slot);
+      });
     } catch (error) {
-      await this.#deps.store.discard(generation).catch((e) => this.#deps.warn(String(e)));
+      await written.catch(() => {});
+      await store.discard(generation).catch((e) => this.#deps.warn(String(e)));
       throw error;
     }
     const { ruleSlots, groupBits } = prepared;
     const active = activeOf(record, candidate, { ruleSlots, groupBits });
     this.#activate(active, trial === null ? null : this.#active);
+    told?.(record);
+    // Before anything else, and some of it waits for the kernel, those who watch have their word.
+    await turn();
     // Both generations of a trial may have packets under way; the next install empties them.
     if (!inTrial) await this.#retire(generation);
     if (trial === null) await this.#afterSwitch(active);
-    return record;
+    return { record, statesCut };
   }
 
   /** The very policy that judges was applied elsewhere, later. @throws StoreError */
@@ -204,11 +227,13 @@ export class Installation {
     const why = `revert of ${from} to ${to}: it was not confirmed`;
     const { record, numbering } = fallback;
     const origin = this.#deps.origins.of(record);
-    const occasion = { by: ITSELF.user, uid: ITSELF.uid, why, origin };
-    const { generation } = await this.install(fallback, record, numbering, occasion);
-    const told = { user: ITSELF.user, why: 'it was not confirmed' };
-    this.#deps.events.emit('reverted', { generation, from, to, ...told });
-    this.#deps.warn(`generation ${generation}: ${why}`);
+    const told = ({ generation }: GenerationRecord) => {
+      const by = { user: ITSELF.user, why: 'it was not confirmed' };
+      this.#deps.events.emit('reverted', { generation, from, to, ...by });
+      this.#deps.warn(`generation ${generation}: ${why}`);
+    };
+    const occasion = { by: ITSELF.user, uid: ITSELF.uid, why, origin, told };
+    await this.install(fallback, record, numbering, occasion);
     return true;
   }
 
@@ -379,33 +404,11 @@ export class Installation {
       const origin = this.#deps.origins.of(record);
       const occasion = { by: ITSELF.user, uid: ITSELF.uid, why: words, origin };
       const next = await this.install(compiled, record, numberingOf(record), occasion);
-      return { kind: 'reinstalled', generation: next.generation, why };
+      return { kind: 'reinstalled', generation: next.record.generation, why };
     } catch (error) {
       const expected = [StoreError, PolicyError, ServiceError, DataplaneError];
       if (!expected.some((kind) => error instanceof kind)) throw error;
       return { kind: 'unknown', generation, why: (error as Error).message };
     }
   }
-}
-
-/**
- * Elements that the groups of these policies may need: one per member, and while a list takes the
- * place of what a group holds, as many again for that one.
- */
-export function roomFor(plans: readonly Plan[]): number {
-  const max = new Map<string, number>();
-  for (const { dynamicGroups } of plans) {
-    for (const group of dynamicGroups) {
-      max.set(group.name, Math.max(group.max, max.get(group.name) ?? 0));
-    }
-  }
-  const sizes = [...max.values()];
-  return sizes.reduce((sum, size) => sum + size, Math.max(0, ...sizes));
-}
-
-/** Of groups that are no more: their members would only take room that nobody could free. */
-function unusedBits({ groupBits }: Numbering): number[] {
-  const used = new Set(groupBits.values());
-  const all = Array.from({ length: Limits.MAX_DYNAMIC_GROUPS }, (_, bit) => bit);
-  return all.filter((bit) => !used.has(bit));
 }

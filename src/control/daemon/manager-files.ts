@@ -4,18 +4,31 @@
  * daemon or no daemon. `NAME.advice` is ours, `1` while this node should be active in the place of the
  * other one, else `0`: what keepalived calls a track file.
  */
-import { type FSWatcher, readFileSync, watch, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  type FSWatcher,
+  fstatSync,
+  openSync,
+  readFileSync,
+  watch,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname } from 'node:path';
+import type { RoleOrder } from '../../sync/roles/index.js';
 
 /** Should the kernel not tell of a change. */
 const LOOK_MS = 1000;
 
-export type RoleOrder = 'active' | 'standby';
-
 export interface ManagerEvents {
-  /** It wants something else. */
+  /** It wants something, be it once more the same: something else may have been asked for meanwhile. */
   readonly onOrder: (order: RoleOrder) => void;
   readonly onError: (error: unknown) => void;
+}
+
+/** What stands in the file, and by which writing. */
+interface Written {
+  readonly text: string;
+  readonly when: string;
 }
 
 export class ManagerFiles {
@@ -24,7 +37,7 @@ export class ManagerFiles {
   readonly #events: ManagerEvents;
   readonly #watcher: FSWatcher;
   readonly #timer: NodeJS.Timeout;
-  #text: string;
+  #written: Written;
 
   /** @param socket path of the API's socket. @throws when nothing can be written or watched beside it */
   static open(socket: string, events: ManagerEvents): ManagerFiles {
@@ -36,7 +49,7 @@ export class ManagerFiles {
     this.#advice = `${stem}.advice`;
     this.#events = events;
     this.advise(false);
-    this.#text = this.#read();
+    this.#written = this.#read();
     // The directory: a file that is replaced is another one.
     this.#watcher = watch(dirname(stem), (_, name) => {
       if (name === null || name === basename(this.#path)) this.#look();
@@ -48,7 +61,18 @@ export class ManagerFiles {
 
   /** What the manager wants; null: it has not said. */
   get order(): RoleOrder | null {
-    return this.#text === 'active' || this.#text === 'standby' ? this.#text : null;
+    const { text } = this.#written;
+    return text === 'active' || text === 'standby' ? text : null;
+  }
+
+  /** Another has said so: what was said last holds, also for the next daemon. */
+  keep(order: RoleOrder): void {
+    try {
+      writeFileSync(this.#path, `${order}\n`);
+      this.#written = this.#read();
+    } catch (error) {
+      this.#events.onError(error);
+    }
   }
 
   /** Whether this node should be active in the place of the other one. */
@@ -68,20 +92,28 @@ export class ManagerFiles {
   }
 
   #look(): void {
-    const text = this.#read();
-    if (text === this.#text) return;
-    this.#text = text;
+    const before = this.#written;
+    this.#written = this.#read();
+    const { text, when } = this.#written;
+    if (text === before.text && when === before.when) return;
     if (this.order !== null) this.#events.onOrder(this.order);
     // Empty: it is being written.
     else if (text !== '') this.#events.onError(`${this.#path} says neither active nor standby`);
   }
 
-  #read(): string {
+  #read(): Written {
     try {
-      return readFileSync(this.#path, 'utf8').trim();
+      const fd = openSync(this.#path, 'r');
+      try {
+        const text = readFileSync(fd, 'utf8').trim();
+        const { ino, mtimeNs } = fstatSync(fd, { bigint: true });
+        return { text, when: `${ino} ${mtimeNs}` };
+      } finally {
+        closeSync(fd);
+      }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#events.onError(error);
-      return '';
+      return { text: '', when: '' };
     }
   }
 }

@@ -15,6 +15,7 @@ import {
   PATHS,
   type RoleChange,
   RoleKeeper,
+  type RoleOrder,
   RoleRefusal,
   SEGMENTS,
   type Segment,
@@ -25,7 +26,7 @@ import { type Dataplane, hasDevice, PairMap, packAddresses, Role } from '../data
 import { type Caller, type HaStatus, ServiceError } from '../service.js';
 import type { EventSink } from './event-bus.js';
 import type { PortTable } from './guard/port-table.js';
-import { ManagerFiles, type RoleOrder } from './manager-files.js';
+import { ManagerFiles } from './manager-files.js';
 import { Neighbours } from './neighbours.js';
 import type { PeerAddress } from './peer-address.js';
 
@@ -199,7 +200,7 @@ export class Pair {
       paths: PATHS.map((path) => ({
         name: path,
         up: path === 'sync' ? true : this.#links()[path],
-        heardMs: view.paths[path].met ? Math.round(view.paths[path].silentFor) : null,
+        heardMs: view.paths[path].met ? Math.max(0, Math.round(view.paths[path].silentFor)) : null,
         peerHears: view.paths[path].said?.hears[path] ?? false,
       })),
       probes: {
@@ -219,10 +220,12 @@ export class Pair {
 
   async takeOver(by: Caller, force: boolean): Promise<void> {
     await refusing(() => this.#keeper.takeOver(by.user, force));
+    this.#manager?.keep('active');
   }
 
   async yield(by: Caller): Promise<void> {
     await refusing(() => this.#keeper.yield(by.user));
+    this.#manager?.keep('standby');
   }
 
   /** The role stays what it is, and the packet path goes on answering. */
@@ -267,7 +270,7 @@ export class Pair {
         external: ha.manager === 'external',
       },
       epoch: file.epoch,
-      wanted: this.#manager?.order === 'active',
+      order: this.#manager?.order ?? null,
       word: new Role(dataplane),
       look: () => ({
         ...this.#prober.view(),

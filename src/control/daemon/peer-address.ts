@@ -4,12 +4,12 @@ import { isIP } from 'node:net';
 
 const LOOK_MS = 10_000;
 
-/** Resolves to the address of a name, or null. */
-export type Resolve = (name: string, family: number) => Promise<string | null>;
+/** Resolves to the addresses of a name; none: it is not known now. */
+export type Resolve = (name: string, family: number) => Promise<readonly string[]>;
 
 const resolveName: Resolve = async (name, family) => {
-  const found = await lookup(name, { family }).catch(() => null);
-  return found?.address ?? null;
+  const found = await lookup(name, { family, all: true }).catch(() => []);
+  return found.map(({ address }) => address);
 };
 
 export class PeerAddress {
@@ -30,7 +30,7 @@ export class PeerAddress {
   /** @param listen own address: that of the other node is of the same family */
   static async find(host: string, listen: string, resolve = resolveName): Promise<PeerAddress> {
     const address = new PeerAddress(host, isIP(listen), resolve);
-    address.#current = await resolve(host, address.#family);
+    address.#current = (await resolve(host, address.#family))[0] ?? null;
     return address;
   }
 
@@ -56,9 +56,11 @@ export class PeerAddress {
     this.#looking = true;
     const found = await this.#resolve(this.#host, this.#family);
     this.#looking = false;
-    // A nameserver that does not answer says nothing of where the other node is.
-    if (this.#closed || found === null || found === this.#current) return;
-    this.#current = found;
-    onChange(found);
+    const [first] = found;
+    // A nameserver that does not answer says nothing of where the other node is. Of several addresses it may
+    // name another one first each time: the one that is in use goes on.
+    if (this.#closed || first === undefined || found.includes(this.#current ?? '')) return;
+    this.#current = first;
+    onChange(first);
   }
 }

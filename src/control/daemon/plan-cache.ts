@@ -10,7 +10,7 @@ import { type GenerationRecord, writeAtomic } from '../store/index.js';
 import { type PackedPlan, unpackPlan } from './compiler/packed-plan.js';
 
 /** Raised whenever what a plan looks like changes. */
-const FORMAT = 8;
+const FORMAT = 10;
 const DIGEST_BYTES = 32;
 /** Digest of all that follows, format, generation. */
 const HEAD_BYTES = DIGEST_BYTES + 8;

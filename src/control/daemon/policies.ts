@@ -8,7 +8,6 @@ import type { Installer, Numbering, Sets } from '../dataplane/index.js';
 import { Serial } from '../dataplane/index.js';
 import {
   diffBindings,
-  differences,
   diffLimits,
   type Plan,
   PolicyError,
@@ -38,7 +37,7 @@ import {
   type ActivePolicy,
   packetChanges,
   resolvedRecord,
-  ruleChange,
+  ruleChanges,
   whoFields,
 } from './records.js';
 import type { RuleIndex } from './rules.js';
@@ -51,8 +50,10 @@ export interface PolicyDeps {
   readonly events?: EventSink;
   /** Those of the node, to which a policy may bind hosts. */
   readonly ports: readonly { readonly name: string; readonly side: 'uplink' | 'inside' }[];
-  /** Live states that a plan would cut. */
+  /** Live states that a plan would cut, were it installed. */
   readonly countCut: (plan: Plan, held: Numbering) => Promise<number>;
+  /** The same of one that lies in a slot. */
+  readonly countCutIn: (slot: number) => Promise<number>;
   /** Makes ready what a plan takes besides its tables. */
   readonly prepare?: (plan: Plan) => Promise<void>;
   /** Ends, by and by, the live states that are no longer allowed. */
@@ -93,7 +94,7 @@ export class Policies {
       deps.cutStates();
       for (const tell of this.#watchers) tell();
     };
-    const told = { onTrialOver, onPrepare, onSwitch };
+    const told = { onTrialOver, onPrepare, onSwitch, countCut: deps.countCutIn };
     const parts = { installer, sets, store, compiler, origins, events, warn };
     this.#installation = new Installation({ ...parts, ...told });
   }
@@ -124,7 +125,7 @@ export class Policies {
   /** What `source` would change. @throws ServiceError */
   async plan(source: PolicySource, signal?: AbortSignal): Promise<PlanResult> {
     const { plan } = await this.#compile(source, signal);
-    return await this.#serial.run(() => this.#compare(plan, true));
+    return await this.#serial.run(() => this.#foresee(plan));
   }
 
   /** Installs `source` as the next generation, or leaves everything as it is. @throws ServiceError */
@@ -135,23 +136,24 @@ export class Policies {
     return await this.#serial.run(async () => {
       await this.#installation.settle();
       this.#expect(ifGeneration);
-      const result = await this.#compare(plan, dryRun);
+      const before = this.active?.plan ?? null;
+      if (dryRun) return this.#applied(await this.#foresee(plan), plan, false);
       // Who applies what is there already, while the other node has something else, says which of the two it is.
       const behind = compareOrigins(this.#origins.heard, this.shared?.origin ?? null) > 0;
-      const same = this.active?.text === source.text && !result.differs && !behind;
-      if (same || dryRun) return this.#applied(result, plan, false);
+      if (this.active?.text === source.text && before?.digest === plan.digest && !behind) {
+        const result = await this.#compare(before, plan);
+        if (!result.differs) return this.#applied(result, plan, false);
+      }
       const trial = this.#trialOf(confirmSeconds);
-      const occasion = { by: by.user, uid: by.uid, why, trial };
+      const told = ({ generation, digest }: GenerationRecord) => {
+        const confirm = confirmSeconds ?? 0;
+        this.#events.emit('applied', { generation, digest, ...whoFields(by), why, confirm });
+      };
+      const occasion = { by: by.user, uid: by.uid, why, trial, told };
       const origin = { ...source, resolved: resolvedRecord(resolved) };
       const { held } = this.#installation;
-      const { generation, digest } = await this.#installation.install(
-        compiled,
-        origin,
-        held,
-        occasion,
-      );
-      const confirm = confirmSeconds ?? 0;
-      this.#events.emit('applied', { generation, digest, ...whoFields(by), why, confirm });
+      const { statesCut } = await this.#installation.install(compiled, origin, held, occasion);
+      const result = { ...(await this.#compare(before, plan)), statesCut };
       return this.#applied(result, plan, true);
     });
   }
@@ -182,12 +184,15 @@ export class Policies {
       const compiled = await this.#compiler.recompile(target).catch(throwRefused);
       this.#checkPorts(compiled);
       const held = this.#installation.fallback?.numbering ?? this.#installation.held;
-      const result = await this.#compare(compiled.plan, false, held);
+      const before = this.active?.plan ?? null;
       const [from, to] = [this.generation, target.generation];
       const words = `rollback of ${from} to ${to}`;
-      const occasion = { by: by.user, uid: by.uid, why: why === '' ? words : `${words}: ${why}` };
-      const { generation } = await this.#installation.install(compiled, target, held, occasion);
-      this.#events.emit('rolled-back', { generation, from, to, ...whoFields(by), why });
+      const told = ({ generation }: GenerationRecord) =>
+        this.#events.emit('rolled-back', { generation, from, to, ...whoFields(by), why });
+      const noted = why === '' ? words : `${words}: ${why}`;
+      const occasion = { by: by.user, uid: by.uid, why: noted, told };
+      const { statesCut } = await this.#installation.install(compiled, target, held, occasion);
+      const result = { ...(await this.#compare(before, compiled.plan)), statesCut };
       return this.#applied(result, compiled.plan, true);
     });
   }
@@ -233,10 +238,12 @@ export class Policies {
         this.#history.forget(active.generation);
         return 'noted';
       }
-      const occasion = { by, uid, why, origin };
-      const { generation } = await this.#installation.install(compiled, policy, held, occasion);
-      const fields = { generation, digest, peer, ...whoFields({ user: by, uid }), why };
-      this.#events.emit('policy-received', fields);
+      const told = ({ generation }: GenerationRecord) => {
+        const fields = { generation, digest, peer, ...whoFields({ user: by, uid }), why };
+        this.#events.emit('policy-received', fields);
+      };
+      const occasion = { by, uid, why, origin, told };
+      await this.#installation.install(compiled, policy, held, occasion);
       return 'installed';
     });
   }
@@ -323,28 +330,29 @@ export class Policies {
     }
   }
 
-  /**
-   * @param packets whether to say what it opens and closes
-   * @param held the numbers that the plan would take over
-   */
-  async #compare(
-    plan: Plan,
-    packets: boolean,
-    held = this.#installation.held,
-  ): Promise<PlanResult> {
+  /** What a plan would change, were it installed. */
+  async #foresee(plan: Plan): Promise<PlanResult> {
     const before = this.active?.plan ?? null;
-    const changes = (await inSlices(differences(before, plan))).map(ruleChange);
-    const judgesAnew = before?.digest !== plan.digest;
+    const result = await this.#compare(before, plan);
+    if (before?.digest === plan.digest) return result;
+    const classes = await inSlices(packetClasses(before, plan));
+    const statesCut = await this.#deps.countCut(plan, this.#installation.held);
+    return { ...result, ...packetChanges(classes), statesCut };
+  }
+
+  /** The rules and limits of two plans, side by side. */
+  async #compare(before: Plan | null, plan: Plan): Promise<PlanResult> {
+    const changes = await inSlices(ruleChanges(before, plan));
     return {
-      differs: judgesAnew || changes.length > 0,
+      differs: before?.digest !== plan.digest || changes.length > 0,
       changes,
       limits: diffLimits(before, plan),
       bindings: diffBindings(before, plan),
-      ...packetChanges(packets && judgesAnew ? await inSlices(packetClasses(before, plan)) : []),
+      ...packetChanges([]),
       warnings: [...plan.warnings],
       rules: plan.rules.length,
       hosts: plan.hosts.length,
-      statesCut: judgesAnew ? await this.#deps.countCut(plan, held) : 0,
+      statesCut: 0,
     };
   }
 }

@@ -1,7 +1,14 @@
 /** Between a policy as it is stored and a policy as it is installed. */
 import type { Numbering } from '../dataplane/index.js';
-import type { PacketClass, Plan, ResolvedNames, RuleDifference } from '../policy/index.js';
+import {
+  differences,
+  type PacketClass,
+  type Plan,
+  type ResolvedNames,
+  type RuleDifference,
+} from '../policy/index.js';
 import type { Caller, PacketChange, RuleChange } from '../service.js';
+import type { Sliced } from '../slices.js';
 import type { GenerationRecord } from '../store/index.js';
 import type { PackedPlan } from './compiler/packed-plan.js';
 import { ruleRef } from './rules.js';
@@ -50,9 +57,23 @@ export function resolvedRecord(resolved: ResolvedNames): Record<string, string[]
   return Object.fromEntries([...resolved].map(([name, addresses]) => [name, [...addresses]]));
 }
 
-export function ruleChange({ kind, before, after }: RuleDifference): RuleChange {
+function ruleChange({ kind, before, after }: RuleDifference): RuleChange {
   return { kind, before: before && ruleRef(before), after: after && ruleRef(after) };
 }
+
+/** What a new plan does to the rules of another one, as people are told. */
+export function* ruleChanges(before: Plan | null, after: Plan): Sliced<RuleChange[]> {
+  const all = yield* differences(before, after);
+  const changes: RuleChange[] = [];
+  for (let i = 0; i < all.length; i++) {
+    if (i % SLICE === 0) yield;
+    changes.push(ruleChange(all[i]!));
+  }
+  return changes;
+}
+
+/** Changes that are made between two yields. */
+const SLICE = 1024;
 
 /** Packet classes in one answer, and items of one listing. */
 const [MOST_CLASSES, MOST_ITEMS] = [500, 24];

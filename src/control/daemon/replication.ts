@@ -103,7 +103,7 @@ export class Replication {
       connected,
       // Whoever is told knows how late it is; whoever tells hears it from the other.
       lagMs: Math.round(active ? (told?.lagMs ?? 0) : this.#sink.lagMs),
-      digestsMatch: active ? (told?.matches ?? false) : this.#sink.matches,
+      digestsMatch: active ? (told?.matches ?? false) : connected && this.#sink.matches,
       queue: this.#source.waiting,
       lost: this.#replica.lost,
       told: { ...this.#sink.counts },

@@ -22,7 +22,7 @@ export class SessionFeed {
   readonly #dataplane: Dataplane;
   readonly #rules: () => Pick<RuleIndex, 'ref'>;
   readonly #onError: (error: unknown) => void;
-  readonly #reader: { close(): void };
+  #reader: { close(): void } | null = null;
   readonly #listeners = new Set<Listener>();
   /** Rules by slot, for sessions of which the policy no longer names the rule. */
   readonly #known = new Map<number, RuleRef>();
@@ -39,12 +39,16 @@ export class SessionFeed {
     this.#dataplane = dataplane;
     this.#rules = rules;
     this.#onError = onError;
-    this.#reader = readSessions(dataplane, (records, _count, lost) => {
+    this.#schedule(FIRST_MS);
+  }
+
+  /** The ring is megabytes of this process, and stays empty where no rule tells of sessions. */
+  #read(): void {
+    this.#reader ??= readSessions(this.#dataplane, (records, _count, lost) => {
       this.#unread += lost;
       // Nobody watches: then nobody needs them put into words.
       if (this.#listeners.size > 0) this.#deliver(records());
     });
-    this.#schedule(FIRST_MS);
   }
 
   /** Sessions of which nothing was kept, and records that were dropped before they got here. */
@@ -64,13 +68,13 @@ export class SessionFeed {
     this.#closed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#running;
-    this.#reader.close();
+    this.#reader?.close();
     this.#listeners.clear();
   }
 
   #schedule(ms: number): void {
     this.#timer = setTimeout(() => {
-      this.#running = sweepSessions(this.#dataplane, () => this.#closed)
+      this.#running = this.#pass()
         .catch((error: unknown) => {
           this.#onError(error);
           return false;
@@ -80,6 +84,13 @@ export class SessionFeed {
         });
     }, ms);
     this.#timer.unref();
+  }
+
+  /** Resolves true when there is more to tell. */
+  async #pass(): Promise<boolean> {
+    const { opened, held } = sessionStats(this.#dataplane);
+    if (opened > 0 || held > 0) this.#read();
+    return await sweepSessions(this.#dataplane, () => this.#closed);
   }
 
   #deliver(records: Parameters<typeof describeSession>[0][]): void {

@@ -96,7 +96,8 @@ export class SetService {
   async add(name: string, texts: readonly string[], ttlSeconds: number | null): Promise<number> {
     checkTimeToLive(ttlSeconds);
     const addresses = packed(texts.map(parseMember));
-    await this.#changeAll(name, 'check', addresses, ttlSeconds);
+    // One is added or refused as a whole anyway.
+    if (texts.length > 1) await this.#changeAll(name, 'check', addresses, ttlSeconds);
     return await this.#changeAll(name, 'add', addresses, ttlSeconds);
   }
 

@@ -43,6 +43,7 @@ import { PeerAddress } from './peer-address.js';
 import { Policies } from './policies.js';
 import { fragReader, nodeSettings, type Raised, raise, vlanTagKeeper } from './raise.js';
 import { Replication } from './replication.js';
+import { releasePages } from './resident.js';
 import { Room } from './room.js';
 import { SessionFeed } from './session-feed.js';
 import { Shared } from './shared.js';
@@ -161,6 +162,7 @@ async function start(
   const policies = new Policies({
     ...{ installer, sets, store: store!, events: bus, ports, warn },
     countCut: (plan, held) => countCut(installer, passes, plan, held),
+    countCutIn: (slot) => passes.count(slot),
     cutStates: () => cutter.ask(),
     prepare: (plan) => detour.prepare(plan),
     trials: dataplane.tag === dataplane.builtTag,
@@ -306,6 +308,10 @@ async function start(
       }
     }
   }
+  const pages = releasePages((error) =>
+    log.warn({ error: String(error) }, 'memory that is not needed could not be let go of'),
+  );
+  leases.add(() => pages.close());
   if (upgraded !== null) bus.emit('upgraded', upgradeFields(upgraded));
   bus.emit('daemon-started', {
     node: config.node,

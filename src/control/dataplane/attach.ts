@@ -268,16 +268,16 @@ export function attachTracingProgram(
 ): boolean {
   const program = dataplane.program(name);
   const path = pins.tracing(name);
-  const stood = existsSync(path);
-  if (stood) {
-    using old = BpfLink.adopt(path);
+  const old = pins.opened.at(path);
+  if (old !== undefined) {
     if (old.info.programId === program.info.id) return false;
     // Such a link takes no other program.
+    pins.opened.forget(path);
     unlinkSync(path);
   }
   using link = program.attachTracing();
   link.pin(path);
-  return !stood;
+  return old === undefined;
 }
 
 /** A link before all qdiscs; an older kernel than 6.6 has no such place. */
@@ -289,11 +289,11 @@ function attachTcx(
 ): 'there' | 'attached' | 'unsupported' {
   const program = dataplane.program(hook === 'tcx' ? 'tc_wall' : 'gate_wall');
   const path = pins.link(port.number, hook);
-  if (existsSync(path)) {
-    using link = BpfLink.adopt(path);
-    const { ifindex, programId } = link.info;
+  const there = pins.opened.at(path);
+  if (there !== undefined) {
+    const { ifindex, programId } = there.info;
     if (ifindex === port.ifindex) {
-      if (programId !== program.info.id) link.update(program);
+      if (programId !== program.info.id) there.update(program);
       return 'there';
     }
     dropLink(port.number, hook, pins);
@@ -320,6 +320,7 @@ function dropOldLinks(ports: readonly NumberedPort[], pins: PinSet): void {
 
 function dropLink(number: number, hook: LinkHook, pins: PinSet): void {
   const path = pins.link(number, hook);
+  pins.opened.forget(path);
   if (!existsSync(path)) return;
   using link = BpfLink.adopt(path);
   try {

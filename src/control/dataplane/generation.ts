@@ -2,7 +2,8 @@
 import * as layouts from '../../generated/layouts.js';
 import { isV4 } from '../policy/address.js';
 import { isBound } from '../policy/bindings.js';
-import type { AddressClass, Alternative, MatrixEntry, Plan } from '../policy/plan.js';
+import { MATRIX_DIRECTIONS, NO_RULE } from '../policy/matrix-table.js';
+import type { AddressClass, Alternative, Plan } from '../policy/plan.js';
 import type { Sliced } from '../slices.js';
 import {
   type Bound,
@@ -13,7 +14,7 @@ import {
 } from './bindings.js';
 import { DataplaneError } from './errors.js';
 import { type LimitedRules, limitedRules, limitFlags, limitValue } from './limits.js';
-import type { Numbering } from './numbering.js';
+import { type Numbering, slotsOf } from './numbering.js';
 
 const { Direction, GenerationFlags, Limits, MatrixFlags, WatchLimits } = layouts;
 
@@ -48,7 +49,7 @@ function prefixLengths(plan: Plan): { v4: number[]; v6: number[] } {
 export function checkSize(plan: Plan, ruleCounters: number): void {
   const lengths = prefixLengths(plan);
   const limits: [string, number, number][] = [
-    ['rules', new Set(plan.rules.map((rule) => rule.id)).size, ruleCounters - 1],
+    ['rules', plan.rules.length, ruleCounters - 1],
     ['deny lines and onDrop', plan.deny.length + plan.onDrop.length, Limits.MAX_DENY_LINES],
     ['onDrop', plan.onDrop.length, WatchLimits.MAX_WATCHES],
     ['dynamic groups', plan.dynamicGroups.length, Limits.MAX_DYNAMIC_GROUPS],
@@ -95,24 +96,29 @@ export function* packMatrix(
   const keys = Buffer.alloc(count * layouts.matrixKey.size);
   const values = Buffer.alloc(count * layouts.matrixEntry.size);
   const lists = new AlternativeLists();
-  const slots = plan.rules.map((rule) => numbering.ruleSlots.get(rule.id)!);
+  const slots = slotsOf(plan, numbering);
   const limited = limitedRules(plan);
-  for (const [i, entry] of plan.matrix.entries()) {
-    if (i % SLICE === 0) yield;
-    const key = {
-      host: entry.host,
-      peer: entry.peer,
-      service: entry.serviceClass,
-      direction: DIRECTIONS[entry.direction],
-      pad: 0,
-    };
-    const value = {
-      rule: entry.rule === null ? 0 : slots[entry.rule]!,
-      flags: flagsOf(plan, limited, entry),
-      ...lists.add(heard(plan, entry.alternatives, numbering, limited)),
-    };
-    layouts.matrixKey.encode(key, keys, i * layouts.matrixKey.size);
-    layouts.matrixEntry.encode(value, values, i * layouts.matrixEntry.size);
+  const { columns } = plan.matrix;
+  const directions = MATRIX_DIRECTIONS.map((direction) => DIRECTIONS[direction]);
+  const asked = columns.lists.map((list) => lists.add(heard(plan, list, numbering, limited)));
+  const key = (i: number): layouts.MatrixKey => ({
+    host: columns.host[i]!,
+    peer: columns.peer[i]!,
+    service: columns.serviceClass[i]!,
+    direction: directions[columns.direction[i]!]!,
+    pad: 0,
+  });
+  const value = (i: number): layouts.MatrixEntry => {
+    const rule = columns.rule[i]!;
+    const { first, count, from, to } = asked[columns.alternatives[i]!]!;
+    const flags = flagsOf(plan, limited, rule, columns.log[i] !== 0);
+    return { rule: rule === NO_RULE ? 0 : slots[rule]!, flags, first, count, from, to };
+  };
+  for (let from = 0; from < count; from += SLICE) {
+    yield;
+    const to = Math.min(from + SLICE, count);
+    layouts.matrixKey.encodeEach(from, to, key, keys);
+    layouts.matrixEntry.encodeEach(from, to, value, values);
   }
   return { entries: { keys, values, count }, alternatives: lists.packed() };
 }
@@ -129,21 +135,23 @@ function heard(
     const to = bitMask(plan, one.to, numbering);
     if ((one.from !== 0 && from === 0) || (one.to !== 0 && to === 0)) return [];
     return [
-      { from, to, rule: slotOf(plan, one.rule, numbering), flags: flagsOf(plan, limited, one) },
+      {
+        from,
+        to,
+        rule: slotOf(plan, one.rule, numbering),
+        flags: flagsOf(plan, limited, one.rule, one.log),
+      },
     ];
   });
 }
 
-const NO_RULE = { detour: 0, session: false } as const;
+const NOTHING = { detour: 0, session: false } as const;
 
-function flagsOf(
-  plan: Plan,
-  limited: LimitedRules,
-  { rule, log }: Pick<MatrixEntry, 'rule' | 'log'>,
-): number {
+/** @param rule or NO_RULE */
+function flagsOf({ rules }: Plan, limited: LimitedRules, rule: number, log: boolean): number {
   const { LOG, LIMITED, SESSION, DETOUR_AT } = MatrixFlags;
-  const { detour, session } = rule === null ? NO_RULE : plan.rules[rule]!;
-  const measured = rule !== null && limited.has(rule);
+  const { detour, session } = rule === NO_RULE ? NOTHING : rules.options(rule);
+  const measured = limited.has(rule);
   return (
     (log ? LOG : 0) | (measured ? LIMITED : 0) | (session ? SESSION : 0) | (detour << DETOUR_AT)
   );
@@ -187,7 +195,7 @@ class AlternativeLists {
 }
 
 function slotOf(plan: Plan, rule: number, numbering: Numbering): number {
-  return numbering.ruleSlots.get(plan.rules[rule]!.id)!;
+  return numbering.ruleSlots.get(plan.rules.ids[rule]!)!;
 }
 
 /** The masks and lists of `struct generation`. */
@@ -248,8 +256,8 @@ export function generationValue(
 /** Dynamic groups (bit: index) that lines other than deny ask for. */
 function ruleGroups({ matrix }: Plan): number {
   let groups = 0;
-  for (const { alternatives } of matrix) {
-    for (const { from, to } of alternatives) groups |= from | to;
+  for (const list of matrix.columns.lists) {
+    for (const { from, to } of list) groups |= from | to;
   }
   return groups >>> 0;
 }

@@ -3,44 +3,22 @@
  * nothing reads. Switch: one word. Retire: slots that are neither current nor its fallback are
  * emptied. Whatever fails before the switch leaves the wall exactly as it was.
  */
-import { BpfMap } from '../../../native/lib/index.js';
+import { changeInner, type InnerChange } from '../../../native/lib/index.js';
 import * as layouts from '../../generated/layouts.js';
 import type { Plan } from '../policy/plan.js';
 import { atOnce, inSlices, type Sliced } from '../slices.js';
 import type { PortNumbers } from './bindings.js';
 import { Cell } from './cell.js';
 import { DataplaneError } from './errors.js';
-import {
-  checkSize,
-  generationValue,
-  type Packed,
-  packAddresses,
-  packMatrix,
-} from './generation.js';
-import { packRuleLimits } from './limits.js';
+import { checkSize, generationValue } from './generation.js';
+import { BATCH, type InnerTables, makeTables, OUTER } from './inner-tables.js';
 import type { Numbering } from './numbering.js';
 import { type Dataplane, index } from './object.js';
 import { assignSlots } from './slots.js';
 import { damagedTables } from './verify.js';
 import { watchesValue } from './watches.js';
 
-const { Limits, ServiceCode } = layouts;
-const MMAPABLE = 1 << 10;
-/** Arrays of other sizes may take this one's place. */
-const INNER_MAP = 1 << 12;
-const OUTER = [
-  'addresses',
-  'services',
-  'service_deny',
-  'alternatives',
-  'rule_limits',
-  'matrix',
-] as const;
-/** Elements written in one call: a few milliseconds. */
-const BATCH = 8192;
-
-type Inner = Record<(typeof OUTER)[number], BpfMap>;
-
+const { Limits } = layouts;
 /** What the cell names. Generation 0: no policy. */
 export interface Current {
   readonly slot: number;
@@ -63,6 +41,20 @@ export interface Prepared extends Numbering {
   readonly generation: number;
   readonly freshRules: readonly number[];
   readonly freshBits: readonly number[];
+}
+
+/** What of a generation is not in its plan. */
+interface Ends {
+  readonly fallback: number;
+  readonly deadline?: bigint;
+}
+
+/** A plan that lies in a slot and does not judge yet. */
+interface Staged {
+  readonly slot: number;
+  readonly prepared: Prepared;
+  readonly ends: () => Ends;
+  readonly isFirst: boolean;
 }
 
 /** Puts plans into the kernel. Not to be used by two callers at once. */
@@ -136,8 +128,12 @@ export class Installer {
   prepare(plan: Plan, generation: number, held: Numbering, reserve = false): Prepared {
     const counters = this.#dataplane.map('rule_counters').info.maxEntries;
     checkSize(plan, counters);
-    const ids = plan.rules.map((rule) => rule.id);
-    const rules = assignSlots(ids, held.ruleSlots, { first: 1, count: counters - 1 }, reserve);
+    const rules = assignSlots(
+      plan.rules.ids,
+      held.ruleSlots,
+      { first: 1, count: counters - 1 },
+      reserve,
+    );
     const names = plan.dynamicGroups.map((group) => group.name);
     const range = { first: 0, count: Limits.MAX_DYNAMIC_GROUPS };
     const groups = assignSlots(names, held.groupBits, range, reserve);
@@ -159,17 +155,31 @@ export class Installer {
    */
   install(prepared: Prepared, trial: number | bigint | null = null): void {
     const before = this.current().trial;
-    atOnce(this.#install(prepared, trial));
+    const staged = atOnce(this.#stageNext(prepared, trial));
+    this.#switch(staged, trial);
     // Both generations of a trial may have packets under way; the next install empties them.
     if (before === null) this.retire(this.current().slot);
   }
 
   /**
    * The same with turns of the event loop while it stages. The switch is the last that it does;
-   * `retireInSlices` is left to the caller. @throws DataplaneError `install`
+   * `retireInSlices` is left to the caller.
+   * @param ready is called with the slot when all is staged, and waited for before the switch
+   * @throws DataplaneError `install`, or what `ready` throws, with nothing changed
    */
-  async installInSlices(prepared: Prepared, trial: number | bigint | null = null): Promise<void> {
-    await inSlices(this.#install(prepared, trial));
+  async installInSlices(
+    prepared: Prepared,
+    trial: number | bigint | null = null,
+    ready: (slot: number) => Promise<void> = async () => {},
+  ): Promise<void> {
+    const staged = await inSlices(this.#stageNext(prepared, trial));
+    try {
+      await ready(staged.slot);
+    } catch (error) {
+      await inSlices(this.#empty(staged.slot));
+      throw error;
+    }
+    this.#switch(staged, trial);
   }
 
   /** `retire` of what the current generation does not need, with turns of the event loop. */
@@ -177,18 +187,29 @@ export class Installer {
     await inSlices(this.#retire(this.current().slot));
   }
 
-  *#install(prepared: Prepared, trial: number | bigint | null): Sliced<void> {
+  *#stageNext(prepared: Prepared, trial: number | bigint | null): Sliced<Staged> {
     const before = this.current();
     const judging = this.judging();
     yield* this.#retire(before.slot);
     const slot = this.#freeSlot(before.slot);
-    // The time of a trial begins when it does, not before the tables are filled.
-    yield* this.#build(slot, prepared, () => ({
+    const ends = () => ({
       fallback: judging.slot,
       ...(trial === null ? {} : { deadline: this.#deadline(trial) }),
-    }));
-    if (before.generation === 0) this.judgingSince(this.#dataplane.clock.now());
+    });
+    yield* this.#build(slot, prepared, ends);
+    return { slot, prepared, ends, isFirst: before.generation === 0 };
+  }
+
+  #switch({ slot, prepared, ends, isFirst }: Staged, trial: number | bigint | null): void {
+    // The time of a trial begins when it does, not before the tables were filled.
+    if (trial !== null) this.#describe(slot, prepared, ends());
+    if (isFirst) this.judgingSince(this.#dataplane.clock.now());
     this.cell.switchTo(slot, trial !== null);
+  }
+
+  #describe(slot: number, { plan, generation, ...numbers }: Prepared, ends: Ends): void {
+    const value = generationValue(plan, numbers, generation, ends);
+    this.#dataplane.map('generations').update(index(slot), layouts.generation.encode(value));
   }
 
   /** Notes when the first policy on these tables began to judge, unless that is known. */
@@ -222,19 +243,14 @@ export class Installer {
   }
 
   /** Fills a slot that nothing reads. @throws DataplaneError `install`, with nothing left behind */
-  *#build(
-    slot: number,
-    prepared: Prepared,
-    ends: () => { fallback: number; deadline?: bigint },
-  ): Sliced<void> {
-    let inner: Partial<Inner> = {};
+  *#build(slot: number, prepared: Prepared, ends: () => Ends): Sliced<void> {
+    let inner: Partial<InnerTables> = {};
     try {
       yield* this.#clearCounters(prepared.freshRules);
       inner = yield* this.#stage(slot, prepared);
-      const value = generationValue(prepared.plan, prepared, prepared.generation, ends());
       const watches = watchesValue(prepared.plan, prepared, this.#dataplane.clock);
       this.#dataplane.map('watches').update(index(slot), watches);
-      this.#dataplane.map('generations').update(index(slot), layouts.generation.encode(value));
+      this.#describe(slot, prepared, ends());
     } catch (error) {
       atOnce(this.#empty(slot));
       const words = error instanceof Error ? error.message : String(error);
@@ -282,73 +298,32 @@ export class Installer {
     for (const name of ['rule_counters', 'rule_allowances'] as const) {
       const counters = this.#dataplane.map(name);
       const size = counters.lookup(index(0))!.length;
+      const zeros = Buffer.alloc(size * Math.min(BATCH, slots.length));
       for (let from = 0; from < slots.length; from += BATCH) {
         const some = slots.slice(from, from + BATCH);
         const keys = Buffer.from(Uint32Array.from(some).buffer);
-        counters.updateBatch(keys, Buffer.alloc(size * some.length), some.length);
+        counters.updateBatch(keys, zeros.subarray(0, size * some.length), some.length);
         yield;
       }
     }
   }
 
-  *#stage(slot: number, prepared: Prepared): Sliced<Inner> {
-    const { plan } = prepared;
-    const made: BpfMap[] = [];
+  *#stage(slot: number, prepared: Prepared): Sliced<InnerTables> {
+    const inner = yield* makeTables(prepared.plan, prepared, this.#ports());
     try {
-      const hash = function* (name: keyof typeof HASHES, packed: Packed): Sliced<BpfMap> {
-        const map = hashOf(name, packed);
-        made.push(map);
-        yield;
-        yield* fill(map, packed);
-        return map;
-      };
-      const array = (
-        name: string,
-        o: { valueSize: number; maxEntries: number; flags?: number },
-        from: Buffer,
-      ) => {
-        const map = BpfMap.create({ type: 'array', name, keySize: 4, flags: MMAPABLE, ...o });
-        made.push(map);
-        map.mmap().set(from);
-        return map;
-      };
-      const matrix = yield* packMatrix(plan, prepared);
-      const inner: Inner = {
-        addresses: yield* hash('addresses', yield* packAddresses(plan, this.#ports())),
-        matrix: yield* hash('matrix', matrix.entries),
-        rule_limits: yield* hash('rule_limits', yield* packRuleLimits(plan, prepared)),
-        alternatives: array(
-          'alternatives',
-          {
-            valueSize: layouts.alternative.size,
-            maxEntries: matrix.alternatives.length / layouts.alternative.size,
-            flags: MMAPABLE | INNER_MAP,
-          },
-          matrix.alternatives,
-        ),
-        services: array(
-          'services',
-          {
-            valueSize: layouts.servicePage.size,
-            maxEntries: ServiceCode.CODES / Limits.SERVICE_PAGE,
-          },
-          bytesOf(plan.services),
-        ),
-        service_deny: array(
-          'service_deny',
-          { valueSize: layouts.serviceClass.size, maxEntries: Limits.MAX_SERVICE_CLASSES },
-          bytesOf(plan.serviceDeny),
-        ),
-      };
-      for (const name of OUTER) {
-        this.#dataplane.map(name).updateInner(index(slot), inner[name]);
-        yield;
-      }
-      return inner;
+      changeInner(
+        OUTER.map((name) => ({
+          outer: this.#dataplane.map(name),
+          key: index(slot),
+          inner: inner[name],
+        })),
+      );
     } catch (error) {
-      for (const map of made) map.close();
+      for (const map of Object.values(inner)) map.close();
       throw error;
     }
+    yield;
+    return inner;
   }
 
   /** Empties a slot that nothing reads. A slot that is empty already costs a lookup. */
@@ -359,41 +334,12 @@ export class Installer {
       generations.update(index(slot), Buffer.alloc(layouts.generation.size));
       this.#dataplane.map('watches').update(index(slot), Buffer.alloc(layouts.watches.size));
     }
-    for (const name of OUTER) {
-      const outer = this.#dataplane.map(name);
-      if (outer.lookup(index(slot)) === undefined) continue;
-      // Waits until no program reads it any longer: 8 to 20 ms.
-      outer.delete(index(slot));
-      yield;
-    }
-  }
-}
-
-const HASHES = {
-  addresses: { keySize: layouts.addressKey.size, valueSize: layouts.addressClass.size },
-  matrix: { keySize: layouts.matrixKey.size, valueSize: layouts.matrixEntry.size },
-  rule_limits: { keySize: 4, valueSize: layouts.ruleLimit.size },
-} as const;
-
-function hashOf(name: keyof typeof HASHES, packed: Packed): BpfMap {
-  return BpfMap.create({
-    type: 'hash',
-    name,
-    ...HASHES[name],
-    maxEntries: Math.max(1, packed.count),
-  });
-}
-
-function* fill(map: BpfMap, { keys, values, count }: Packed): Sliced<void> {
-  const { keySize, valueSize } = map.info;
-  for (let from = 0; from < count; from += BATCH) {
-    const to = Math.min(from + BATCH, count);
-    const some = keys.subarray(from * keySize, to * keySize);
-    map.updateBatch(some, values.subarray(from * valueSize, to * valueSize), to - from);
+    const full = OUTER.map((name) => this.#dataplane.map(name)).filter(
+      (outer) => outer.lookup(index(slot)) !== undefined,
+    );
+    if (full.length === 0) return;
+    // Waits until no program reads them any longer: 8 to 20 ms.
+    changeInner(full.map((outer): InnerChange => ({ outer, key: index(slot), inner: null })));
     yield;
   }
-}
-
-function bytesOf(array: Uint16Array | BigUint64Array): Buffer {
-  return Buffer.from(array.buffer, array.byteOffset, array.byteLength);
 }

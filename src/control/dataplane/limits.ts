@@ -34,9 +34,11 @@ export function limitedRules({ hosts, rules }: Plan): LimitedRules {
       }),
   );
   const limited = new Map<number, LimitedRule>();
-  for (const [i, { direction, host, rate }] of rules.entries()) {
-    const own = direction === 'in' ? limits.get(host) : undefined;
-    if (own !== undefined || rate !== '') limited.set(i, own ?? NO_HOST);
+  // Most policies have none.
+  if (limits.size === 0 && rules.columns.options.every(({ rate }) => rate === '')) return limited;
+  for (let i = 0; i < rules.length; i++) {
+    const own = rules.direction(i) === 'in' ? limits.get(rules.host(i)) : undefined;
+    if (own !== undefined || rules.options(i).rate !== '') limited.set(i, own ?? NO_HOST);
   }
   return limited;
 }
@@ -55,8 +57,8 @@ export function* packRuleLimits(plan: Plan, numbering: Numbering): Sliced<Packed
   let at = 0;
   for (const [index, { limit, name, kind }] of limited) {
     if (at % SLICE === 0) yield;
-    const { id, rate } = plan.rules[index]!;
-    keys.writeUInt32LE(numbering.ruleSlots.get(id)!, at * 4);
+    const { rate } = plan.rules.options(index);
+    keys.writeUInt32LE(numbering.ruleSlots.get(plan.rules.ids[index]!)!, at * 4);
     const value = { rate: rateValue(rate), host: limitValue(limit), name: { byte: name }, kind };
     layouts.ruleLimit.encode(value, values, at * layouts.ruleLimit.size);
     at++;

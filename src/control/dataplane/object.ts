@@ -131,6 +131,7 @@ const PROGRAM_NAMES = [
 ] as const;
 const RING_BYTES = 1 << 18;
 const PENDING_LEAST = 16384;
+const RULES_LEAST = 131072;
 
 export type MapName = (typeof MAP_NAMES)[number];
 export type ProgramName = (typeof PROGRAM_NAMES)[number];
@@ -140,6 +141,8 @@ export interface LoadOptions {
   readonly objectPath?: string;
   /** Entries of the table of established states; only a load of that table heeds it. */
   readonly maxStates: number;
+  /** Rules of two policies, for the one before keeps its counters; default: what the object says. */
+  readonly maxRules?: number;
 }
 
 const STANDING = { fresh: false, upgrade: null, held: '' } as const;
@@ -208,7 +211,7 @@ export class Dataplane implements Disposable {
     // Remains of a first start or of a detach that was killed: nothing there is in use.
     pins.remove();
     try {
-      loadAndPin(path, pins, tag, options.maxStates);
+      loadAndPin(path, pins, tag, options);
       pins.complete(tag);
     } catch (error) {
       pins.remove();
@@ -226,7 +229,7 @@ export class Dataplane implements Disposable {
   ): Dataplane {
     let interchangeable = false;
     try {
-      loadAndPin(path, pins, tags.builtTag, options.maxStates, (sharing) => {
+      loadAndPin(path, pins, tags.builtTag, options, (sharing) => {
         interchangeable = sharing.interchangeable;
       });
       const to = pins.set(tags.builtTag);
@@ -326,7 +329,7 @@ function loadAndPin(
   path: string,
   pins: PinSet,
   tag: string,
-  maxStates: number,
+  { maxStates, maxRules = 0 }: LoadOptions,
   onSharing?: (sharing: Sharing) => void,
 ): void {
   const old = onSharing === undefined ? undefined : pins.inForce();
@@ -345,6 +348,8 @@ function loadAndPin(
       ['established', maxStates],
       ['pending', Math.max(PENDING_LEAST, Math.floor(maxStates / 4))],
       ['sessions', maxStates + Math.max(PENDING_LEAST, Math.floor(maxStates / 4))],
+      ['rule_counters', Math.max(RULES_LEAST, maxRules)],
+      ['rule_allowances', Math.max(RULES_LEAST, maxRules)],
     ] as const) {
       // What was in the old table must find room.
       const most = Math.max(entries, sharing?.entriesOf(map) ?? 0);

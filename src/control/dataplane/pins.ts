@@ -10,6 +10,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { PinnedLinks } from './pinned-links.js';
 
 const COMPLETE = 'complete-';
 const RETIRE = 'retire-';
@@ -70,6 +71,7 @@ export class PinnedSet {
 /** Pins of one node. */
 export class PinSet {
   readonly directory: string;
+  readonly opened = new PinnedLinks();
 
   constructor(pins: string, node: string) {
     this.directory = join(pins, pinName(node));

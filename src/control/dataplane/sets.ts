@@ -56,6 +56,8 @@ export class Sets {
   #toldUntil = 0;
   #sweptUntil = 0;
   #closed = false;
+  /** Called when a member has come whose time will be over. */
+  onTimed: () => void = () => {};
 
   private constructor(dataplane: Dataplane) {
     this.#dataplane = dataplane;
@@ -182,6 +184,14 @@ export class Sets {
     return left;
   }
 
+  /** Milliseconds until somebody's time is over, not less; Infinity: nobody's ever is. */
+  untilDue(): number {
+    const { next } = this.#counts();
+    if (next === NEVER) return Number.POSITIVE_INFINITY;
+    const { clock } = this.#dataplane;
+    return Math.ceil(clock.seconds(clock.now(), next) * 1000);
+  }
+
   #isDue(): boolean {
     return this.#counts().next <= this.#dataplane.clock.now();
   }
@@ -196,7 +206,11 @@ export class Sets {
   async #sweepAll(): Promise<void> {
     const begun = performance.now();
     this.#writeCounts({ next: NEVER });
-    const { removed } = await this.#walk({ kind: SweepKind.EXPIRED });
+    const { removed } = await this.#walk({ kind: SweepKind.EXPIRED }).catch((error) => {
+      // It is owed.
+      this.#writeCounts({ next: 0n });
+      throw error;
+    });
     if (removed > 0) this.#left = true;
     const now = performance.now();
     this.#sweptUntil = now + (now - begun) * SWEEP_SHARE;
@@ -279,6 +293,7 @@ export class Sets {
       ...(mark === null ? {} : { mark }),
     });
     if (of !== null) of.marked = result.marked;
+    if (until !== 0n || addresses.width > 16) this.onTimed();
     return result;
   }
 

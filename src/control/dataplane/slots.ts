@@ -36,33 +36,32 @@ export function assignSlots(
 ): SlotAssignment {
   const slots = new Map<string, number>();
   const homeless: string[] = [];
-  for (const name of new Set(names)) {
+  const end = range.first + range.count;
+  let room = end;
+  for (const slot of held.values()) if (slot >= room) room = slot + 1;
+  const isTaken = new Uint8Array(room);
+  for (const name of names) {
     const slot = held.get(name);
-    if (slot === undefined) homeless.push(name);
-    else slots.set(name, slot);
+    if (slot === undefined) {
+      homeless.push(name);
+      continue;
+    }
+    slots.set(name, slot);
+    isTaken[slot] = 1;
   }
-  if (slots.size + homeless.length > range.count) throw new SlotsExhaustedError(range.count);
-  const living = new Set(slots.values());
-  const leaving = [...held.values()].filter((slot) => !living.has(slot));
-  const last = reserve ? [] : leaving;
-  const free = freeNumbers(range, new Set([...living, ...leaving]), last);
+  const leaving: number[] = [];
+  for (const slot of held.values()) if (isTaken[slot] === 0) leaving.push(slot);
+  for (const slot of leaving) isTaken[slot] = 1;
   const fresh: number[] = [];
+  let [free, last] = [range.first, 0];
   for (const name of homeless) {
-    const { value, done } = free.next();
-    if (done) throw new SlotsExhaustedError(range.count);
-    slots.set(name, value);
-    fresh.push(value);
+    if (slots.has(name)) continue;
+    while (free < end && isTaken[free] === 1) free++;
+    const slot = free < end ? free++ : reserve ? undefined : leaving[last++];
+    if (slot === undefined) throw new SlotsExhaustedError(range.count);
+    slots.set(name, slot);
+    fresh.push(slot);
   }
+  if (slots.size > range.count) throw new SlotsExhaustedError(range.count);
   return { slots, fresh };
-}
-
-function* freeNumbers(
-  range: SlotRange,
-  taken: ReadonlySet<number>,
-  last: readonly number[],
-): Generator<number, void> {
-  for (let slot = range.first; slot < range.first + range.count; slot++) {
-    if (!taken.has(slot)) yield slot;
-  }
-  yield* last;
 }

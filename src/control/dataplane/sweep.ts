@@ -8,14 +8,22 @@ import { type Dataplane, index, type MapName, type ProgramName } from './object.
 import { Recount } from './recount.js';
 import { visitAside } from './visit.js';
 
-const TICK_MS = 50;
 /** Between the beginnings of two passes. */
 const PASS_MS = 450;
-/** Passes without need: for an end that nobody told of. */
+/** What packets say is looked at so often, and sooner only when something is about to be over. */
+const LOOK_MS = PASS_MS;
+const LEAST_MS = 25;
+/** Passes without need: for an end that was told too late, and for one that nobody told of. */
 const REST_MS = 60_000;
-/** Passes that count what has come, and their share of a CPU: one part in so many. */
+const ONCE_MS = 10 * REST_MS;
+/** Passes over `pending` in which nothing is known to be over: it makes room by itself where it has to. */
+const QUIET_MS = REST_MS;
+/** Passes that count what has come. */
 const COUNT_MS = 5000;
-const COUNT_SHARE = 100;
+/** The share of a CPU that passes take which nobody waits for: one part in so many. */
+const SHARE = 100;
+/** Losses are told, and limits counted anew. */
+const ALSO_MS = 2 * PASS_MS;
 /** MACs expire after minutes; nobody waits for their room. */
 const FDB_MS = 5000;
 const NEVER = 0xffffffffffffffffn;
@@ -75,10 +83,14 @@ export class Sweeper {
     pending: Number.NEGATIVE_INFINITY,
     fdb: Number.NEGATIVE_INFINITY,
   };
-  /** Jiffies: before that no state that the last pass saw alive has expired. */
-  #next = 0n;
-  /** Milliseconds of the last pass over `established`. */
-  #took = 0;
+  /** Jiffies: before that nothing that the last pass saw alive has expired. */
+  readonly #next: Record<Table, bigint> = { established: 0n, pending: 0n, fdb: 0n };
+  /** Milliseconds of the last pass. */
+  readonly #took: Record<Table, number> = { established: 0, pending: 0, fdb: 0 };
+  #read = { at: Number.NEGATIVE_INFINITY, jiffies: 0n };
+  /** What the last pass over `established` met, and when somebody was told. */
+  #last: PassStats | null = null;
+  #toldAt = Number.NEGATIVE_INFINITY;
   #alsoAt = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | null = null;
   #others: Promise<void> | null = null;
@@ -87,7 +99,7 @@ export class Sweeper {
 
   /**
    * @param also further sweeping of the same rhythm
-   * @param onPass told of each pass
+   * @param onPass told of each pass, and now and then of what another one would meet
    */
   constructor(
     dataplane: Swept,
@@ -103,22 +115,17 @@ export class Sweeper {
   }
 
   start(): void {
-    this.#timer = setTimeout(() => {
-      this.#run(() => this.#tick())
-        .catch(this.#onError)
-        .finally(() => {
-          if (!this.#stopped) this.start();
-        });
-    }, TICK_MS);
-    this.#timer.unref();
+    this.#schedule(LEAST_MS);
   }
 
-  /** Entries alive now: sweeps once more and counts. */
-  async count(): Promise<LiveCounts> {
+  /** States alive now. */
+  async count(): Promise<Pick<LiveCounts, 'established' | 'pending'>> {
     // A pass under way may have begun before what the caller asks about.
     if (this.#running !== null) await this.#running.catch(() => {});
     await this.#run(async () => {
-      for (const table of ['established', 'pending', 'fdb'] as const) await this.#sweep(table);
+      if (this.#counted()) this.#tellAgain();
+      else await this.#sweep('established');
+      await this.#sweep('pending');
     });
     return { ...this.#live };
   }
@@ -138,11 +145,32 @@ export class Sweeper {
     return this.#running;
   }
 
+  #schedule(ms: number): void {
+    this.#timer = setTimeout(() => {
+      this.#run(() => this.#tick())
+        .catch(this.#onError)
+        .finally(() => {
+          if (!this.#stopped) this.#schedule(this.#rest());
+        });
+    }, ms);
+    this.#timer.unref();
+  }
+
+  /** Milliseconds until there may be something to do. */
+  #rest(): number {
+    const { established, pending } = this.#began;
+    const now = performance.now();
+    const times = [established + PASS_MS, pending + PASS_MS, this.#timeOf(this.#due())];
+    const soon = times.map((time) => time - now).filter((ms) => ms > 0);
+    return Math.max(LEAST_MS, Math.min(LOOK_MS, ...soon));
+  }
+
   async #tick(): Promise<void> {
+    if (performance.now() - this.#toldAt >= COUNT_MS && this.#counted()) this.#tellAgain();
     if (this.#past('established', PASS_MS) && this.#established()) await this.#sweep('established');
-    if (this.#past('pending', PASS_MS)) await this.#sweep('pending');
+    if (this.#past('pending', PASS_MS) && this.#pending()) await this.#sweep('pending');
     if (this.#past('fdb', FDB_MS)) await this.#sweep('fdb');
-    if (performance.now() - this.#alsoAt < PASS_MS || this.#others !== null) return;
+    if (performance.now() - this.#alsoAt < ALSO_MS || this.#others !== null) return;
     this.#alsoAt = performance.now();
     this.#others = this.#further().finally(() => {
       this.#others = null;
@@ -173,22 +201,72 @@ export class Sweeper {
    * anything at all, what is there is counted now and then.
    */
   #established(): boolean {
-    if (this.#past('established', REST_MS)) return true;
     const told = this.#dataplane.map('sweep_due').loadWord(0);
-    const counting = Math.max(COUNT_MS, COUNT_SHARE * this.#took);
+    if (this.#past('established', told === NEVER ? ONCE_MS : REST_MS)) return true;
+    const counting = Math.max(COUNT_MS, SHARE * this.#took.established);
     if (told !== NEVER && this.#past('established', counting)) return true;
-    return this.#dataplane.clock.now() >= (told < this.#next ? told : this.#next);
+    return this.#over(this.#due());
+  }
+
+  /** Jiffies from which on a state may have expired. */
+  #due(): bigint {
+    const told = this.#dataplane.map('sweep_due').loadWord(0);
+    const next = this.#next.established;
+    return told < next ? told : next;
+  }
+
+  /**
+   * The table makes room by itself, so its passes keep to their share: while what a burst has left is over one
+   * after the other, each of them would go by all the rest.
+   */
+  #pending(): boolean {
+    if (!this.#past('pending', SHARE * this.#took.pending)) return false;
+    return this.#past('pending', QUIET_MS) || this.#over(this.#next.pending);
+  }
+
+  /** Nothing was opened, has changed or has expired since the last pass: what that counted is so. */
+  #counted(): boolean {
+    const told = this.#dataplane.map('sweep_due').loadWord(0);
+    return told === NEVER && this.#dataplane.clock.now() < this.#next.established;
+  }
+
+  /** Whoever counts by passes hears of another one that would have met the same. */
+  #tellAgain(): void {
+    this.#toldAt = performance.now();
+    if (this.#last !== null) this.#onPass('established', this.#last);
+  }
+
+  #over(due: bigint): boolean {
+    // Far from it, there is no need to ask the kernel.
+    if (this.#timeOf(due) - performance.now() > LOOK_MS) return false;
+    // One reading of the clock does for one look at everything.
+    const at = performance.now();
+    if (at - this.#read.at > LEAST_MS / 2) {
+      this.#read = { at, jiffies: this.#dataplane.clock.now() };
+    }
+    return this.#read.jiffies >= due;
+  }
+
+  /** When that will be, about, as `performance.now` tells it; before the first reading of the clock, long ago. */
+  #timeOf(due: bigint): number {
+    if (due === NEVER) return Number.POSITIVE_INFINITY;
+    const { at, jiffies } = this.#read;
+    return at + (Number(due - jiffies) * 1000) / this.#dataplane.clock.hz;
   }
 
   async #sweep(table: Table): Promise<void> {
     this.#began[table] = performance.now();
     // First: what packets say from here on may be of states that the pass has gone by.
     if (table === 'established') this.#dataplane.map('sweep_due').storeWord(0, NEVER);
+    // Should the pass fail, it is owed.
+    this.#next[table] = 0n;
     const stats = await sweepPass(this.#dataplane, table, () => this.#stopped);
     this.#live[table] = stats.live;
+    this.#next[table] = stats.next;
+    this.#took[table] = performance.now() - this.#began[table];
     if (table === 'established') {
-      this.#next = stats.next;
-      this.#took = performance.now() - this.#began[table];
+      this.#last = stats;
+      this.#toldAt = performance.now();
     }
     this.#onPass(table, stats);
   }

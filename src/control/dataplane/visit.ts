@@ -73,8 +73,8 @@ export async function* gathered(
 const TURN = 64;
 
 /**
- * Visits all on another thread: for programs that do their work as they visit, and that no code here runs
- * beside.
+ * Visits all on another thread: for programs that do their work as they visit, whatever else changes the
+ * table meanwhile.
  * @param stop asked now and then
  * @returns nanoseconds of CPU that the longest batch took
  */

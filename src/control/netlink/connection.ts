@@ -1,9 +1,9 @@
 /** Requests and notifications over one netlink socket of the process's network namespace. */
 import { getSystemErrorName } from 'node:util';
 import { RawNetlinkSocket } from 'netlink';
-import { setSocketOption } from '../../../native/lib/index.js';
+import { droppedDatagrams, setSocketOption } from '../../../native/lib/index.js';
 import { align } from './attributes.js';
-import { descriptorOf, droppedDatagrams } from './descriptor.js';
+import { descriptorOf } from './descriptor.js';
 
 /** Netlink families that the control plane speaks. */
 export const Family = { ROUTE: 0, NETFILTER: 12, GENERIC: 16 } as const;
@@ -212,8 +212,8 @@ export class NetlinkConnection implements Disposable {
     if (onOverrun === undefined) return;
     let known = 0;
     this.#lossCheck = setInterval(() => {
-      const dropped = droppedDatagrams(family, port);
-      if (dropped === undefined || dropped === known) return;
+      const dropped = droppedDatagrams(descriptor);
+      if (dropped === known) return;
       known = dropped;
       onOverrun();
     }, LOSS_CHECK_MS).unref();

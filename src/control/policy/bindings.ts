@@ -1,6 +1,7 @@
 /** Where a screened host may speak from: VLANs, a port, a MAC. What is not said may be anything. */
-import { isSeq, type Node } from 'yaml';
+
 import { hostPrefix, type Prefix, prefixKey } from './address.js';
+import { isList, type Node } from './document/nodes.js';
 import { quote } from './errors.js';
 import type { Position } from './plan.js';
 import type { Entry, Fields, Reader } from './reader.js';
@@ -48,8 +49,8 @@ function readVlan(reader: Reader, entry: Entry | undefined): Vlan | null {
   if (entry === undefined) return null;
   const { value, keyNode } = entry;
   if (reader.scalarText(value) === 'none') return [0, 0];
-  if (!isSeq(value)) return [readVid(reader, value, keyNode), 0];
-  const items = value.items as Node[];
+  if (!isList(value)) return [readVid(reader, value, keyNode), 0];
+  const { items } = value;
   if (items.length !== 2) {
     reader.fail('wrong-type', value, `\`vlan\` has ${items.length} tags in its list`, VLAN_HINT);
   }

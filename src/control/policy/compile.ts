@@ -1,14 +1,21 @@
 import { type AddressClasses, classifyAddresses, sortedUnique } from './address-classes.js';
-import type { DenyStatement, Peers, Policy, ResolvedNames, ServiceRef } from './ast.js';
+import type { DenyStatement, PairLine, Peers, Policy, ResolvedNames, ServiceRef } from './ast.js';
 import { planDigest } from './digest.js';
 import { PolicyError } from './errors.js';
-import { MAX_ALTERNATIVES, type MatrixLine, matrixEntries, TooManyAlternatives } from './matrix.js';
+import {
+  addMatrixEntries,
+  MAX_ALTERNATIVES,
+  type MatrixLine,
+  TooManyAlternatives,
+} from './matrix.js';
+import { type MatrixEntry, type MatrixTable, MatrixTableBuilder } from './matrix-table.js';
 import { idleGroups, onDropsOf, planOnDrops } from './on-drop-plan.js';
 import { PeerIndex, PeerSets } from './peer-sets.js';
 import { peersText } from './peers.js';
-import type { DenyLine, DynamicGroup, MatrixEntry, Plan, Position } from './plan.js';
+import type { DenyLine, DynamicGroup, Plan, Position } from './plan.js';
 import { setOf } from './prefix-set.js';
-import { collectDenyRules, collectRules, type DenyRule, type LineRule } from './rules.js';
+import type { HashEach } from './rule-ids.js';
+import { collectDenyRules, collectRules, type DenyRule, peersOf, type Rules } from './rules.js';
 import { ServiceClasses, TooManyServiceClasses } from './service-classes.js';
 
 /** What fits into the tables of the packet path. */
@@ -30,6 +37,8 @@ export interface CompileOptions {
   /** Addresses of the DNS names in Policy.names. */
   readonly names?: ResolvedNames;
   readonly limits?: Partial<Limits>;
+  /** For ids of rules, where there is something faster than one call for each. */
+  readonly hashEach?: HashEach;
 }
 
 /**
@@ -43,7 +52,7 @@ export function compile(policy: Policy, options: CompileOptions = {}): Plan {
   const hosts = [...policy.hosts.values()];
   const peerSets = new PeerSets(policy, options.names ?? new Map());
   const index = new PeerIndex(peerSets);
-  for (const line of policy.lines) index.numbers(line.peers);
+  for (const peers of distinct(policy.lines)) index.numbers(peers);
   for (const line of [...policy.matrix, ...policy.transit]) {
     index.numbers(line.from);
     index.numbers(line.to);
@@ -69,10 +78,11 @@ export function compile(policy: Policy, options: CompileOptions = {}): Plan {
     policy,
     (among) => peers.hostsAmong(among, hosts.length),
     limits.rules,
+    options.hashEach,
   );
   const services = divideServices(policy, limits.serviceClasses);
-  const matrix = buildMatrix(rules.all, services, peers, dynamic, hosts.length, classes, limits);
-  const ruleIndex = new Map(rules.all.map(({ rule }, i) => [rule.id, i]));
+  const matrix = buildMatrix(rules, services, peers, dynamic, hosts.length, classes, limits);
+  const ruleIndex = indexOf(denyRules, rules);
   const plan = {
     hosts: hosts.map(({ name, addresses, binding, limit, position }) => ({
       name,
@@ -81,7 +91,7 @@ export function compile(policy: Policy, options: CompileOptions = {}): Plan {
       addresses: addresses.map(({ text }) => text),
       position,
     })),
-    rules: rules.all.map(({ rule }) => rule),
+    rules: rules.table,
     addresses: classes.entries,
     defaultV4: classes.defaultV4,
     defaultV6: classes.defaultV6,
@@ -99,11 +109,29 @@ export function compile(policy: Policy, options: CompileOptions = {}): Plan {
   return { ...plan, digest: planDigest(plan) };
 }
 
+/** Peers that lines have, shared ones once. */
+function distinct(lines: Policy['lines']): Set<Peers> {
+  const found = new Set<Peers>();
+  for (const { peers } of lines) found.add(peers);
+  return found;
+}
+
+/** Where some rules stand among all of them. */
+function indexOf(some: readonly DenyRule[], { table }: Rules): Map<string, number> {
+  const found = new Map<string, number>();
+  if (some.length === 0) return found;
+  for (let i = 0; i < table.length; i++) {
+    if (table.direction(i) === 'deny') found.set(table.ids[i]!, i);
+  }
+  return found;
+}
+
 /** Peers of lines as classes. Peers that hold every class are every peer. */
 class PeerClasses {
   readonly #index: PeerIndex;
   readonly #classes: AddressClasses;
   readonly #cache = new Map<string, readonly number[] | null>();
+  readonly #shared = new Map<Peers, readonly number[] | null>();
 
   constructor(index: PeerIndex, classes: AddressClasses) {
     this.#index = index;
@@ -112,6 +140,15 @@ class PeerClasses {
 
   /** Ascending; null for every class. */
   of(peers: Peers): readonly number[] | null {
+    let found = this.#shared.get(peers);
+    if (found === undefined) {
+      found = this.#ofText(peers);
+      this.#shared.set(peers, found);
+    }
+    return found;
+  }
+
+  #ofText(peers: Peers): readonly number[] | null {
     const text = peersText(peers);
     let found = this.#cache.get(text);
     if (found === undefined) {
@@ -143,12 +180,14 @@ function dynamicGroups(policy: Policy): DynamicGroups {
 
 /** Bits of the dynamic groups among peers; none when `any` is among them. */
 function groupMask(peers: Peers, dynamic: DynamicGroups): number {
+  if (dynamic.size === 0) return 0;
   if (peers.some((item) => item.kind === 'any')) return 0;
   const names = peers.flatMap((item) => (item.kind === 'group' ? [item.name] : []));
   return maskOf(names, dynamic);
 }
 
 function maskOf(names: readonly string[], dynamic: DynamicGroups): number {
+  if (names.length === 0) return 0;
   return names.reduce((mask, name) => {
     const found = dynamic.get(name);
     return found === undefined ? mask : (mask | (1 << found.index)) >>> 0;
@@ -156,9 +195,9 @@ function maskOf(names: readonly string[], dynamic: DynamicGroups): number {
 }
 
 function divideServices(policy: Policy, limit: number): ServiceClasses {
-  const used: ServiceRef[] = [];
-  for (const line of [...policy.lines, ...policy.matrix, ...policy.transit, ...policy.deny]) {
-    for (const service of line.services ?? []) used.push(service);
+  const used = new Set<ServiceRef>();
+  for (const lines of [policy.lines, policy.matrix, policy.transit, policy.deny]) {
+    for (const { services } of lines) for (const service of services ?? []) used.add(service);
   }
   try {
     return new ServiceClasses(used, limit);
@@ -171,74 +210,85 @@ function divideServices(policy: Policy, limit: number): ServiceClasses {
 }
 
 function buildMatrix(
-  rules: readonly LineRule[],
+  rules: Rules,
   services: ServiceClasses,
   peers: PeerClasses,
   dynamic: DynamicGroups,
   hosts: number,
   classes: AddressClasses,
   limits: Limits,
-): MatrixEntry[] {
+): MatrixTable {
   const byHost = Array.from({ length: hosts + 1 }, () => ({
     in: [] as MatrixLine[],
     out: [] as MatrixLine[],
   }));
   const transit = new Map(classes.unscreened.map((source) => [source, [] as MatrixLine[]]));
-  for (const [rule, line] of rules.entries()) {
-    if (line.kind === 'deny') continue;
-    const { log } = line.rule;
-    const matches = services.matches(line.services);
-    if (line.kind === 'host') {
-      const peerGroups = groupMask(line.peers, dynamic);
-      const ownGroups = maskOf(line.own, dynamic);
-      const entry = { rule, log, services: matches, peers: peers.of(line.peers) };
-      const lines = byHost[line.hostId]![line.rule.direction as 'in' | 'out'];
-      lines.push({ ...entry, peerGroups, ownGroups });
+  const maskOfPeers = remembered((among: Peers) => groupMask(among, dynamic));
+  const matchesOf = remembered((named: readonly ServiceRef[]) => services.matches(named));
+  for (let rule = 0; rule < rules.table.length; rule++) {
+    const line = rules.lines[rule]!;
+    const direction = rules.table.direction(rule);
+    if (direction === 'deny') continue;
+    const { log } = line;
+    const matches = matchesOf(line.services!);
+    const to = peersOf(line, direction === 'in');
+    const peerGroups = maskOfPeers(to);
+    const entry = { rule, log, services: matches, peers: peers.of(to), peerGroups, ownGroups: 0 };
+    if (direction !== 'transit') {
+      const own = rules.own.get(rule);
+      if (own !== undefined) entry.ownGroups = maskOf(own, dynamic);
+      byHost[rules.hostIds[rule]!]![direction].push(entry);
       continue;
     }
-    const peerGroups = groupMask(line.to, dynamic);
-    const entry = { rule, log, services: matches, peers: peers.of(line.to), peerGroups };
-    const certain = peers.of(line.from);
-    for (const source of certain ?? transit.keys()) {
-      transit.get(source)?.push({ ...entry, ownGroups: 0 });
-    }
-    const ownGroups = groupMask(line.from, dynamic);
+    const from = (line as PairLine).from;
+    const certain = peers.of(from);
+    for (const one of certain ?? transit.keys()) transit.get(one)?.push(entry);
+    const ownGroups = maskOfPeers(from);
     if (certain === null || ownGroups === 0) continue;
     const named = new Set(certain);
-    for (const [source, lines] of transit) {
-      if (!named.has(source)) lines.push({ ...entry, ownGroups });
+    for (const [one, lines] of transit) {
+      if (!named.has(one)) lines.push({ ...entry, ownGroups });
     }
   }
 
-  const matrix: MatrixEntry[] = [];
-  const add = (entries: Iterable<MatrixEntry>): void => {
-    for (const entry of checked(entries, rules)) {
-      if (matrix.length >= limits.matrixEntries) {
-        const { position } = rules[entry.rule ?? entry.alternatives[0]!.rule]!.rule;
-        const problem = `the policy needs more than ${limits.matrixEntries} matrix entries`;
-        const hint = 'use fewer overlapping groups, or `any` and ranges where they will do';
-        throw new PolicyError('too-large', position, problem, hint);
-      }
-      matrix.push(entry);
+  const matrix = new MatrixTableBuilder();
+  const most = limits.matrixEntries;
+  const add = (direction: MatrixEntry['direction'], host: number, lines: MatrixLine[]): void => {
+    checked(() => addMatrixEntries(matrix, direction, host, lines, most), rules);
+    if (matrix.length > most) {
+      const { position } = rules.lines[matrix.ruleOf(most)]!;
+      const problem = `the policy needs more than ${most} matrix entries`;
+      const hint = 'use fewer overlapping groups, or `any` and ranges where they will do';
+      throw new PolicyError('too-large', position, problem, hint);
     }
   };
   for (const [host, lines] of byHost.entries()) {
-    add(matrixEntries('in', host, lines.in));
-    add(matrixEntries('out', host, lines.out));
+    add('in', host, lines.in);
+    add('out', host, lines.out);
   }
-  for (const [source, lines] of transit) add(matrixEntries('transit', source, lines));
-  return matrix;
+  for (const [source, lines] of transit) add('transit', source, lines);
+  return matrix.table();
 }
 
-function* checked(
-  entries: Iterable<MatrixEntry>,
-  rules: readonly LineRule[],
-): Generator<MatrixEntry> {
+/** Works out once what is asked for many times of the same thing. */
+function remembered<K, V>(work: (of: K) => V): (of: K) => V {
+  const known = new Map<K, V>();
+  return (of) => {
+    let found = known.get(of);
+    if (found === undefined) {
+      found = work(of);
+      known.set(of, found);
+    }
+    return found;
+  };
+}
+
+function checked(work: () => void, { lines }: Rules): void {
   try {
-    yield* entries;
+    work();
   } catch (error) {
     if (!(error instanceof TooManyAlternatives)) throw error;
-    const { position } = rules[error.rule]!.rule;
+    const { position } = lines[error.rule]!;
     const problem = `more than ${MAX_ALTERNATIVES} lines with dynamic groups meet in one host and service`;
     const hint = 'name the groups of several lines in the list of one';
     throw new PolicyError('too-large', position, problem, hint);

@@ -2,7 +2,7 @@ import { atOnce, type Sliced } from '../slices.js';
 import { bindingText, UNBOUND } from './bindings.js';
 import { limitText, NO_LIMIT } from './limits.js';
 import type { Plan, Rule } from './plan.js';
-import { contentKey } from './rule-id.js';
+import type { RuleTable } from './rule-table.js';
 
 export interface RuleDifference {
   readonly kind: 'added' | 'removed' | 'changed';
@@ -63,39 +63,73 @@ export function diffRules(before: Plan | null, after: Plan): RuleDifference[] {
 
 /** The same in slices. */
 export function* differences(before: Plan | null, after: Plan): Sliced<RuleDifference[]> {
-  const old = new Map((before?.rules ?? []).map((rule) => [rule.id, rule]));
-  yield;
-  const kept = new Set<string>();
-  for (const rule of after.rules) if (old.has(rule.id)) kept.add(rule.id);
-  yield;
-  const gone = new Map<string, Rule[]>();
-  for (const rule of old.values()) {
-    if (kept.has(rule.id)) continue;
-    const place = placeKey(rule);
-    const list = gone.get(place);
-    if (list === undefined) gone.set(place, [rule]);
-    else list.push(rule);
-  }
+  const changes = yield* ruleChanges(before, after);
   const found: RuleDifference[] = [];
-  for (const [i, rule] of after.rules.entries()) {
+  for (const [i, { kind, before: old, after: now }] of changes.entries()) {
     if (i % SLICE === 0) yield;
-    const same = old.get(rule.id);
-    if (same !== undefined) {
-      if (contentKey(same) !== contentKey(rule)) {
-        found.push({ kind: 'changed', before: same, after: rule });
-      }
-      continue;
-    }
-    const replaced = gone.get(placeKey(rule))?.shift() ?? null;
-    const kind = replaced === null ? 'added' : 'changed';
-    found.push({ kind, before: replaced, after: rule });
-  }
-  for (const rules of gone.values()) {
-    for (const rule of rules) found.push({ kind: 'removed', before: rule, after: null });
+    found.push({
+      kind,
+      before: old === NONE ? null : before!.rules.at(old),
+      after: now === NONE ? null : after.rules.at(now),
+    });
   }
   return found;
 }
 
-function placeKey(rule: Rule): string {
-  return [rule.direction, rule.host, rule.service].join('\n');
+/** No rule. */
+const NONE = -1;
+
+/** A difference by where its rules stand in the tables of their plans; NONE: there is none. */
+interface Change {
+  readonly kind: RuleDifference['kind'];
+  readonly before: number;
+  readonly after: number;
+}
+
+function* ruleChanges(before: Plan | null, { rules }: Plan): Sliced<Change[]> {
+  const found: Change[] = [];
+  const add = (kind: Change['kind'], old: number, now: number): void => {
+    found.push({ kind, before: old, after: now });
+  };
+  if (before === null) {
+    for (let i = 0; i < rules.length; i++) add('added', NONE, i);
+    return found;
+  }
+  const old = before.rules;
+  const places = new Map<string, number>();
+  for (let i = 0; i < old.length; i++) places.set(old.ids[i]!, i);
+  yield;
+  const kept = new Uint8Array(old.length);
+  const sames = new Int32Array(rules.length);
+  for (let i = 0; i < rules.length; i++) {
+    const same = places.get(rules.ids[i]!) ?? NONE;
+    sames[i] = same;
+    if (same !== NONE) kept[same] = 1;
+  }
+  yield;
+  const gone = new Map<string, number[]>();
+  for (let i = 0; i < old.length; i++) {
+    if (kept[i] !== 0) continue;
+    const place = placeKey(old, i);
+    const list = gone.get(place);
+    if (list === undefined) gone.set(place, [i]);
+    else list.push(i);
+  }
+  for (let i = 0; i < rules.length; i++) {
+    if (i % SLICE === 0) yield;
+    const same = sames[i]!;
+    if (same !== NONE) {
+      if (!rules.sameContent(i, old, same)) add('changed', same, i);
+      continue;
+    }
+    const replaced = gone.size === 0 ? NONE : (gone.get(placeKey(rules, i))?.shift() ?? NONE);
+    add(replaced === NONE ? 'added' : 'changed', replaced, i);
+  }
+  for (const list of gone.values()) for (const i of list) add('removed', i, NONE);
+  return found;
+}
+
+function placeKey(rules: RuleTable, i: number): string {
+  const { direction, host, service } = rules.at(i);
+  return [direction, host, service].join('\n');
 }

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
+import { endianness } from 'node:os';
 import { addressKey } from './address.js';
 import { bindingText, isBound, vlanText } from './bindings.js';
 import { isLimit, limitText } from './limits.js';
+import { MATRIX_DIRECTIONS, NO_RULE } from './matrix-table.js';
 import type { AddressClass, Plan } from './plan.js';
-
-/** How many lines go into the hash at once. */
-const CHUNK = 4096;
+import type { RuleOptions } from './rule.js';
 
 /**
  * sha256 over everything that decides a verdict or names its rule, in hex. Hosts and rules count by
@@ -13,26 +13,13 @@ const CHUNK = 4096;
  * nothing.
  */
 export function planDigest(plan: Omit<Plan, 'digest'>): string {
-  const hash = createHash('sha256');
-  let chunk: string[] = [];
-  const flush = (): void => {
-    hash.update(chunk.join(''));
-    chunk = [];
-  };
-  const put = (...fields: (string | number | bigint | boolean)[]): void => {
-    chunk.push(`${fields.join(' ')}\n`);
-    if (chunk.length >= CHUNK) flush();
-  };
+  const text = new HashedText();
+  const put = (...fields: (string | number | bigint | boolean)[]): void =>
+    text.put(`${fields.join(' ')}\n`);
   const hostName = (host: number): string => (host === 0 ? '-' : plan.hosts[host - 1]!.name);
-  const ids = plan.rules.map((rule) => rule.id);
+  const { ids } = plan.rules;
   const putClass = (kind: string, c: AddressClass): void =>
     put(kind, hostName(c.host), c.peerClass, c.denyFrom, c.denyTo);
-
-  const groups = (mask: number): string =>
-    plan.dynamicGroups
-      .filter((_, i) => (mask >>> i) & 1)
-      .map(({ name }) => name)
-      .join();
 
   put('bridgewall plan 1', plan.logDrops);
   // Digests of policies without it are in stores already.
@@ -44,7 +31,7 @@ export function planDigest(plan: Omit<Plan, 'digest'>): string {
     const place = `${entry.length}${entry.tagged ? ' tagged' : vlan}`;
     putClass(`${addressKey(entry.address)}/${place}`, entry);
   }
-  for (const { id, detour } of plan.rules) if (detour !== 0) put('detour', id, detour);
+  putOptions(plan, ({ detour }, id) => detour !== 0 && put('detour', id, detour));
   for (const line of plan.deny) {
     const from = line.dynamicFrom.map((group) => plan.dynamicGroups[group]!.name).join();
     const to = line.dynamicTo.map((group) => plan.dynamicGroups[group]!.name).join();
@@ -59,16 +46,8 @@ export function planDigest(plan: Omit<Plan, 'digest'>): string {
   }
   for (const [i, mask] of plan.serviceDeny.entries()) if (mask !== 0n) put('class', i, mask);
   for (const group of plan.dynamicGroups) put('group', group.name, group.max, group.allowScreened);
-  for (const entry of byHostName(plan)) {
-    const host = entry.direction === 'transit' ? entry.host : hostName(entry.host);
-    const rule = entry.rule === null ? '-' : ids[entry.rule]!;
-    const alternatives = entry.alternatives.map(
-      ({ from, to, rule, log }) => `<${groups(from)}|${groups(to)}|${ids[rule]!}|${log}>`,
-    );
-    const { direction, peer, serviceClass, log } = entry;
-    put(direction, host, peer, serviceClass, rule, log, ...alternatives);
-  }
-  for (const { id, rate } of plan.rules) if (rate !== '') put('rate', id, rate);
+  putMatrix(plan, text);
+  putOptions(plan, ({ rate }, id) => rate !== '' && put('rate', id, rate));
   const { hosts, sourceLimit } = plan;
   if (isLimit(sourceLimit)) put('sources', limitText(sourceLimit));
   for (const { name, binding } of hosts)
@@ -77,32 +56,125 @@ export function planDigest(plan: Omit<Plan, 'digest'>): string {
     // What a host holds is counted under its first address.
     if (isLimit(limit)) put('host', name, limitText(limit), addresses[0]!);
   }
-  for (const { id, session } of plan.rules) if (session) put('session', id);
-  flush();
-  hash.update(servicesBytes(plan.services));
-  return hash.digest('hex');
+  putOptions(plan, ({ session }, id) => session && put('session', id));
+  return text.digest(servicesBytes(plan.services));
+}
+
+/** Text on its way into a hash: gathered byte by byte, for it comes in many small pieces. */
+class HashedText {
+  readonly #hash = createHash('sha256');
+  readonly #bytes = Buffer.allocUnsafe(65_536);
+  #at = 0;
+
+  put(text: string): void {
+    const bytes = this.#bytes;
+    const { length } = text;
+    if (length > bytes.length - this.#at) this.#flush();
+    let at = this.#at;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 127 || at === bytes.length) {
+        this.#putWide(text);
+        return;
+      }
+      bytes[at++] = code;
+    }
+    this.#at = at;
+  }
+
+  /** Instead of what was begun of it. */
+  #putWide(text: string): void {
+    this.#flush();
+    this.#hash.update(text, 'utf8');
+  }
+
+  #flush(): void {
+    this.#hash.update(this.#bytes.subarray(0, this.#at));
+    this.#at = 0;
+  }
+
+  digest(last: Uint8Array): string {
+    this.#flush();
+    return this.#hash.update(last).digest('hex');
+  }
+}
+
+function putOptions(
+  { rules }: Omit<Plan, 'digest'>,
+  put: (options: RuleOptions, id: string) => unknown,
+): void {
+  const { options } = rules.columns;
+  // Most policies use none of them.
+  if (options.every(({ detour, session, rate }) => detour === 0 && !session && rate === '')) return;
+  for (let i = 0; i < rules.length; i++) put(rules.options(i), rules.ids[i]!);
 }
 
 /** Matrix entries with hosts in the order of their names; those of one host keep theirs. */
-function* byHostName(plan: Omit<Plan, 'digest'>): Generator<Plan['matrix'][number]> {
-  const byHost = new Map<number, Plan['matrix'][number][]>();
-  const transit: Plan['matrix'][number][] = [];
-  for (const entry of plan.matrix) {
-    if (entry.direction === 'transit') transit.push(entry);
-    else {
-      const list = byHost.get(entry.host);
-      if (list === undefined) byHost.set(entry.host, [entry]);
-      else list.push(entry);
+function putMatrix({ matrix, rules, hosts, dynamicGroups }: Omit<Plan, 'digest'>, to: HashedText) {
+  const { direction, host, peer, serviceClass, rule, log, alternatives, lists } = matrix.columns;
+  const { ids } = rules;
+  const groups = (mask: number): string =>
+    dynamicGroups
+      .filter((_, i) => (mask >>> i) & 1)
+      .map(({ name }) => name)
+      .join();
+  const texts = lists.map((list) => {
+    const each = list.map(
+      ({ from, to, rule, log }) => ` <${groups(from)}|${groups(to)}|${ids[rule]!}|${log}>`,
+    );
+    return `${each.join('')}\n`;
+  });
+  const word = numberWords();
+  const put = (i: number, begin: string): void => {
+    to.put(begin);
+    to.put(word(peer[i]!));
+    to.put(word(serviceClass[i]!));
+    to.put(rule[i] === NO_RULE ? '-' : ids[rule[i]!]!);
+    to.put(log[i] !== 0 ? ' true' : ' false');
+    to.put(texts[alternatives[i]!]!);
+  };
+  const transit = MATRIX_DIRECTIONS.indexOf('transit');
+  const byHost = new Map<number, number[]>();
+  const last: number[] = [];
+  let [known, list] = [-1, last];
+  for (let i = 0; i < matrix.length; i++) {
+    if (direction[i] === transit) {
+      last.push(i);
+      continue;
     }
+    if (host[i] !== known) {
+      known = host[i]!;
+      list = byHost.get(known) ?? [];
+      byHost.set(known, list);
+    }
+    list.push(i);
   }
-  const nameOf = (host: number): string => plan.hosts[host - 1]!.name;
-  const hosts = [...byHost.keys()].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-  for (const host of hosts) yield* byHost.get(host)!;
-  yield* transit;
+  const nameOf = (id: number): string => hosts[id - 1]!.name;
+  for (const id of [...byHost.keys()].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))) {
+    const begins = MATRIX_DIRECTIONS.map((one) => `${one} ${nameOf(id)} `);
+    for (const i of byHost.get(id)!) put(i, begins[direction[i]!]!);
+  }
+  for (const i of last) put(i, `transit ${host[i]} `);
+}
+
+/** Numbers with a space behind them: the same ones come again and again. */
+function numberWords(): (number: number) => string {
+  const words = new Map<number, string>();
+  return (number) => {
+    let word = words.get(number);
+    if (word === undefined) {
+      word = `${number} `;
+      words.set(number, word);
+    }
+    return word;
+  };
 }
 
 /** Little-endian whatever the machine. */
-function servicesBytes(services: Uint16Array): Buffer {
+function servicesBytes(services: Uint16Array): Uint8Array {
+  if (endianness() === 'LE') {
+    return new Uint8Array(services.buffer, services.byteOffset, services.byteLength);
+  }
   const bytes = Buffer.alloc(services.length * 2);
   for (const [i, serviceClass] of services.entries()) bytes.writeUInt16LE(serviceClass, i * 2);
   return bytes;

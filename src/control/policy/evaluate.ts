@@ -118,7 +118,7 @@ export class PlanEvaluator {
       const from = (sourceClass.denyFrom & bit) !== 0n || holds(line.dynamicFrom, source);
       const to = (destinationClass.denyTo & bit) !== 0n || holds(line.dynamicTo, destination);
       if (from && to && (line.allServices || (masks & bit) !== 0n)) {
-        return { ...drop('denied', { deny: this.#plan.rules[line.rule]!.id }), log: line.log };
+        return { ...drop('denied', { deny: this.#plan.rules.ids[line.rule]! }), log: line.log };
       }
     }
     return null;
@@ -156,11 +156,11 @@ export class PlanEvaluator {
   }
 
   #detour({ rule }: Speaker): number {
-    return this.#plan.rules[rule]!.detour;
+    return this.#plan.rules.options(rule).detour;
   }
 
   #id({ rule }: Speaker): string {
-    return this.#plan.rules[rule]!.id;
+    return this.#plan.rules.ids[rule]!;
   }
 }
 

@@ -1,5 +1,5 @@
-import { isMap, isSeq, type Node } from 'yaml';
 import type { Peers, PolicyGroup } from './ast.js';
+import { hasKey, isList, isMap } from './document/nodes.js';
 import { quote } from './errors.js';
 import type { PeerKind, PeerReader } from './peers.js';
 import type { PolicyWarning } from './plan.js';
@@ -24,7 +24,7 @@ const GROUP_FORMS =
 /** Of what kind is the group that this entry defines? */
 export function groupKind(entry: Entry): PeerKind {
   return isMap(entry.value) &&
-    DYNAMIC_KEYS.some((key) => isMap(entry.value) && entry.value.has(key))
+    DYNAMIC_KEYS.some((key) => isMap(entry.value) && hasKey(entry.value, key))
     ? 'dynamic'
     : 'group';
 }
@@ -73,7 +73,7 @@ function readItems(reader: Reader, peers: PeerReader, entry: Entry): Peers {
   const what = `group ${quote(entry.key)}`;
   const dynamic = 'a dynamic group cannot be part of another group';
   const { value } = entry;
-  if (isSeq(value)) return peers.items(value as Node, what, dynamic);
+  if (isList(value)) return peers.items(value, what, dynamic);
   if (value === null || (reader.scalarText(value) === null && !isMap(value))) {
     reader.list(value, entry.keyNode, what, GROUP_FORMS);
   }

@@ -1,4 +1,3 @@
-import { isSeq, type Node } from 'yaml';
 import { addressKey, formatAddress, readAddress, readPrefix } from './address.js';
 import type { HostAddress, HostLine, PolicyHost } from './ast.js';
 import {
@@ -9,6 +8,7 @@ import {
   vlansMeet,
   vlanText,
 } from './bindings.js';
+import { isList, type Node } from './document/nodes.js';
 import { formatPosition, quote } from './errors.js';
 import { type Limit, readLimit } from './limits.js';
 import { type LineContext, readHostLines } from './lines.js';
@@ -48,7 +48,7 @@ export function readHosts(
     for (const direction of ['in', 'out'] as const) {
       const section = fields.get(direction);
       if (section !== undefined) {
-        for (const line of readHostLines(context, name, direction, section)) lines.push(line);
+        readHostLines(context, name, direction, section, lines);
       }
     }
   }
@@ -58,9 +58,7 @@ export function readHosts(
 function readAddresses(reader: Reader, what: string, entry: Entry): HostAddress[] {
   const hint = 'write a list of single addresses, as in [192.0.2.1, "2001:db8::1"]';
   const { value, keyNode } = entry;
-  const nodes = isSeq(value)
-    ? reader.list(value, keyNode, '`addresses`', hint)
-    : [value as Node | null];
+  const nodes = isList(value) ? reader.list(value, keyNode, '`addresses`', hint) : [value];
   if (nodes.length === 0) {
     reader.fail('wrong-type', value ?? keyNode, `${what} has no addresses`, hint);
   }

@@ -36,10 +36,12 @@ export {
 export { formatPosition, PolicyError, type PolicyErrorCode } from './errors.js';
 export { judgePlan, PlanEvaluator } from './evaluate.js';
 export { isLimit, type Limit, limitText } from './limits.js';
+export { type MatrixColumns, MatrixTable } from './matrix-table.js';
 export { type Judgement, type Members, NO_MEMBERS, type Opening } from './opening.js';
 export { parsePolicy } from './parse.js';
 export type * from './plan.js';
 export { PEER_ANY } from './plan.js';
 export { type PacketClass, packetClasses } from './reach/classes.js';
 export { optionsText } from './rule-id.js';
+export { type RuleColumns, RuleTable } from './rule-table.js';
 export { neverSource } from './sources.js';

@@ -2,7 +2,6 @@
  * How many connections a source, or a host, may hold, and how many new ones may come. Under `defaults`
  * for each of them, and at a host for that one.
  */
-import { isScalar } from 'yaml';
 import { readRate } from './rates.js';
 import type { Entry, Reader } from './reader.js';
 
@@ -55,7 +54,7 @@ function readStates(reader: Reader, entry: Entry): number {
 }
 
 function isNone({ value }: Entry): boolean {
-  return isScalar(value) && value.value === 'none';
+  return value?.kind === 'scalar' && value.text === 'none';
 }
 
 export function isLimit({ states, rate }: Limit): boolean {

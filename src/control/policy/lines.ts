@@ -1,6 +1,6 @@
-import { isMap, isSeq, type Node, type YAMLMap } from 'yaml';
 import type { DenyStatement, HostLine, PairLine, Peers, ServiceRef } from './ast.js';
 import { DETOUR_OPTIONS, readDetour } from './detour.js';
+import { hasKey, isList, isMap, type Mapping, type Node } from './document/nodes.js';
 import { quote } from './errors.js';
 import { type OnDropContext, readLineOnDrop } from './on-drop.js';
 import type { PeerReader } from './peers.js';
@@ -34,27 +34,59 @@ interface Options {
   readonly detour: number;
 }
 
-/** Reads the `in` or `out` of a host. */
+/** Reads the `in` or `out` of a host, and puts its lines behind those that are there. */
 export function readHostLines(
   context: LineContext,
   host: string,
   direction: 'in' | 'out',
   entry: Entry,
-): HostLine[] {
-  const { reader, services } = context;
+  lines: HostLine[],
+): void {
+  const { reader, services, peers } = context;
   const what = `\`${direction}\` of host ${quote(host)}`;
   const hint = 'write services with their peers, as in {25/tcp: any}';
-  const lines: HostLine[] = [];
-  for (const { keyNode, value } of reader.map(entry.value, entry.keyNode, what, hint)) {
-    const named = services.read(keyNode, keyNode, 'a service');
+  const node = entry.value;
+  if (isMap(node)) reader.refuseTwins(node, what);
+  // What is no map is refused here.
+  else reader.map(node, entry.keyNode, what, hint);
+  const { keys, values } = node as Mapping;
+  for (let i = 0; i < keys.length; i++) {
+    const [keyNode, value] = [keys[i]!, values[i]!];
+    const named = services.readKey(keyNode);
+    if (value?.kind === 'scalar') {
+      const plain = peers.readLine(value, keyNode);
+      lines.push(plainLine(host, direction, named, plain, reader.at(keyNode)));
+      continue;
+    }
     for (const line of readPeerLines(context, direction, keyNode, value, named)) {
       lines.push({ host, direction, services: named, ...line });
     }
   }
-  return lines;
 }
 
 type PeerLine = Options & { peers: Peers; position: Position };
+
+/** A line without options. Field by field: there are many of them. */
+function plainLine(
+  host: string,
+  direction: 'in' | 'out',
+  services: readonly ServiceRef[],
+  peers: Peers,
+  position: Position,
+): HostLine {
+  return {
+    host,
+    direction,
+    services,
+    peers,
+    position,
+    log: false,
+    session: false,
+    rate: '',
+    id: null,
+    detour: 0,
+  };
+}
 
 /** What stands behind a service: peers, peers with options, or a list of those. */
 function readPeerLines(
@@ -66,18 +98,13 @@ function readPeerLines(
 ): PeerLine[] {
   const { reader, peers } = context;
   const plain = (node: Node | null, where: Node): PeerLine => ({
-    peers: peers.read(node, where, 'the peers', null),
-    position: reader.at(where),
-    log: false,
-    session: false,
-    rate: '',
-    id: null,
-    detour: 0,
+    ...{ peers: peers.readLine(node, where), position: reader.at(where) },
+    ...{ log: false, session: false, rate: '', id: null, detour: 0 },
   });
   const spelledOut = (node: Node, position: Position) =>
     readSpelledOut(context, direction, node, position, services);
   if (isSpelledOut(value)) return [spelledOut(value, reader.at(keyNode))];
-  const items = isSeq(value) ? (value.items as (Node | null)[]) : [];
+  const items = isList(value) ? value.items : [];
   if (!items.some(isSpelledOut)) return [plain(value, keyNode)];
   return items.map((item) =>
     isSpelledOut(item) ? spelledOut(item, reader.at(item)) : plain(item, item ?? keyNode),
@@ -85,8 +112,8 @@ function readPeerLines(
 }
 
 /** A map that is a line with options, and not a peer such as {not: [...]}. */
-function isSpelledOut(node: Node | null): node is YAMLMap {
-  return isMap(node) && !(node.items.length > 0 && (node.has('not') || node.has('name')));
+function isSpelledOut(node: Node | null): node is Mapping {
+  return isMap(node) && !hasKey(node, 'not') && !hasKey(node, 'name');
 }
 
 function readSpelledOut(
@@ -99,11 +126,11 @@ function readSpelledOut(
   const { reader, peers } = context;
   const key = direction === 'in' ? 'from' : 'to';
   const other = direction === 'in' ? 'to' : 'from';
-  const wrong = isMap(node) ? node.items.find((pair) => String(pair.key) === other) : undefined;
+  const wrong = isMap(node) ? node.keys.find((one) => reader.scalarText(one) === other) : undefined;
   if (wrong !== undefined) {
     const hint = `write ${key} instead`;
     const problem = `\`${direction}\` has no ${other}`;
-    reader.fail('unknown-key', wrong.key as Node, problem, hint);
+    reader.fail('unknown-key', wrong, problem, hint);
   }
   const fields = reader.fields(node, node, 'the line', [key, ...ALLOW_OPTIONS], LATER_OPTIONS);
   const peersEntry = need(reader, fields, key, 'the line', `write {${key}: any} for every peer`);

@@ -1,4 +1,10 @@
-import type { Alternative, MatrixEntry } from './plan.js';
+import {
+  type Alternative,
+  MATRIX_DIRECTIONS,
+  type MatrixEntry,
+  type MatrixTableBuilder,
+  NO_RULE,
+} from './matrix-table.js';
 import { PEER_ANY } from './plan.js';
 import type { ServiceMatch } from './service-classes.js';
 
@@ -43,50 +49,63 @@ interface Asking {
 }
 
 /**
- * The entries of one host and direction, so that the entry of a peer's own class, or else that of
+ * Adds the entries of one host and direction, so that the entry of a peer's own class, or else that of
  * PEER_ANY, has the winner: the line with the narrowest service, then the earliest. Lines that depend on
  * members are alternatives, where no other line beats them for certain. `lines` are in the order of the
  * file. An entry that PEER_ANY would answer alike is left out.
  *
+ * @param most entries of all hosts; one more than that is enough to tell that they are too many
  * @throws TooManyAlternatives
  */
-export function* matrixEntries(
+export function addMatrixEntries(
+  matrix: MatrixTableBuilder,
   direction: MatrixEntry['direction'],
   host: number,
   lines: readonly MatrixLine[],
-): Generator<MatrixEntry> {
+  most: number,
+): void {
+  if (lines.length === 0) return;
+  const number = MATRIX_DIRECTIONS.indexOf(direction);
   const { forAny, forClass, asking } = scores(lines);
-  const entry = (
+  const add = (
     peer: number,
     serviceClass: number,
     score: number,
     alternatives: readonly Alternative[],
-  ): MatrixEntry => {
-    const line = score === NOBODY ? null : lines[score % LINE_SPACE]!;
-    const { rule = null, log = false } = line ?? {};
-    return { direction, host, peer, serviceClass, rule, log, alternatives };
+  ): void => {
+    if (score === NOBODY) {
+      matrix.add(number, host, peer, serviceClass, NO_RULE, false, alternatives);
+      return;
+    }
+    const { rule, log } = lines[score % LINE_SPACE]!;
+    matrix.add(number, host, peer, serviceClass, rule, log, alternatives);
   };
   const alternatives = (serviceClass: number, peer: number | null, score: number) => {
     const asked = asking.get(serviceClass);
     return asked === undefined ? NONE : alternativesFor(direction, asked, peer, score);
   };
 
-  for (const key of [...forClass.keys()].sort((a, b) => a - b)) {
+  for (const key of ascending(forClass.keys())) {
+    if (matrix.length > most) return;
     const serviceClass = key % SERVICE_SPACE;
     const peer = Math.floor(key / SERVICE_SPACE);
     const any = forAny.get(serviceClass) ?? NOBODY;
     const score = Math.min(any, forClass.get(key)!);
     const own = alternatives(serviceClass, peer, score);
     if (score === any && same(own, alternatives(serviceClass, null, any))) continue;
-    yield entry(peer, serviceClass, score, own);
+    add(peer, serviceClass, score, own);
   }
-  for (const serviceClass of [...new Set([...forAny.keys(), ...asking.keys()])].sort(
-    (a, b) => a - b,
-  )) {
+  if (forAny.size === 0 && asking.size === 0) return;
+  for (const serviceClass of ascending(new Set([...forAny.keys(), ...asking.keys()]))) {
     const score = forAny.get(serviceClass) ?? NOBODY;
     const all = alternatives(serviceClass, null, score);
-    if (score !== NOBODY || all.length > 0) yield entry(PEER_ANY, serviceClass, score, all);
+    if (score !== NOBODY || all.length > 0) add(PEER_ANY, serviceClass, score, all);
   }
+}
+
+function ascending(numbers: Iterable<number>): Float64Array {
+  // Native, which an array with a function to compare by is not.
+  return new Float64Array([...numbers]).sort();
 }
 
 /** By service class, and class of peers: the best line that holds for certain; and the others. */
@@ -94,7 +113,8 @@ function scores(lines: readonly MatrixLine[]) {
   const forAny = new Map<number, number>();
   const forClass = new Map<number, number>();
   const asking = new Map<number, Asking[]>();
-  for (const [place, line] of lines.entries()) {
+  for (let place = 0; place < lines.length; place++) {
+    const line = lines[place]!;
     const { peers, peerGroups, ownGroups } = line;
     const depends = ownGroups !== 0 || peerGroups !== 0;
     const classes = depends && peers !== null ? new Set(peers) : null;
@@ -104,8 +124,8 @@ function scores(lines: readonly MatrixLine[]) {
       // A line that asks for its own side allows nothing for certain, but tells its classes apart.
       const certain = ownGroups === 0 ? score : NOBODY;
       if (peers === null) improve(forAny, serviceClass, certain);
-      for (const peer of peers ?? [])
-        improve(forClass, peer * SERVICE_SPACE + serviceClass, certain);
+      else
+        for (const peer of peers) improve(forClass, peer * SERVICE_SPACE + serviceClass, certain);
     }
   }
   for (const list of asking.values()) list.sort((a, b) => a.score - b.score);

@@ -3,7 +3,7 @@ import type { OnDropStatement, Policy } from './ast.js';
 import { PolicyError, quote } from './errors.js';
 import { MAX_DENY_LINES } from './lines.js';
 import type { OnDrop, PolicyWarning } from './plan.js';
-import { type DenyRule, denyRule } from './rules.js';
+import { type DenyRule, denyRuleId } from './rules.js';
 
 /** Those of `defaults`, and then those of deny lines. */
 export function onDropsOf({ onDrop, deny }: Pick<Policy, 'onDrop' | 'deny'>): OnDropStatement[] {
@@ -24,7 +24,7 @@ export function planOnDrops(
   const lineOf = new Map<OnDropStatement, number>();
   for (const line of policy.deny) {
     // Of equal lines the first one stands for all.
-    const { id } = denyRule(line).rule;
+    const id = denyRuleId(line);
     const index = denyRules.findIndex(({ rule }) => rule.id === id);
     if (line.onDrop !== null) lineOf.set(line.onDrop, index);
   }
@@ -46,6 +46,8 @@ export function planOnDrops(
 
 /** Groups that no line names: whoever is put there is as free as before. */
 export function idleGroups(policy: Policy): PolicyWarning[] {
+  const drops = onDropsOf(policy);
+  if (drops.length === 0) return [];
   const used = new Set<string>();
   const lists = [
     ...policy.deny.flatMap(({ from, to }) => [from ?? [], to ?? []]),
@@ -53,7 +55,7 @@ export function idleGroups(policy: Policy): PolicyWarning[] {
     ...[...policy.matrix, ...policy.transit].flatMap(({ from, to }) => [from, to]),
   ];
   for (const item of lists.flat()) if (item.kind === 'group') used.add(item.name);
-  return onDropsOf(policy)
+  return drops
     .filter(({ group }) => !used.has(group))
     .map(({ group, position }) => ({
       message: `no line names ${quote(group)}: who is put into it is not denied anything`,

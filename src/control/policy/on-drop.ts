@@ -1,8 +1,8 @@
 /** `onDrop`: which drops put their sender into a dynamic group. */
 
-import { isSeq, type Node } from 'yaml';
 import { type DurationUnit, UNIT_SECONDS } from '../duration.js';
 import type { OnDropStatement, Peers, PolicyGroup } from './ast.js';
+import { isList, type Node } from './document/nodes.js';
 import { quote } from './errors.js';
 import { nearest } from './nearest.js';
 import type { PeerReader } from './peers.js';
@@ -54,7 +54,7 @@ export interface OnDropContext {
 /** Reads the `onDrop` of `defaults`: one, or a list of them. */
 export function readOnDrops(context: OnDropContext, entry: Entry): OnDropStatement[] {
   const { keyNode, value } = entry;
-  const nodes = isSeq(value) ? (value.items as (Node | null)[]) : [value];
+  const nodes = isList(value) ? value.items : [value];
   return nodes.map((node) => read(context, node, keyNode, DEFAULTS_KEYS));
 }
 
@@ -180,7 +180,7 @@ function readReasons(reader: Reader, entry: Entry | undefined): readonly DropRea
   if (entry === undefined) return DEFAULT_REASONS;
   const hint = `write one or some of ${REASONS.join(', ')}`;
   const { value, keyNode } = entry;
-  const nodes = isSeq(value) ? (value.items as (Node | null)[]) : [value];
+  const nodes = isList(value) ? value.items : [value];
   if (nodes.length === 0) {
     reader.fail('wrong-type', value ?? keyNode, '`reasons` is an empty list', hint);
   }

@@ -1,6 +1,6 @@
-import { isMap, isSeq, type Node } from 'yaml';
 import { formatPrefix, looksLikeAddress, readPrefix } from './address.js';
 import type { NameUse, PeerItem, Peers } from './ast.js';
+import { isList, isMap, type Node } from './document/nodes.js';
 import { quote } from './errors.js';
 import { nearest } from './nearest.js';
 import type { Position } from './plan.js';
@@ -18,6 +18,8 @@ export class PeerReader {
   readonly #reader: Reader;
   readonly #kinds: ReadonlyMap<string, PeerKind>;
   readonly #names = new Map<string, NameUse>();
+  /** Of lines that name one: lines that name the same share it. */
+  readonly #ofLines = new Map<string, Peers>();
 
   constructor(reader: Reader, kinds: ReadonlyMap<string, PeerKind>) {
     this.#reader = reader;
@@ -34,18 +36,30 @@ export class PeerReader {
    * here, or null when it may.
    */
   read(node: Node | null, where: Node | Position, what: string, dynamic: string | null): Peers {
-    if (!isSeq(node)) return [this.#item(node, where, what, dynamic)];
+    if (!isList(node)) return [this.#item(node, where, what, dynamic)];
     if (node.items.length === 0) {
       this.#reader.fail('wrong-type', node, `${what} is an empty list`, 'name at least one peer');
     }
     return this.items(node, what, dynamic);
   }
 
+  /** The same for a line of a host. A peer that many lines name is where the first does. */
+  readLine(node: Node | null, where: Node): Peers {
+    const text = this.#reader.scalarText(node);
+    if (text === null) return this.read(node, where, 'the peers', null);
+    let peers = this.#ofLines.get(text);
+    if (peers === undefined) {
+      peers = this.read(node, where, 'the peers', null);
+      this.#ofLines.set(text, peers);
+    }
+    return peers;
+  }
+
   /** Reads a list that may be empty. */
   items(node: Node, what: string, dynamic: string | null): Peers {
     const nodes = this.#reader.list(node, node, what, PEER_FORMS);
     return nodes.flatMap((item) =>
-      isSeq(item)
+      isList(item)
         ? this.items(item, what, dynamic)
         : [this.#item(item, item ?? node, `an item of ${what}`, dynamic)],
     );
@@ -122,7 +136,7 @@ export class PeerReader {
 
 /** Peers as people write them, in canonical spelling: `any`, `mgmt`, `local, 10.0.0.0/8`. */
 export function peersText(peers: Peers): string {
-  return peers.map(peerText).join(', ');
+  return peers.length === 1 ? peerText(peers[0]!) : peers.map(peerText).join(', ');
 }
 
 function peerText(item: PeerItem): string {

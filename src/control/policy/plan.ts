@@ -5,36 +5,12 @@
  */
 import type { Binding, Vlan } from './bindings.js';
 import type { Limit } from './limits.js';
+import type { MatrixTable } from './matrix-table.js';
+import type { Position } from './rule.js';
+import type { RuleTable } from './rule-table.js';
 
-/** Where an item of the policy stands, for people: `file:line:column`. Lines and columns from 1. */
-export interface Position {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-}
-
-export type RuleDirection = 'in' | 'out' | 'transit' | 'deny';
-
-/** One line of the policy, as counters, logs and `explain` name it. */
-export interface Rule {
-  /** Stable across reloads: the policy's `id:`, or a hash of host, direction, service, peers, options. */
-  readonly id: string;
-  /** Screened host, or '' for transit and deny lines. */
-  readonly host: string;
-  readonly direction: RuleDirection;
-  /** As written: `25/tcp`, `mailin`, `all`. */
-  readonly service: string;
-  /** As written: `any`, `mgmt`, `local -> extranet` for transit. */
-  readonly peers: string;
-  readonly log: boolean;
-  /** Its connections are told of from beginning to end. */
-  readonly session: boolean;
-  /** How many connections it may open: `100/s`; '' for any number. */
-  readonly rate: string;
-  /** `helper` and `inspect`: see detour.ts. */
-  readonly detour: number;
-  readonly position: Position;
-}
+export type { Alternative, MatrixEntry } from './matrix-table.js';
+export type { Position, Rule, RuleDirection } from './rule.js';
 
 export interface AddressClass {
   /** Index into Plan.hosts plus 1; 0: not screened. */
@@ -56,30 +32,6 @@ export interface AddressEntry extends AddressClass {
 
 /** Peer class that stands for every peer (`PEER_ANY` in bpf/layout.h). */
 export const PEER_ANY = 0xffffffff;
-
-export interface MatrixEntry {
-  readonly direction: 'in' | 'out' | 'transit';
-  /** Host id (index + 1); for transit the source's peer class. */
-  readonly host: number;
-  /** Peer class or PEER_ANY. */
-  readonly peer: number;
-  readonly serviceClass: number;
-  /** Index into Plan.rules; null: only the alternatives allow anything. */
-  readonly rule: number | null;
-  readonly log: boolean;
-  /** Asked first, in this order; the first that holds speaks. */
-  readonly alternatives: readonly Alternative[];
-}
-
-/** A rule for those who are in dynamic groups at the moment; bits are indices into Plan.dynamicGroups. */
-export interface Alternative {
-  /** The source is in one of these; 0: it need not be. */
-  readonly from: number;
-  readonly to: number;
-  /** Index into Plan.rules. */
-  readonly rule: number;
-  readonly log: boolean;
-}
 
 export interface DenyLine {
   /** Index into Plan.rules. */
@@ -150,7 +102,7 @@ export interface PolicyWarning {
 export interface Plan {
   readonly hosts: readonly PlanHost[];
   /** Every rule, deny and transit lines included, in the order of the file. */
-  readonly rules: readonly Rule[];
+  readonly rules: RuleTable;
   readonly addresses: readonly AddressEntry[];
   /** Classes of addresses that no entry holds. */
   readonly defaultV4: AddressClass;
@@ -159,7 +111,7 @@ export interface Plan {
   readonly services: Uint16Array;
   /** Deny mask by service class; its length is the number of service classes. */
   readonly serviceDeny: BigUint64Array;
-  readonly matrix: readonly MatrixEntry[];
+  readonly matrix: MatrixTable;
   readonly deny: readonly DenyLine[];
   readonly dynamicGroups: readonly DynamicGroup[];
   readonly logDrops: boolean;

@@ -1,7 +1,7 @@
 /** Rates as the policy writes them: so many new connections in a second, a minute or an hour. */
 
-import type { Node } from 'yaml';
 import { type DurationUnit, UNIT_SECONDS } from '../duration.js';
+import type { Node } from './document/nodes.js';
 import { quote } from './errors.js';
 import type { Entry, Reader } from './reader.js';
 

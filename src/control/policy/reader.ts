@@ -1,14 +1,6 @@
-import {
-  isAlias,
-  isMap,
-  isPair,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  parseDocument,
-  Scalar,
-} from 'yaml';
+import { readAnyYaml } from './document/any-yaml.js';
+import { isList, isMap, type Mapping, type Node } from './document/nodes.js';
+import { readPlainYaml } from './document/plain-yaml.js';
 import { PolicyError, type PolicyErrorCode, quote } from './errors.js';
 import { nearest } from './nearest.js';
 import type { Position } from './plan.js';
@@ -27,6 +19,9 @@ export interface Fields {
   readonly entries: ReadonlyMap<string, Entry>;
 }
 
+/** Where a node stands that has no place of its own. */
+const START = { line: 1, column: 1 };
+
 /**
  * The nodes of one YAML document, read with a type in mind. Every complaint is a PolicyError at the
  * place of the offending node.
@@ -34,30 +29,28 @@ export interface Fields {
 export class Reader {
   readonly file: string;
   readonly root: Node | null;
-  readonly #lines = new LineCounter();
 
   constructor(text: string, file: string) {
     this.file = file;
-    // Duplicate keys are found in map(), in linear time and with a hint of ours.
-    const options = { lineCounter: this.#lines, prettyErrors: false, uniqueKeys: false };
-    const document = parseDocument(text, options);
-    const error = document.errors[0] ?? document.warnings[0];
-    if (error !== undefined) {
-      const what = error.message.replace(/\s+/g, ' ').trim();
+    const plain = readPlainYaml(text);
+    const read = plain === undefined ? readAnyYaml(text) : { root: plain };
+    if ('problem' in read) {
+      const { problem, line, column } = read;
       const hint = 'write plain YAML 1.2: spaces for indentation, quotes around special characters';
-      this.#failAt(error.pos[0], 'syntax', `this is not YAML: ${what}`, hint);
+      this.fail('syntax', { file, line, column }, `this is not YAML: ${problem}`, hint);
     }
-    this.root = document.contents;
+    this.root = read.root;
   }
 
   /** Where a node stands; nodes without a place of their own stand at the start of the file. */
   at(node: Node | null): Position {
-    return this.#position(node?.range?.[0] ?? 0);
+    const { line, column } = node ?? START;
+    return { file: this.file, line, column };
   }
 
   /** Throws a PolicyError at a node or a position. */
   fail(code: PolicyErrorCode, where: Node | Position, problem: string, hint: string): never {
-    const position = 'line' in where ? where : this.at(where);
+    const position = 'file' in where ? where : this.at(where);
     throw new PolicyError(code, position, problem, hint);
   }
 
@@ -66,20 +59,33 @@ export class Reader {
     if (!isMap(node)) this.#wrongType(node, where, what, 'a map', hint);
     const entries: Entry[] = [];
     const seen = new Map<string, Node>();
-    for (const pair of node.items) {
-      if (!isPair(pair)) continue;
-      const keyNode = pair.key as Node;
+    const { keys, values } = node;
+    for (let i = 0; i < keys.length; i++) {
+      const keyNode = keys[i]!;
       const key = this.keyText(keyNode);
       const first = seen.get(key);
-      if (first !== undefined) {
-        const line = this.at(first).line;
-        const merge = `the first one is in line ${line}: merge the two`;
-        this.fail('duplicate', keyNode, `${quote(key)} occurs twice in ${what}`, merge);
-      }
+      if (first !== undefined) this.#refuseTwin(keyNode, key, first, what);
       seen.set(key, keyNode);
-      entries.push({ key, keyNode, value: (pair.value ?? null) as Node | null });
+      entries.push({ key, keyNode, value: values[i]! });
     }
     return entries;
+  }
+
+  /** Refuses a map that has a key twice. `what` names the map. */
+  refuseTwins({ keys }: Mapping, what: string): void {
+    const seen = new Set<string>();
+    for (let i = 0; i < keys.length; i++) {
+      const key = this.keyText(keys[i]!);
+      seen.add(key);
+      if (seen.size > i) continue;
+      const first = keys.find((node) => this.keyText(node) === key)!;
+      this.#refuseTwin(keys[i]!, key, first, what);
+    }
+  }
+
+  #refuseTwin(keyNode: Node, key: string, first: Node, what: string): never {
+    const merge = `the first one is in line ${this.at(first).line}: merge the two`;
+    this.fail('duplicate', keyNode, `${quote(key)} occurs twice in ${what}`, merge);
   }
 
   /** A map with a known set of keys. `later` are keys that exist but cannot be used yet. */
@@ -110,9 +116,14 @@ export class Reader {
   }
 
   /** The elements of a list. */
-  list(node: Node | null, where: Node | Position, what: string, hint: string): Node[] {
-    if (!isSeq(node)) this.#wrongType(node, where, what, 'a list', hint);
-    return node.items as Node[];
+  list(
+    node: Node | null,
+    where: Node | Position,
+    what: string,
+    hint: string,
+  ): readonly (Node | null)[] {
+    if (!isList(node)) this.#wrongType(node, where, what, 'a list', hint);
+    return node.items;
   }
 
   /** A scalar as text, exactly as written (`10.1` stays `10.1`). */
@@ -124,9 +135,7 @@ export class Reader {
 
   /** Text of a scalar, or null for anything else and for an empty value. */
   scalarText(node: Node | null): string | null {
-    if (!isScalar(node) || node.value === null) return null;
-    const plain = node.type === Scalar.PLAIN ? node.source : undefined;
-    return plain ?? String(node.value);
+    return node?.kind === 'scalar' ? node.text : null;
   }
 
   boolean(
@@ -135,7 +144,7 @@ export class Reader {
     what: string,
     expected = { what: 'true or false', hint: 'write true or false' },
   ): boolean {
-    if (isScalar(node) && typeof node.value === 'boolean') return node.value;
+    if (node?.kind === 'scalar' && node.flag !== null) return node.flag;
     this.#wrongType(node, where, what, expected.what, expected.hint);
   }
 
@@ -159,10 +168,8 @@ export class Reader {
 
   /** A key as text; a list as key is joined, so that `[25/tcp, 80/tcp]` is one. */
   keyText(node: Node): string {
-    if (isSeq(node)) {
-      return (node.items as Node[])
-        .map((item) => this.text(item, node, 'a key', 'write one word'))
-        .join(', ');
+    if (isList(node)) {
+      return node.items.map((item) => this.text(item, node, 'a key', 'write one word')).join(', ');
     }
     return this.text(node, node, 'a key', 'write one word, in quotes if need be');
   }
@@ -179,26 +186,17 @@ export class Reader {
     wanted: string,
     hint: string,
   ): never {
-    if (isAlias(node)) {
+    if (node?.kind === 'alias') {
       const instead = 'write it out, or give it a name under groups or services';
       this.fail('unsupported', node, 'YAML aliases are not supported', instead);
     }
-    const found = isMap(node) ? 'a map' : isSeq(node) ? 'a list' : this.#scalarKind(node);
-    const place = node?.range && found !== 'empty' ? node : where;
+    const found = isMap(node) ? 'a map' : isList(node) ? 'a list' : this.#scalarKind(node);
+    const place = node !== null && found !== 'empty' ? node : where;
     this.fail('wrong-type', place, `${what} must be ${wanted}, but is ${found}`, hint);
   }
 
   #scalarKind(node: Node | null): string {
     const text = this.scalarText(node);
     return text === null ? 'empty' : quote(text);
-  }
-
-  #position(offset: number): Position {
-    const { line, col } = this.#lines.linePos(offset);
-    return { file: this.file, line: Math.max(line, 1), column: Math.max(col, 1) };
-  }
-
-  #failAt(offset: number, code: PolicyErrorCode, problem: string, hint: string): never {
-    throw new PolicyError(code, this.#position(offset), problem, hint);
   }
 }

@@ -1,26 +1,13 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Peers, ServiceRef } from './ast.js';
 import { detourText } from './detour.js';
 import { peersText } from './peers.js';
-import type { RuleDirection } from './plan.js';
+import type { RuleContent, RuleOptions } from './rule.js';
 import { servicesText } from './service-reader.js';
-
-/** What makes a rule the rule it is: as long as this stays, its counters do. */
-export interface RuleContent {
-  readonly host: string;
-  readonly direction: RuleDirection;
-  readonly service: string;
-  readonly peers: string;
-  readonly log: boolean;
-  readonly session: boolean;
-  readonly rate: string;
-  readonly detour: number;
-}
-
-type RuleOptions = Pick<RuleContent, 'log' | 'session' | 'rate' | 'detour'>;
 
 /** Options of a rule, as people see them: `log, rate 100/s`; '' for none. */
 export function optionsText({ log, session, rate, detour }: RuleOptions): string {
+  if (!log && !session && rate === '' && detour === 0) return '';
   return [
     log ? 'log' : '',
     session ? 'log session' : '',
@@ -31,25 +18,30 @@ export function optionsText({ log, session, rate, detour }: RuleOptions): string
     .join(', ');
 }
 
-const DIGITS = 'abcdefghijklmnopqrstuvwxyz234567';
-const ID_LENGTH = 10;
+const DIGITS = Buffer.from('abcdefghijklmnopqrstuvwxyz234567');
+export const ID_LENGTH = 10;
 
 /** One text per content: equal texts are equal contents. */
 export function contentKey(content: RuleContent): string {
   const { host, direction, service, peers } = content;
-  return [direction, host, service, peers, optionsText(content)].join('\n');
+  return `${direction}\n${host}\n${service}\n${peers}\n${optionsText(content)}`;
 }
 
 /** The id of a rule that has no explicit one: 50 bits of a hash over its content. */
 export function hashedId(content: RuleContent): string {
-  const hash = createHash('sha256').update(contentKey(content)).digest();
-  let id = '';
+  const id = Buffer.alloc(ID_LENGTH);
+  writeId(hash('sha256', contentKey(content), 'buffer'), 0, id, 0);
+  return id.toString('latin1');
+}
+
+/** The letters of the id that a hash stands for. */
+export function writeId(hash: Uint8Array, from: number, id: Uint8Array, to: number): void {
   for (let i = 0; i < ID_LENGTH; i++) {
     const bit = i * 5;
-    const word = (hash[bit >> 3]! << 8) | hash[(bit >> 3) + 1]!;
-    id += DIGITS[(word >> (11 - (bit & 7))) & 31];
+    const at = from + (bit >> 3);
+    const word = (hash[at]! << 8) | hash[at + 1]!;
+    id[to + i] = DIGITS[(word >> (11 - (bit & 7))) & 31]!;
   }
-  return id;
 }
 
 /** Peers of a transit or deny line, as a rule shows them. */

@@ -1,48 +1,39 @@
-import type { DenyStatement, HostLine, PairLine, Peers, Policy, ServiceRef } from './ast.js';
+import type { DenyStatement, HostLine, PairLine, Peers, Policy } from './ast.js';
 import { formatPosition, PolicyError, quote } from './errors.js';
 import { peersText } from './peers.js';
-import type { PolicyWarning, Position, Rule } from './plan.js';
-import {
-  contentKey,
-  denyServicesText,
-  hashedId,
-  matrixId,
-  pairText,
-  type RuleContent,
-} from './rule-id.js';
+import type { PolicyWarning } from './plan.js';
+import type { Position, Rule, RuleDirection } from './rule.js';
+import { contentKey, denyServicesText, hashedId, matrixId, pairText } from './rule-id.js';
+import { type HashEach, hashEach, RuleIds } from './rule-ids.js';
+import { RULE_DIRECTIONS, type RuleTable, RuleTableBuilder } from './rule-table.js';
 import { servicesText } from './service-reader.js';
 
-/** A rule of a screened host with what it matches. */
-export interface HostRule {
-  readonly kind: 'host';
-  readonly rule: Rule;
-  /** Host id: index + 1. */
-  readonly hostId: number;
-  readonly services: readonly ServiceRef[];
-  readonly peers: Peers;
-  /** Dynamic groups of which the host's address must be in one; none: it need not. */
-  readonly own: readonly string[];
-}
+const indexOf = (direction: RuleDirection) => RULE_DIRECTIONS.indexOf(direction);
+const [IN, OUT, TRANSIT, DENY] = [
+  indexOf('in'),
+  indexOf('out'),
+  indexOf('transit'),
+  indexOf('deny'),
+];
 
-export interface TransitRule {
-  readonly kind: 'transit';
-  readonly rule: Rule;
-  readonly services: readonly ServiceRef[];
-  readonly from: Peers;
-  readonly to: Peers;
-}
-
+/** A rule of a deny line, with that line. */
 export interface DenyRule {
-  readonly kind: 'deny';
   readonly rule: Rule;
   readonly line: DenyStatement;
 }
 
-export type LineRule = HostRule | TransitRule | DenyRule;
+/** A line that rules are made of. */
+export type Line = HostLine | PairLine | DenyStatement;
 
+/** The rules of a policy, and by their index what they are made of. */
 export interface Rules {
   /** In the order of the file, duplicates left out. */
-  readonly all: readonly LineRule[];
+  readonly table: RuleTable;
+  readonly lines: readonly Line[];
+  /** Host ids: index + 1; 0 for transit and deny. */
+  readonly hostIds: readonly number[];
+  /** Dynamic groups of which the host's address must be in one; most rules have none. */
+  readonly own: ReadonlyMap<number, readonly string[]>;
   readonly warnings: readonly PolicyWarning[];
 }
 
@@ -55,87 +46,121 @@ export type ScreenedAmong = (peers: Peers) => readonly number[];
  * @throws PolicyError for an id that is given twice, too many rules, a matrix line with no screened
  *   host.
  */
-export function collectRules(policy: Policy, screened: ScreenedAmong, limit: number): Rules {
-  const hostIds = new Map([...policy.hosts.keys()].map((name, i) => [name, i + 1]));
-  const found: LineRule[] = [];
-  for (const line of policy.lines) found.push(hostRule(line, hostIds.get(line.host)!));
+export function collectRules(
+  policy: Policy,
+  screened: ScreenedAmong,
+  limit: number,
+  hash: HashEach = hashEach,
+): Rules {
   const names = [...policy.hosts.keys()];
-  for (const line of policy.matrix) {
-    for (const rule of matrixRules(policy, line, names, screened)) found.push(rule);
+  const found = new Found();
+  const hostIds = new Map(names.map((name, i) => [name, i + 1]));
+  for (const line of policy.lines) {
+    found.add(line, line.direction === 'in' ? IN : OUT, hostIds.get(line.host)!);
   }
-  for (const line of policy.transit) found.push(transitRule(line));
-  for (const line of policy.deny) found.push(denyRule(line));
-  // Stable: the rules of one matrix line keep their order.
-  found.sort((a, b) => comparePositions(a.rule.position, b.rule.position));
-  const rules = withoutDuplicates(found);
-  const over = rules.all[limit];
+  for (const line of policy.matrix) addMatrixRules(found, policy, line, names, screened);
+  for (const line of policy.transit) found.add(line, TRANSIT, 0);
+  for (const line of policy.deny) found.add(line, DENY, 0);
+  const rules = withoutDuplicates(found.inOrder(), names, policy.file, hash);
+  const over = rules.lines[limit];
   if (over !== undefined) {
     const hint = 'merge lines: services and peers take lists, and groups may be large';
-    throw new PolicyError('too-large', over.rule.position, `more than ${limit} rules`, hint);
+    throw new PolicyError('too-large', over.position, `more than ${limit} rules`, hint);
   }
   return rules;
 }
 
 /** The deny lines alone, as {@link collectRules} would number them. */
 export function collectDenyRules(policy: Policy): DenyRule[] {
-  return withoutDuplicates(policy.deny.map(denyRule)).all;
+  const found = new Found();
+  for (const line of policy.deny) found.add(line, DENY, 0);
+  const { table, lines } = withoutDuplicates(found, [], policy.file, hashEach);
+  return lines.map((line, i) => ({ rule: table.at(i), line: line as DenyStatement }));
+}
+
+/** Id of the rule of a deny line. */
+export function denyRuleId({ id, ...line }: DenyStatement): string {
+  const { log, session, rate, detour } = line;
+  const peers = pairText(line.from, line.to);
+  const service = denyServicesText(line.services);
+  const options = { log, session, rate, detour };
+  return id ?? hashedId({ host: '', direction: 'deny', service, peers, ...options });
+}
+
+/** Rules as they are found, side by side: there are many. */
+class Found {
+  lines: Line[] = [];
+  /** Index into RULE_DIRECTIONS. */
+  directions: number[] = [];
+  hostIds: number[] = [];
+  own = new Map<number, readonly string[]>();
+
+  add(line: Line, direction: number, hostId: number, own: readonly string[] = NO_GROUPS): void {
+    if (own.length > 0) this.own.set(this.lines.length, own);
+    this.lines.push(line);
+    this.directions.push(direction);
+    this.hostIds.push(hostId);
+  }
+
+  /** In the order of the file. */
+  inOrder(): Found {
+    if (isInOrder(this.lines)) return this;
+    const { lines } = this;
+    const order = lines.map((_, i) => i);
+    // Stable: the rules of one matrix line keep their order.
+    order.sort((a, b) => comparePositions(lines[a]!.position, lines[b]!.position));
+    return this.pick(order);
+  }
+
+  pick(order: readonly number[]): Found {
+    const found = new Found();
+    for (const i of order) {
+      found.add(this.lines[i]!, this.directions[i]!, this.hostIds[i]!, this.own.get(i));
+    }
+    return found;
+  }
+}
+
+const NO_GROUPS: readonly string[] = [];
+
+function isInOrder(lines: readonly Line[]): boolean {
+  for (let i = 1; i < lines.length; i++) {
+    if (comparePositions(lines[i - 1]!.position, lines[i]!.position) > 0) return false;
+  }
+  return true;
 }
 
 function comparePositions(a: Position, b: Position): number {
   return a.line - b.line || a.column - b.column;
 }
 
-function makeRule(content: RuleContent, id: string | null, position: Position): Rule {
-  return { id: id ?? hashedId(content), ...content, position };
-}
-
-function hostRule(line: HostLine, hostId: number): HostRule {
-  const { host, direction, services, peers, log, session, rate, detour, position } = line;
-  const service = servicesText(services);
-  const content = { host, direction, service, peers: peersText(peers), log, session, rate, detour };
-  const rule = makeRule(content, line.id, position);
-  return { kind: 'host', rule, hostId, services, peers, own: [] };
-}
-
 /**
  * A host that a side of the line names has a rule; where that side names a dynamic group that may hold
  * screened hosts, every other host has one for while it is in there.
  */
-function matrixRules(
+function addMatrixRules(
+  found: Found,
   { groups }: Policy,
   line: PairLine,
   names: readonly string[],
   screened: ScreenedAmong,
-): HostRule[] {
-  const rules: HostRule[] = [];
-  const half = (direction: 'in' | 'out', own: Peers, peers: Peers): void => {
+): void {
+  const before = found.lines.length;
+  const half = (direction: number, own: Peers): void => {
     const named = new Set(screened(own));
     const dynamic = screenableGroups(own, groups);
     const hosts = dynamic.length === 0 ? named : names.map((_, i) => i + 1);
     for (const hostId of hosts) {
-      const host = names[hostId - 1]!;
-      const service = servicesText(line.services);
-      const options = {
-        log: line.log,
-        session: line.session,
-        rate: line.rate,
-        detour: line.detour,
-      };
-      const content = { host, direction, service, peers: peersText(peers), ...options };
-      const id = line.id === null ? null : matrixId(line.id, direction, host);
-      const rule = makeRule(content, id, line.position);
-      const asked = named.has(hostId) ? [] : dynamic;
-      rules.push({ kind: 'host', rule, hostId, services: line.services, peers, own: asked });
+      found.add(line, direction, hostId, named.has(hostId) ? NO_GROUPS : dynamic);
     }
   };
-  half('out', line.from, line.to);
-  half('in', line.to, line.from);
-  if (rules.length === 0) {
+  half(OUT, line.from);
+  half(IN, line.to);
+  if (found.lines.length === before) {
     const problem = 'neither side of this matrix line has a screened host';
     const hint = 'name a host of this policy, or move the line to transit';
     throw new PolicyError('not-screened', line.position, problem, hint);
   }
-  return rules;
 }
 
 /** Dynamic groups among peers whose members may be screened hosts. */
@@ -144,45 +169,114 @@ function screenableGroups(peers: Peers, groups: Policy['groups']): string[] {
   return names.filter((name) => groups.get(name)?.dynamic?.allowScreened);
 }
 
-function transitRule(line: PairLine): TransitRule {
-  const { services, from, to, log, session, rate, detour, position } = line;
-  const peers = pairText(from, to);
-  const service = servicesText(services);
-  const options = { log, session, rate, detour };
-  const content: RuleContent = { host: '', direction: 'transit', service, peers, ...options };
-  return { kind: 'transit', rule: makeRule(content, line.id, position), services, from, to };
+/** The peers of a rule that is not of a deny line: the other end. */
+export function peersOf(line: Line, isIn: boolean): Peers {
+  if ('peers' in line) return line.peers;
+  return (isIn ? line.from : line.to) ?? NO_PEERS;
 }
 
-/** The rule of a deny line. */
-export function denyRule(line: DenyStatement): DenyRule {
-  const peers = pairText(line.from, line.to);
-  const service = denyServicesText(line.services);
-  const options = { log: line.log, session: line.session, rate: line.rate, detour: 0 };
-  const content: RuleContent = { host: '', direction: 'deny', service, peers, ...options };
-  return { kind: 'deny', rule: makeRule(content, line.id, line.position), line };
+const NO_PEERS: Peers = [];
+
+/** Numbers of the words of lines; many lines share theirs. */
+class Wordings {
+  readonly #table: RuleTableBuilder;
+  readonly #services = new Map<object, number>();
+  readonly #peers = new Map<object, number>();
+  readonly #all: number;
+
+  constructor(table: RuleTableBuilder) {
+    this.#table = table;
+    this.#all = table.word(denyServicesText(null));
+  }
+
+  service({ services }: Line): number {
+    if (services === null) return this.#all;
+    let number = this.#services.get(services);
+    if (number === undefined) {
+      number = this.#table.word(servicesText(services));
+      this.#services.set(services, number);
+    }
+    return number;
+  }
+
+  peers(line: Line, direction: number, hostId: number): number {
+    if (hostId === 0 && 'from' in line) return this.#table.word(pairText(line.from, line.to));
+    const peers = peersOf(line, direction === IN);
+    let number = this.#peers.get(peers);
+    if (number === undefined) {
+      number = this.#table.word(peersText(peers));
+      this.#peers.set(peers, number);
+    }
+    return number;
+  }
 }
 
-function withoutDuplicates<Line extends LineRule>(
-  found: readonly Line[],
-): { all: Line[]; warnings: PolicyWarning[] } {
-  const all: Line[] = [];
+function withoutDuplicates(
+  found: Found,
+  names: readonly string[],
+  file: string,
+  hash: HashEach,
+): Rules {
+  const { lines, directions, hostIds, own } = found;
+  const builder = new RuleTableBuilder(file, lines.length);
+  const wordings = new Wordings(builder);
+  const hosts = ['', ...names].map((name) => builder.word(name));
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i]!;
+    const [direction, hostId] = [directions[i]!, hostIds[i]!];
+    const peers = wordings.peers(line, direction, hostId);
+    const option = builder.option(line);
+    builder.add(direction, hosts[hostId]!, wordings.service(line), peers, option, line.position);
+  }
+  const unnamed = builder.table([]);
+  const ids = new RuleIds(unnamed.columns, hash).all((i) => explicitId(found, i, names));
+  const table = builder.table(ids);
   const warnings: PolicyWarning[] = [];
-  const first = new Map<string, Rule>();
-  for (const line of found) {
-    const { rule } = line;
-    const earlier = first.get(rule.id);
+  if (new Set(ids).size === ids.length) return { table, lines, hostIds, own, warnings };
+  const kept = firstOfEach(table, lines, warnings);
+  const others = found.pick(kept);
+  return {
+    table: table.pick(kept),
+    lines: others.lines,
+    hostIds: others.hostIds,
+    own: others.own,
+    warnings,
+  };
+}
+
+/** The id that the policy gives a rule; null: none. */
+function explicitId(found: Found, i: number, names: readonly string[]): string | null {
+  const line = found.lines[i]!;
+  if (line.id === null) return null;
+  const hostId = found.hostIds[i]!;
+  if (hostId === 0 || !('from' in line)) return line.id;
+  const direction = found.directions[i] === IN ? 'in' : 'out';
+  return matrixId(line.id, direction, names[hostId - 1]!);
+}
+
+/** Where the rules stand of which others are no copies. */
+function firstOfEach(
+  table: RuleTable,
+  lines: readonly Line[],
+  warnings: PolicyWarning[],
+): number[] {
+  const kept: number[] = [];
+  const first = new Map<string, number>();
+  for (const [i, id] of table.ids.entries()) {
+    const earlier = first.get(id);
     if (earlier === undefined) {
-      first.set(rule.id, rule);
-      all.push(line);
+      first.set(id, i);
+      kept.push(i);
       continue;
     }
-    const where = formatPosition(earlier.position);
-    if (contentKey(earlier) !== contentKey(rule)) {
-      const problem = `the id ${quote(rule.id)} is already that of another line, at ${where}`;
+    const { position } = lines[i]!;
+    const where = formatPosition(lines[earlier]!.position);
+    if (contentKey(table.at(earlier)) !== contentKey(table.at(i))) {
+      const problem = `the id ${quote(id)} is already that of another line, at ${where}`;
       const hint = 'give each line an id of its own, or none';
-      throw new PolicyError('duplicate', rule.position, problem, hint);
+      throw new PolicyError('duplicate', position, problem, hint);
     }
-    warnings.push({ message: `the same as the line at ${where}`, position: rule.position });
+    warnings.push({ message: `the same as the line at ${where}`, position });
   }
-  return { all, warnings };
+  return kept;
 }

@@ -1,6 +1,6 @@
-import { isSeq, type Node } from 'yaml';
 import type { NamedService, ServiceRef } from './ast.js';
 import type { CodeRange } from './codes.js';
+import { isList, type Node } from './document/nodes.js';
 import { quote } from './errors.js';
 import { nearest } from './nearest.js';
 import type { Position } from './plan.js';
@@ -25,6 +25,8 @@ export class ServiceReader {
   readonly #definitions = new Map<string, Entry>();
   readonly #named = new Map<string, NamedService>();
   readonly #literals = new Map<string, Codes>();
+  /** Of lines that name one: lines that name the same share it. */
+  readonly #ofLines = new Map<string, readonly ServiceRef[]>();
   readonly #path: string[] = [];
 
   /** `entries` are those of `services`; a mistake in one of them is thrown here. */
@@ -42,13 +44,23 @@ export class ServiceReader {
 
   /** Reads one service or a list of them. */
   read(node: Node | null, where: Node | Position, what: string): ServiceRef[] {
-    if (!isSeq(node)) return [this.#reference(node, where, what)];
+    if (!isList(node)) return [this.#reference(node, where, what)];
     if (node.items.length === 0) {
       this.#reader.fail('wrong-type', node, `${what} is an empty list`, SERVICE_FORMS);
     }
-    return node.items.map((item) =>
-      this.#reference(item as Node | null, (item as Node | null) ?? node, `an item of ${what}`),
-    );
+    return node.items.map((item) => this.#reference(item, item ?? node, `an item of ${what}`));
+  }
+
+  /** The same for the key of a line of a host. A service that many lines name is where the first does. */
+  readKey(node: Node): readonly ServiceRef[] {
+    const text = this.#reader.scalarText(node);
+    if (text === null) return this.read(node, node, 'a service');
+    let services = this.#ofLines.get(text);
+    if (services === undefined) {
+      services = this.read(node, node, 'a service');
+      this.#ofLines.set(text, services);
+    }
+    return services;
   }
 
   #reference(node: Node | null, where: Node | Position, what: string): ServiceRef {
@@ -116,5 +128,6 @@ export class ServiceReader {
 
 /** Services as a rule shows them. */
 export function servicesText(services: readonly ServiceRef[]): string {
+  if (services.length === 1) return services[0]!.text;
   return services.map((service) => service.text).join(', ');
 }

@@ -22,6 +22,8 @@ const currentContent = z.strictObject({ generation: z.int().min(0) });
 export class GenerationStore<T extends { readonly generation: number }> {
   readonly directory: string;
   readonly #schema: z.ZodType<T>;
+  /** The generation that was last put on disk, and is there. */
+  #written = 0;
 
   private constructor(directory: string, schema: z.ZodType<T>) {
     this.directory = directory;
@@ -86,12 +88,14 @@ export class GenerationStore<T extends { readonly generation: number }> {
       throw new StoreError('invalid', path, `the record is not what the store holds (${why})`);
     }
     await turn();
+    if (this.#written === record.generation) this.#written = 0;
     await writeAtomic(path, wrap(checked.data));
+    this.#written = record.generation;
   }
 
-  /** Says which generation is installed; 0: none. It must be on disk. */
+  /** Says which generation is installed; 0: none. It must be on disk, and is read to be sure unless it was just written. */
   async setCurrent(generation: number): Promise<void> {
-    if (generation !== 0) await this.read(generation);
+    if (generation !== 0 && generation !== this.#written) await this.read(generation);
     await writeAtomic(this.#currentFile(), wrap({ generation }));
   }
 
@@ -107,6 +111,7 @@ export class GenerationStore<T extends { readonly generation: number }> {
 
   /** Removes a generation that never came to judge. */
   async discard(generation: number): Promise<void> {
+    if (this.#written === generation) this.#written = 0;
     await remove(this.#file(generation));
   }
 

@@ -8,7 +8,7 @@ import { runInLab } from '../run.js';
 import type { Screen } from '../screen.js';
 import type { AttachMode } from '../wall.js';
 import { Crowd, type CrowdReport, serveEchoes } from './crowd.js';
-import { failOver } from './failover.js';
+import { failOver, pulseOf } from './failover.js';
 import { FAILURES } from './failures.js';
 import { Pair } from './pair.js';
 import { SERVER } from './pair-net.js';
@@ -44,7 +44,7 @@ async function scenes(lab: Lab, screen: Screen, attach: AttachMode) {
   for (const failure of [...FAILURES, FAILURES[0]!]) {
     screen.step(`${failure.name}: ${failure.what}`);
     const before = await crowd.report();
-    const { from, to, pulse, reason } = await failOver(pair, agent, failure);
+    const { from, to, pulse, reason } = await failOver(pair, pulseOf(agent), failure);
     const after = await crowd.report();
     active = to;
     const lost = after.ended - before.ended;

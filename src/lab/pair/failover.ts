@@ -19,22 +19,36 @@ const LOOK_MS = 50;
 /** A switch may remember a host at the dead node for as long as its table does. */
 const WITHIN_MS = 330_000;
 
-export interface Failover {
+/** A train of datagrams on its way, and what it saw in the end. */
+export interface Probe<Seen> {
+  /** Since anything of it arrived. */
+  idleMs(): Promise<number>;
+  stop(): Promise<Seen>;
+}
+
+/** Sends one off. */
+export type StartProbe<Seen> = () => Promise<Probe<Seen>>;
+
+export interface Failover<Seen> {
   readonly from: NodeName;
   readonly to: NodeName;
-  /** What a probe of one datagram a millisecond saw of the failure. */
-  readonly pulse: PulseReport;
+  /** What a probe saw of the failure. */
+  readonly pulse: Seen;
   /** And when what had failed came back, until the pair had settled; null when nothing had failed. */
-  readonly comeback: PulseReport | null;
+  readonly comeback: Seen | null;
   /** The new one's word on why. */
   readonly reason: string;
 }
 
 /** Runs a failure while a probe counts; what failed comes back, and the pair settles. */
-export async function failOver(pair: Redundant, agent: Agent, failure: Failure): Promise<Failover> {
+export async function failOver<Seen>(
+  pair: Redundant,
+  start: StartProbe<Seen>,
+  failure: Failure,
+): Promise<Failover<Seen>> {
   const from = await pair.settled();
   const to = otherOf(from);
-  const pulse = await probe(agent, async () => {
+  const pulse = await probe(start, async () => {
     await failure.begin(pair, from);
     await pair.becomes(to);
   });
@@ -44,26 +58,39 @@ export async function failOver(pair: Redundant, agent: Agent, failure: Failure):
     await end?.(pair, from);
     await pair.settled();
   };
-  const comeback = end === null ? null : await probe(agent, back);
+  const comeback = end === null ? null : await probe(start, back);
   if (end === null) await pair.settled();
   return { from, to, pulse, comeback, reason };
 }
 
 /** What the probe sees of some work: it runs before, and until it is answered again afterwards. */
-export async function probe(agent: Agent, work: () => Promise<void>): Promise<PulseReport> {
-  await agent.ask('pulseStart', {
-    pulse: PULSE,
-    source: CLIENT.v4,
-    sourcePort: SOURCE_PORT,
-    destination: SERVER.v4,
-    port: ECHO_PORT,
-    intervalMs: 1,
-  });
+export async function probe<Seen>(
+  start: StartProbe<Seen>,
+  work: () => Promise<void>,
+): Promise<Seen> {
+  const train = await start();
   await pause(BEFORE_MS);
   await work();
   const deadline = Date.now() + WITHIN_MS;
-  const report = () => agent.ask('pulseReport', { pulse: PULSE });
-  while ((await report()).idleMs > ANSWERED_MS && Date.now() < deadline) await pause(LOOK_MS);
+  while ((await train.idleMs()) > ANSWERED_MS && Date.now() < deadline) await pause(LOOK_MS);
   await pause(AFTER_MS);
-  return agent.ask('pulseStop', { pulse: PULSE, lingerMs: LINGER_MS });
+  return await train.stop();
+}
+
+/** One datagram a millisecond from the client's agent, which the server echoes. */
+export function pulseOf(agent: Agent): StartProbe<PulseReport> {
+  return async () => {
+    await agent.ask('pulseStart', {
+      pulse: PULSE,
+      source: CLIENT.v4,
+      sourcePort: SOURCE_PORT,
+      destination: SERVER.v4,
+      port: ECHO_PORT,
+      intervalMs: 1,
+    });
+    return {
+      idleMs: async () => (await agent.ask('pulseReport', { pulse: PULSE })).idleMs,
+      stop: () => agent.ask('pulseStop', { pulse: PULSE, lingerMs: LINGER_MS }),
+    };
+  };
 }

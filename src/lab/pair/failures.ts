@@ -15,7 +15,7 @@ export interface Failure {
 export const SILENT_DEATH: Failure = {
   name: 'silent death',
   what: 'the active node falls silent, all carriers stay up',
-  begin: async (pair, node) => pair.net.silence(node),
+  begin: (pair, node) => pair.net.cutPower(node),
   end: async (pair, node) => {
     await pair.boot?.(node);
     pair.net.restore(node);

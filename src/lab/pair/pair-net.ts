@@ -8,7 +8,9 @@
  * Switches are Linux bridges in namespaces of their own. Faults are made at their ports, never in a node: what
  * a node sees of them is what it would see of a cable, a power supply or a switch.
  */
-import type { Lab, Namespace } from '../netns.js';
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Lab, LabError, type Namespace } from '../netns.js';
 
 export type NodeName = 'fw1' | 'fw2';
 /** A switch, and what it is to a node. */
@@ -39,6 +41,8 @@ export const DEVICES: Readonly<Record<Segment, string>> = {
 export const STP_TIMERS = ['forward_delay', '200', 'hello_time', '100', 'max_age', '600'] as const;
 /** The western switch is the root, the eastern one the last to be. */
 const STP_PRIORITIES: Readonly<Record<string, string>> = { uplink: '4096', inside: '61440' };
+/** Time for programs to begin that then wait for their orders. */
+const READY_MS = 300;
 /** A classic BPF program that drops whatever it sees. */
 const DROP_ALL = ['bpf', 'da', 'bytecode', '1,6 0 0 2'];
 
@@ -127,6 +131,30 @@ export class PairNet {
     for (const segment of SEGMENTS) this.deafen(node, segment);
   }
 
+  /**
+   * The same in one moment, as a power supply fails: a command for each of the six ways takes some 40 ms for all. The
+   * programs run by then, and get their orders at once.
+   */
+  async cutPower(node: NodeName): Promise<void> {
+    const orders = SEGMENTS.map((segment) => ({
+      child: this.switches[segment].spawn(['tc', '-batch', '-'], {
+        stdio: ['pipe', 'ignore', 'inherit'],
+      }),
+      lines: (['in', 'out'] as const).flatMap((way) => {
+        const place = `${node} ${segment} ${way}`;
+        if (this.#deaf.has(place)) return [];
+        this.#deaf.add(place);
+        return `${this.#filter('add', node, way, ...DROP_ALL.map(quoted)).join(' ')}\n`;
+      }),
+    }));
+    const ends = orders.map(({ child }) => once(child, 'exit') as Promise<[number | null]>);
+    await pause(READY_MS);
+    for (const { child, lines } of orders) child.stdin!.end(lines.join(''));
+    for (const [status] of await Promise.all(ends)) {
+      if (status !== 0) throw new LabError('COMMAND', `tc -batch: exit ${status}`);
+    }
+  }
+
   restore(node: NodeName): void {
     for (const segment of SEGMENTS) this.hear(node, segment);
   }
@@ -165,9 +193,18 @@ export class PairNet {
   }
 
   #tc(verb: 'add' | 'del', node: NodeName, segment: Segment, way: Way, ...action: string[]): void {
+    this.switches[segment].exec('tc', ...this.#filter(verb, node, way, ...action));
+  }
+
+  #filter(verb: 'add' | 'del', node: NodeName, way: Way, ...action: string[]): string[] {
     const hook = way === 'in' ? 'egress' : 'ingress';
     const what = ['protocol', 'all', 'pref', '1', ...action];
     const args = verb === 'add' ? [hook, ...what] : [hook, 'pref', '1'];
-    this.switches[segment].exec('tc', 'filter', verb, 'dev', node, ...args);
+    return ['filter', verb, 'dev', node, ...args];
   }
+}
+
+/** For a line of a batch. */
+function quoted(word: string): string {
+  return word.includes(' ') ? `"${word}"` : word;
 }

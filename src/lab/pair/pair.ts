@@ -110,12 +110,15 @@ export class Pair implements Redundant {
     let seen = '';
     const deadline = Date.now() + withinMs;
     while (Date.now() < deadline) {
-      const [a, b] = await Promise.all(NODES.map((node) => this.status(node).catch(() => null)));
-      const roles = [a?.role, b?.role];
-      seen = `${roles.join(' and ')}, digests match: ${a?.sync?.digestsMatch}, ${b?.sync?.digestsMatch}`;
-      const at = roles.indexOf('active');
+      // `status` calls a node that is about to join a standby.
+      const [a, b] = await Promise.all(
+        NODES.map((node) => this.clients[node].ha().catch(() => null)),
+      );
+      const states = [a?.state, b?.state];
+      seen = `${states.join(' and ')}, ready: ${a?.ready}, ${b?.ready}`;
+      const at = states.indexOf('active');
       const other = at === 0 ? b : a;
-      if (at >= 0 && other?.role === 'standby' && other.sync?.digestsMatch) return NODES[at]!;
+      if (at >= 0 && other?.state === 'standby' && other.ready) return NODES[at]!;
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
     throw new Error(`the pair does not settle: ${seen}`);

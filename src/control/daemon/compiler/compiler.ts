@@ -1,19 +1,17 @@
 /**
  * From the text of a policy to its plan. What is large is read and compiled by a thread of its own,
  * one at a time: the event loop, and with it all that guards the wall, goes on meanwhile, and the
- * memory that it took goes with the thread.
+ * memory that it took goes with the thread, soon after.
  */
-import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { Serial } from '../../dataplane/serial.js';
-import { packageRoot } from '../../package.js';
-import { compile, PolicyError, parsePolicy, type ResolvedNames } from '../../policy/index.js';
-import { type PolicySource, ServiceError } from '../../service.js';
+import { compile, parsePolicy, type ResolvedNames } from '../../policy/index.js';
+import type { PolicySource } from '../../service.js';
 import { inSlices } from '../../slices.js';
 import type { GenerationRecord } from '../../store/index.js';
 import { type Resolve, resolveNames } from '../names.js';
-import type { Task, Told } from './messages.js';
+import type { Task } from './messages.js';
 import { type PackedPlan, packPlan, unpackPlan } from './packed-plan.js';
+import { CompileWorker } from './worker.js';
 
 /** A policy that was compiled. */
 export interface Compiled extends PackedPlan {
@@ -31,14 +29,19 @@ export interface CompilerOptions {
 
 /** Takes about 15 ms; a thread needs 100 ms to get going. */
 const LARGE = 16_384;
-/** Little of what a parser makes dies young: with the 48 MB that are usual it copies for a third of its time. */
-const YOUNG_MB = 96;
+/**
+ * A thread that has compiled is there for the next for so long: it need not be started, and knows its code. Whoever
+ * has a policy planned applies it soon; after that, all its memory goes.
+ */
+const REST_MS = 10_000;
 
 export class PolicyCompiler {
   readonly #resolve: Resolve | undefined;
   readonly #large: number;
   readonly #serial = new Serial();
-  readonly #threads = new Set<Worker>();
+  #worker: CompileWorker | null = null;
+  /** Ends the worker. */
+  #rest: NodeJS.Timeout | undefined;
 
   constructor({ resolve, large = LARGE }: CompilerOptions = {}) {
     this.#resolve = resolve;
@@ -62,7 +65,8 @@ export class PolicyCompiler {
 
   /** Ends what is under way. */
   async close(): Promise<void> {
-    await Promise.all([...this.#threads].map((thread) => thread.terminate()));
+    clearTimeout(this.#rest);
+    await this.#worker?.end();
   }
 
   async #compile(task: Task, signal?: AbortSignal): Promise<Compiled> {
@@ -77,53 +81,21 @@ export class PolicyCompiler {
 
   async #inThread(task: Task, signal?: AbortSignal): Promise<Compiled> {
     signal?.throwIfAborted();
-    const thread = new Worker(threadFile(), {
-      workerData: task,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
-    });
-    this.#threads.add(thread);
-    const stop = () => void thread.terminate();
+    clearTimeout(this.#rest);
+    if (this.#worker === null || this.#worker.ended) this.#worker = new CompileWorker();
+    const worker = this.#worker;
+    const stop = () => void worker.end();
     signal?.addEventListener('abort', stop, { once: true });
-    try {
-      const { packed, resolved } = await this.#listen(thread, task.names);
-      return { packed, resolved, plan: await inSlices(unpackPlan(packed)) };
-    } finally {
-      signal?.removeEventListener('abort', stop);
-      this.#threads.delete(thread);
-      await thread.terminate();
-    }
+    const answer = await worker
+      .compile(task, (uses) => resolveNames(uses, this.#resolve))
+      .catch(async (error) => {
+        await worker.end();
+        throw error;
+      })
+      .finally(() => signal?.removeEventListener('abort', stop));
+    this.#rest = setTimeout(stop, REST_MS).unref();
+    if (answer.kind === 'refused') throw answer.error;
+    const { packed, resolved } = answer;
+    return { packed, resolved, plan: await inSlices(unpackPlan(packed)) };
   }
-
-  #listen(
-    thread: Worker,
-    names: Task['names'],
-  ): Promise<{ packed: Uint8Array; resolved: ResolvedNames }> {
-    return new Promise((resolve, reject) => {
-      let resolved: ResolvedNames = names ?? new Map();
-      thread.on('message', (told: Told) => {
-        if (told.kind === 'plan') return resolve({ packed: told.bytes, resolved });
-        if (told.kind === 'refused') {
-          return reject(new PolicyError(told.code, told.position, told.problem, told.hint));
-        }
-        resolveNames(told.uses, this.#resolve).then((found) => {
-          resolved = found;
-          thread.postMessage(found);
-        }, reject);
-      });
-      thread.once('error', (error: NodeJS.ErrnoException) => {
-        const tooLarge = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
-        if (!tooLarge) return reject(error);
-        reject(new ServiceError('invalid', 'the policy is too large to be read: out of memory'));
-      });
-      thread.once('exit', () => {
-        const what = 'the thread that compiled the policy was ended';
-        reject(new ServiceError('internal', `${what}: nothing was changed`));
-      });
-    });
-  }
-}
-
-/** Compiled JavaScript also where this module runs from its source. */
-function threadFile(): string {
-  return join(packageRoot(), 'dist/src/control/daemon/compiler/thread.js');
 }

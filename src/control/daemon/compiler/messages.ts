@@ -2,7 +2,7 @@
 import type { NameUse, PolicyErrorCode } from '../../policy/index.js';
 import type { Position } from '../../policy/plan.js';
 
-/** The task; it goes along when the thread is started. */
+/** One policy to be compiled. */
 export interface Task {
   readonly text: string;
   readonly file: string;
@@ -23,5 +23,12 @@ export type Told =
       readonly hint: string;
     };
 
-/** To the thread: the answer to `names`. */
+/** Addresses of names. */
 export type Names = ReadonlyMap<string, readonly string[]>;
+
+/** To the thread. */
+export type Order =
+  | { readonly kind: 'compile'; readonly task: Task }
+  /** The answer to `names`. */
+  | { readonly kind: 'resolved'; readonly names: Names }
+  | { readonly kind: 'end' };

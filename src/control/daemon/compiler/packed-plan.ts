@@ -1,11 +1,19 @@
 /** A plan as one piece of memory: for the way between threads, and to lie on disk. */
 import { deserialize, serialize } from 'node:v8';
 import { type Columns, fromColumns, toColumns, Words } from '../../columns.js';
-import type { Plan } from '../../policy/index.js';
+import {
+  type MatrixColumns,
+  MatrixTable,
+  type Plan,
+  type RuleColumns,
+  RuleTable,
+} from '../../policy/index.js';
 import type { Sliced } from '../../slices.js';
 
-/** The long lists of a plan. */
-const LISTS = ['hosts', 'rules', 'addresses', 'matrix', 'warnings'] as const;
+/** Long lists of a plan that are not columns already. */
+const LISTS = ['hosts', 'addresses', 'warnings'] as const;
+/** In no id. */
+const BETWEEN_IDS = '\n';
 
 type List = (typeof LISTS)[number];
 
@@ -18,29 +26,40 @@ export interface PackedPlan {
 interface Packed {
   readonly words: readonly string[];
   readonly lists: Record<List, Columns>;
-  readonly rest: Omit<Plan, List>;
+  /** Ids as one text: one copy instead of one for each. */
+  readonly rules: Omit<RuleColumns, 'ids'> & { readonly ids: string };
+  readonly matrix: MatrixColumns;
+  readonly rest: Omit<Plan, List | 'rules' | 'matrix'>;
 }
 
 export function packPlan(plan: Plan): Uint8Array {
   const { hosts, rules, addresses, matrix, warnings, ...rest } = plan;
   const words = new Words();
-  const all = { hosts, rules, addresses, matrix, warnings };
+  const all = { hosts, addresses, warnings };
   const packed = LISTS.map((list) => [list, toColumns(all[list], words)] as const);
   const lists = Object.fromEntries(packed) as Record<List, Columns>;
-  return serialize({ words: words.list, lists, rest } satisfies Packed);
+  return serialize({
+    words: words.list,
+    lists,
+    rules: { ...rules.columns, ids: rules.ids.join(BETWEEN_IDS) },
+    matrix: matrix.columns,
+    rest,
+  } satisfies Packed);
 }
 
 /** @param bytes of packPlan; throws for others */
 export function* unpackPlan(bytes: Uint8Array): Sliced<Plan> {
-  const { words, lists, rest } = deserialize(bytes) as Packed;
+  const { words, lists, rules, matrix, rest } = deserialize(bytes) as Packed;
   yield;
   const records = <L extends List>(list: L) => fromColumns<Plan[L][number]>(lists[list], words);
+  const ids = rules.ids === '' ? [] : rules.ids.split(BETWEEN_IDS);
+  yield;
   return {
     ...rest,
+    rules: new RuleTable({ ...rules, ids }),
+    matrix: new MatrixTable(matrix),
     hosts: yield* records('hosts'),
-    rules: yield* records('rules'),
     addresses: yield* records('addresses'),
-    matrix: yield* records('matrix'),
     warnings: yield* records('warnings'),
   };
 }

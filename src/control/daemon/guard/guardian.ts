@@ -169,10 +169,14 @@ export class Guardian {
   async #inspect(): Promise<void> {
     const { links, config } = this.#deps;
     const listing = this.#mirror.begin();
+    // Asked side by side: a wall at rest wakes once for both answers.
+    const number = this.#table.number();
+    // What it fails with is told below, after what the links say has been heeded.
+    number.catch(() => {});
     let all = await links.list();
     const present = this.#ports.check(all);
     this.#mirror.take(listing, all);
-    await this.#table.check(present, () => this.#shutBridge());
+    await this.#table.check(present, await number, () => this.#shutBridge());
     const { covered, failed } = await this.#keepPrograms(present);
     if (this.#shut) {
       if (this.#table.touched) return this.look();

@@ -46,15 +46,22 @@ export class TableGuard {
     return this.#touched;
   }
 
-  /** `shut` is called before anything is done about a table that is not whole. */
-  async check(ports: readonly Link[], shut: () => Promise<void>): Promise<void> {
+  /** Number of the ruleset now, for {@link check}. */
+  number(): Promise<number> {
+    return this.#ruleset.number();
+  }
+
+  /**
+   * `shut` is called before anything is done about a table that is not whole.
+   * @param number of the ruleset, asked for a moment ago
+   */
+  async check(ports: readonly Link[], number: number, shut: () => Promise<void>): Promise<void> {
     const devices = devicesOf(ports);
     if (devices !== this.#devices) {
       await this.#restore(ports);
       this.#devices = devices;
       return;
     }
-    const number = await this.#ruleset.number();
     if (number === this.#seen && !this.#touched) return;
     this.#touched = false;
     if (await this.#table.isIntact()) {

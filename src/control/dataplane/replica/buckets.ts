@@ -1,7 +1,7 @@
 /** Passes over buckets of connections: digests, and those that are to be told, or dropped. */
 import * as layouts from '../../../generated/layouts.js';
 import { type Dataplane, index } from '../object.js';
-import { batches, gathered, visitAll } from '../visit.js';
+import { batches, gathered, visitAll, visitAside } from '../visit.js';
 
 const { BornBits, ChangeSizes } = layouts;
 
@@ -42,13 +42,20 @@ export async function digestsOf(dataplane: Kernel, until: bigint): Promise<Diges
   const memory = dataplane.map('digests').mmap();
   memory.fill(0);
   prepare(dataplane, { until, buckets: NO_BUCKETS });
-  await visitAll(dataplane, 'digest_states', 'established');
+  await visitAside(dataplane, 'digest_states', 'established');
   return { bytes: Buffer.from(memory.subarray(0, DIGEST_BYTES)), count: hits(dataplane) };
 }
 
-/** Buckets of which something that was told ended here, since `forgetTouched`. */
-export function touchedBuckets(dataplane: Pick<Dataplane, 'map'>): Uint8Array {
-  return Uint8Array.from(dataplane.map('touched').mmap().subarray(0, CHOICE_BYTES));
+/** Buckets of which something began or ended here since `forgetTouched` that was born no later than `until`. */
+export function touchedBuckets(dataplane: Pick<Dataplane, 'map'>, until: bigint): Uint8Array {
+  const { buffer, byteOffset } = dataplane.map('touched').mmap();
+  const born = new BigInt64Array(buffer, byteOffset, ChangeSizes.CHANGE_BUCKETS);
+  const buckets = new Uint8Array(CHOICE_BYTES);
+  for (const [i, earliest] of born.entries()) {
+    if (earliest === 0n || BigInt.asIntN(64, earliest - until) > 0n) continue;
+    buckets[i >> 3]! |= 1 << (i & 7);
+  }
+  return buckets;
 }
 
 export function forgetTouched(dataplane: Pick<Dataplane, 'map'>): void {

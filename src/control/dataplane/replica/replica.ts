@@ -92,8 +92,8 @@ export class Replica {
     return this.#alone(() => dropBuckets(this.#dataplane, choice));
   }
 
-  touched(): Uint8Array {
-    return touchedBuckets(this.#dataplane);
+  touched(until: bigint): Uint8Array {
+    return touchedBuckets(this.#dataplane, until);
   }
 
   forgetTouched(): void {

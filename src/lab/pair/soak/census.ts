@@ -1,9 +1,9 @@
 /**
- * What goes into the segments of a pair and what comes out: frames of IPv4 and ARP, which nobody but the two
- * hosts sends. Probes and announcements are the nodes' own and have other ethertypes.
+ * What goes into the segments of a pair and what comes out: frames of IPv4, ARP and IPv6 that the two hosts send.
+ * Probes and announcements are the nodes' own and have other ethertypes; switches have addresses of their own.
  */
 import { LabError, type Namespace } from '../../netns.js';
-import { NODES, type PairNet } from '../pair-net.js';
+import { CLIENT, NODES, type PairNet, SERVER } from '../pair-net.js';
 
 /** The segments that hosts live on. */
 export const SIDES = ['uplink', 'inside'] as const;
@@ -37,7 +37,7 @@ function chain(counter: Counter, hook: string, devices: readonly string[]): stri
   const where = `devices = { ${devices.join(', ')} }`;
   return `  chain ${counter} {
     type filter hook ${hook} ${where} priority 0
-    meta protocol { ip, arp } counter name ${counter}
+    meta protocol { ip, arp, ip6 } ether saddr { ${CLIENT.mac}, ${SERVER.mac} } counter name ${counter}
   }`;
 }
 

@@ -48,7 +48,10 @@ const LINGER_MS = 300;
 const ECHO_PORT = 7;
 const PROBE_PORT = 20_007;
 /** An address that nobody has: whoever sends there asks for it, and every segment hears that. */
-const NOBODY = { uplink: '198.51.100.201', inside: '198.51.100.202' };
+const NOBODY = {
+  uplink: { v4: '198.51.100.201', v6: '2001:db8::201' },
+  inside: { v4: '198.51.100.202', v6: '2001:db8::202' },
+};
 const ASKS_EACH_MS = 20;
 /** Words a second of so many connections. */
 const wordsOf = (connections: number) => Math.max(100, connections / 5);
@@ -109,15 +112,22 @@ class Soak {
     await run.#crowd.open(SERVER.v4, 80, options.connections);
     await run.#crowd.talk(wordsOf(options.connections));
     for (const host of [client, server]) {
-      host.sysctl('net.ipv4.neigh.eth0.retrans_time_ms', ASKS_EACH_MS);
+      for (const ip of ['ipv4', 'ipv6']) {
+        host.sysctl(`net.${ip}.neigh.eth0.retrans_time_ms`, ASKS_EACH_MS);
+      }
     }
-    const ask = (agent: Agent, source: string, destination: string) =>
-      agent.ask('pulseStart', {
-        ...{ pulse: 'asks', source, destination },
-        ...{ sourcePort: PROBE_PORT + 1, port: ECHO_PORT, intervalMs: ASKS_EACH_MS },
-      });
-    await ask(run.#client, CLIENT.v4, NOBODY.uplink);
-    await ask(new Agent(server), SERVER.v4, NOBODY.inside);
+    const asks = [
+      [run.#client, CLIENT, NOBODY.uplink],
+      [new Agent(server), SERVER, NOBODY.inside],
+    ] as const;
+    for (const [agent, source, nobody] of asks) {
+      for (const family of ['v4', 'v6'] as const) {
+        await agent.ask('pulseStart', {
+          ...{ pulse: `asks ${family}`, source: source[family], destination: nobody[family] },
+          ...{ sourcePort: PROBE_PORT + 1, port: ECHO_PORT, intervalMs: ASKS_EACH_MS },
+        });
+      }
+    }
     return run;
   }
 

@@ -1,6 +1,8 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
-import { ApiError, errorOf, lineOf, statusOf } from '../../../../src/control/api/errors.js';
+import { ApiError, lineOf } from '../../../../src/control/api/errors.js';
+import { errorOf } from '../../../../src/control/api/reply-error.js';
+import { statusOf } from '../../../../src/control/api/status-of.js';
 import { ServiceError } from '../../../../src/control/service.js';
 
 const POSITION = { file: 'site à.yaml', line: 3, column: 14 };

@@ -73,6 +73,20 @@ describe('a policy that is compiled by a thread', () => {
     );
   });
 
+  it('leaves the thread as it was for the next one, refused or not', async () => {
+    const wrong = 'apiVersion: bridgewall/v1\nhost: {}\n';
+    const [one, refused, other] = await Promise.allSettled(
+      [EXAMPLE, wrong, policyText(100)].map((text) => apart.compile(source(text))),
+    );
+    expect([one, other]).toMatchObject([{ status: 'fulfilled' }, { status: 'fulfilled' }]);
+    expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'unknown-key' } });
+    const deaf = new PolicyCompiler({ large: 0, resolve: () => Promise.reject(new Error('deaf')) });
+    const named = 'apiVersion: bridgewall/v1\ngroups: {g: [{name: gone.example}]}\n';
+    await expect(deaf.compile(source(named))).rejects.toThrow();
+    expect((await deaf.compile(source(policyText(100)))).plan.rules).toHaveLength(100);
+    await deaf.close();
+  });
+
   it('ends when it is no longer wanted, and one after the other', async () => {
     const unwanted = new AbortController();
     const large = policyText(60_000);

@@ -15,7 +15,7 @@ it('tells that somebody left, goes on after an error, and stops', async () => {
     return answer;
   };
   const expiry = new MemberExpiry(
-    { sweep },
+    { sweep, untilDue: () => 0, onTimed: () => {} },
     () => left++,
     (error) => errors.push(error),
   );
@@ -28,4 +28,30 @@ it('tells that somebody left, goes on after an error, and stops', async () => {
   const before = swept;
   await vi.advanceTimersByTimeAsync(2000);
   expect(swept).toBe(before);
+});
+
+it('rests until somebody is due, and looks sooner when another member comes', async () => {
+  let swept = 0;
+  let due = Number.POSITIVE_INFINITY;
+  const sets = {
+    sweep: async () => ++swept > 1000,
+    untilDue: () => due,
+    onTimed: () => {},
+  };
+  const expiry = new MemberExpiry(
+    sets,
+    () => {},
+    (error) => expect(error).toBeUndefined(),
+  );
+  expiry.start();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(swept).toBe(1);
+  due = 2000;
+  sets.onTimed();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(swept).toBe(2);
+  due = 0;
+  await vi.advanceTimersByTimeAsync(1200);
+  expect(swept).toBeGreaterThan(2);
+  await expiry.stop();
 });

@@ -28,7 +28,10 @@ describe('policies', () => {
       current: () => ({ slot: 0, epoch: 0, generation: 0, trial: null }),
       judging: () => ({ slot: 0, generation: 0 }),
       prepare: () => ({ ...numbers, freshRules: [], freshBits: [] }),
-      installInSlices: async () => install(),
+      installInSlices: async (_: unknown, __: unknown, ready: () => Promise<void>) => {
+        install();
+        await ready();
+      },
       retireInSlices: async () => {},
     };
     policies = new Policies({
@@ -41,6 +44,7 @@ describe('policies', () => {
         }),
       ports: [],
       countCut: async () => 0,
+      countCutIn: async () => 0,
       cutStates: () => {},
       trials: true,
       node: 'fw1',
