@@ -13,6 +13,18 @@ export interface Device {
   readonly name: string;
   readonly ifindex: number;
   readonly mac: string;
+  /** The network namespace that it is in; absent: that of this process. */
+  readonly space?: Space;
+}
+
+/** Where `ip` keeps network namespaces. */
+export const SPACES = '/run/netns';
+
+/** Another network namespace. */
+export interface Space {
+  readonly name: string;
+  /** A sysfs that shows it. */
+  readonly sysfs: string;
 }
 
 /** The four devices of a subject. */
@@ -34,11 +46,26 @@ export function command(program: string, args: readonly string[], input?: string
   });
 }
 
+/** Runs a program of the system in a network namespace. */
+export function commandIn(
+  space: Space | undefined,
+  program: string,
+  args: readonly string[],
+  input?: string,
+): string {
+  if (space === undefined) return command(program, args, input);
+  return command('nsenter', [`--net=${SPACES}/${space.name}`, program, ...args], input);
+}
+
+let laid = 0;
+
 /** Lays the cables of so many subjects, in the network namespace of this process. */
 export function layPaths(count: number): Path[] {
   // Threads are found by the name of their device, and all namespaces share one list of threads.
   const tag = process.pid.toString(36).slice(-5);
-  const nameOf = (subject: number, end: End) => `b${tag}${subject}${end[0]}${end.at(-1)}`;
+  const first = laid;
+  laid += count;
+  const nameOf = (subject: number, end: End) => `b${tag}${first + subject}${end[0]}${end.at(-1)}`;
   const script: string[] = ['link set lo up'];
   for (let i = 0; i < count; i++) {
     for (const [a, b] of [
@@ -55,8 +82,8 @@ export function layPaths(count: number): Path[] {
       const name = nameOf(i, end);
       return {
         name,
-        ifindex: Number(attribute(name, 'ifindex')),
-        mac: attribute(name, 'address'),
+        ifindex: Number(attribute({ name }, 'ifindex')),
+        mac: attribute({ name }, 'address'),
       };
     };
     return {
@@ -68,10 +95,26 @@ export function layPaths(count: number): Path[] {
   });
 }
 
+/** Puts the two ports of a path into another namespace; the far ends stay. */
+export function movePorts(path: Path, space: Space): Path {
+  const moved = (device: Device): Device => {
+    command('ip', ['link', 'set', device.name, 'netns', space.name]);
+    commandIn(space, 'ip', ['link', 'set', device.name, 'up']);
+    const there = { ...device, space };
+    return { ...there, ifindex: Number(attribute(there, 'ifindex')) };
+  };
+  return { ...path, uplink: moved(path.uplink), inside: moved(path.inside) };
+}
+
+/** Takes the cables of a subject away. */
+export function removePath({ enter, end }: Path): void {
+  for (const { name } of [enter, end]) command('ip', ['link', 'delete', name]);
+}
+
 /** Gives a receiving device NAPI, and that a kernel thread on one CPU; returns the thread's number. */
 export function threadOf(device: Device, cpu: number): number {
-  command('ethtool', ['-K', device.name, 'gro', 'on']);
-  writeFileSync(`/sys/class/net/${device.name}/threaded`, '1');
+  commandIn(device.space, 'ethtool', ['-K', device.name, 'gro', 'on']);
+  writeFileSync(`${device.space?.sysfs ?? '/sys'}/class/net/${device.name}/threaded`, '1');
   const pid = findThread(device.name);
   command('taskset', ['-pc', `${cpu}`, `${pid}`]);
   // Others on this machine must not come between: they would stop it in the middle of a batch.
@@ -81,7 +124,7 @@ export function threadOf(device: Device, cpu: number): number {
 
 /** Packets that a device has taken out of its queue. */
 export function receivedBy(device: Device): number {
-  return Number(attribute(device.name, 'statistics/rx_packets'));
+  return Number(attribute(device, 'statistics/rx_packets'));
 }
 
 /** Nanoseconds that a thread has run. Exact once it sleeps. */
@@ -89,8 +132,8 @@ export function runTime(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ')[0]);
 }
 
-function attribute(device: string, name: string): string {
-  return readFileSync(`/sys/class/net/${device}/${name}`, 'latin1').trim();
+function attribute({ name, space }: Pick<Device, 'name' | 'space'>, file: string): string {
+  return readFileSync(`${space?.sysfs ?? '/sys'}/class/net/${name}/${file}`, 'latin1').trim();
 }
 
 function findThread(device: string): number {

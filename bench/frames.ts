@@ -1,100 +1,147 @@
-/** The frames that are measured, those that open a connection before, and what the source needs to vary them. */
-import { ether, frame, ipv4, type Layer, padded, tcp, udp } from '../test/packet/index.js';
-import { hostAddress, SERVICE_PORT } from './policy.js';
+/** Frames of each kind of traffic, and what the source has to know to vary them (struct job of bench.bpf.c). */
+import { ether, filling, frame, ipv4, ipv6, padded, tcp, udp, vlan } from '../test/packet/index.js';
+import { hostAddress, hostAddress6, SERVICE_PORT } from './policy.js';
+import type { Shape, Work } from './works.js';
 
 const CLIENT_MAC = '02:00:00:00:aa:01';
 const SERVER_MAC = '02:00:00:00:aa:02';
-/** Source of the established connections; new ones come from 10.1.0.0 on. */
-const CLIENT = '10.9.8.7';
-const CLIENT_PORT = 40000;
-const FIRST_NEW_CLIENT = 0x0a010000;
-const ports = { sport: CLIENT_PORT, dport: SERVICE_PORT };
-const back = { sport: SERVICE_PORT, dport: CLIENT_PORT };
-const SYN = { flags: 'S', seq: 1000 };
-const SYN_ACK = { flags: 'SA', seq: 500, ack: 1001 };
-const ACK = { flags: 'A', seq: 1001, ack: 501 };
-const IP = 14;
-const L4 = 34;
+/** First clients, each followed by 65,535 others: of established connections, new ones, denied ones. */
+const CLIENTS = {
+  established: [10, 64, 0, 0],
+  new: [10, 1, 0, 0],
+  denied: [10, 200, 0, 1],
+  logged: [10, 200, 0, 1],
+} as const;
+const CLIENTS6 = '2001:db8:c:';
+/** The port of the first 65,536 clients; the next as many have the next one. */
+const CLIENT_PORT = 1024;
+const UDP_HEADER = 8;
+const TCP_HEADER = 20;
+/** The time of day goes where the frame has bytes of its own. */
+const STAMPED_LENGTH = 46;
 
 /** MAC of the server, for the table of a bridge. */
 export { SERVER_MAC };
+/** The source that every deny set holds. */
+export const DENIED_CLIENT = CLIENTS.denied.join('.');
 
-/** One kind of traffic. */
-export interface Work {
-  readonly name: string;
-  readonly proto: 'udp' | 'tcp';
-  /** Every frame opens a connection. */
-  readonly fresh: boolean;
-  /** Every frame goes to the next screened host; only where there are many. */
-  readonly spread: boolean;
+/** Steps by which a connection is opened, and what is measured of it. */
+export type Step = 'syn' | 'syn-ack' | 'ack' | 'datagram' | 'answer';
+
+/** What passes before a connection is established, in this order. */
+export const OPENING: Readonly<Record<Shape['proto'], readonly Step[]>> = {
+  tcp: ['syn', 'syn-ack', 'ack'],
+  udp: ['datagram', 'answer'],
+};
+
+const BACK: readonly Step[] = ['syn-ack', 'answer'];
+
+/** Whether a step comes from the server. */
+export function isBack(step: Step): boolean {
+  return BACK.includes(step);
 }
 
-export const WORKS: readonly Work[] = [
-  { name: 'established UDP', proto: 'udp', fresh: false, spread: false },
-  { name: 'established TCP', proto: 'tcp', fresh: false, spread: false },
-  { name: 'new UDP', proto: 'udp', fresh: true, spread: false },
-  { name: 'new TCP', proto: 'tcp', fresh: true, spread: false },
-  { name: 'new TCP, hosts in turn', proto: 'tcp', fresh: true, spread: true },
-];
-
-/** A frame and the side it comes from. */
-export interface Step {
-  readonly from: 'uplink' | 'inside';
-  readonly frame: Buffer;
+/** The step that is measured. */
+export function measuredStep({ shape, kind }: Work): Step {
+  if (shape.proto === 'udp') return 'datagram';
+  return kind === 'established' ? 'ack' : 'syn';
 }
 
-/** A frame of the established connection, or the first of a new one, as the uplink receives it. */
-export function measuredFrame(work: Work, host: number): Buffer {
-  if (work.proto === 'udp') return inward(host, udp({ ...ports, checksum: 0 }));
-  return inward(host, tcp({ ...ports, ...(work.fresh ? SYN : ACK) }));
+const SEGMENTS = {
+  syn: { flags: 'S', seq: 1000 },
+  'syn-ack': { flags: 'SA', seq: 500, ack: 1001 },
+  ack: { flags: 'A', seq: 1001, ack: 501 },
+} as const;
+
+/** A shape with room for the time of day. */
+export function stamped(shape: Shape): Shape {
+  return { ...shape, length: STAMPED_LENGTH };
 }
 
-/** What has to pass before `work` is measured; UDP may be repeated. */
-export function opening(proto: 'udp' | 'tcp', host: number): Step[] {
-  if (proto === 'udp') {
-    return [
-      { from: 'uplink', frame: inward(host, udp({ ...ports, checksum: 0 })) },
-      { from: 'inside', frame: outward(host, udp({ ...back, checksum: 0 })) },
-    ];
-  }
-  return [
-    { from: 'uplink', frame: inward(host, tcp({ ...ports, ...SYN })) },
-    { from: 'inside', frame: outward(host, tcp({ ...back, ...SYN_ACK })) },
-    { from: 'uplink', frame: inward(host, tcp({ ...ports, ...ACK })) },
-  ];
-}
-
-/** What the source rewrites, and the sums of what it leaves alone (struct job of bench.bpf.c). */
-export function variation(
-  work: Work,
+/** The frame of the first client of a lane, to or from a screened host. */
+export function frameOf(
+  { shape, kind }: Pick<Work, 'shape' | 'kind'>,
+  step: Step,
   host: number,
-  hosts: number,
-): { source: number; destination: number; destinations: number; ipSum: number; l4Sum: number } {
-  const bytes = Buffer.from(measuredFrame(work, host));
-  const end = IP + bytes.readUInt16BE(IP + 2);
-  const destination = bytes.readUInt32BE(IP + 16);
-  bytes.fill(0, IP + 12, IP + 20);
-  bytes.writeUInt16BE(0, IP + 10);
-  bytes.writeUInt16BE(0, L4);
-  if (work.proto === 'tcp') bytes.writeUInt16BE(0, L4 + 16);
-  const pseudo = (work.proto === 'tcp' ? 6 : 17) + (end - L4);
+  lane = 0,
+): Buffer {
+  const back = isBack(step);
+  const [near, far] = (back ? [SERVER_MAC, CLIENT_MAC] : [CLIENT_MAC, SERVER_MAC]).map((mac) =>
+    mac.replace('00:00:00', `00:00:0${lane}`),
+  ) as [string, string];
+  const [first, second, ...rest] = CLIENTS[kind];
+  const client = [first, second + lane, ...rest] as const;
+  const ends = (of: string, to: string) => (back ? { src: to, dst: of } : { src: of, dst: to });
+  const ip =
+    shape.family === 4
+      ? ipv4(ends(client.join('.'), hostAddress(host)))
+      : ipv6(
+          ends(
+            `${CLIENTS6}:${hex(client[0], client[1])}:${hex(client[2], client[3])}`,
+            hostAddress6(host),
+          ),
+        );
+  const header = (shape.family === 4 ? 20 : 40) + (shape.proto === 'tcp' ? TCP_HEADER : UDP_HEADER);
+  const payload = step === 'syn' || step === 'syn-ack' ? 0 : Math.max(0, shape.length - header);
+  const tags = shape.vlan === 0 ? [] : [vlan(shape.vlan)];
+  return padded(
+    frame(ether({ src: near, dst: far }), ...tags, ip, transport(shape, step), filling(payload)),
+  );
+}
+
+function transport(shape: Shape, step: Step) {
+  const ports = isBack(step)
+    ? { sport: SERVICE_PORT, dport: CLIENT_PORT }
+    : { sport: CLIENT_PORT, dport: SERVICE_PORT };
+  if (step === 'datagram' || step === 'answer') {
+    return udp({ ...ports, ...(shape.family === 4 ? { checksum: 0 } : {}) });
+  }
+  return tcp({ ...ports, ...SEGMENTS[step] });
+}
+
+function hex(high: number, low: number): string {
+  return ((high << 8) | low).toString(16);
+}
+
+/** Fields of struct job that depend on the frame. */
+export interface Variation {
+  readonly family: number;
+  readonly client: number;
+  readonly server: number;
+  readonly servers: number;
+  readonly serverPort: number;
+  readonly ipSum: number;
+  readonly l4Sum: number;
+  /** What the frame begins with. */
+  readonly head: Uint8Array;
+}
+
+const RENEWED = 20;
+
+/** What the source rewrites, and the sums of what it leaves alone. */
+export function variation(shape: Shape, step: Step, bytes: Buffer, servers: number): Variation {
+  const l3 = shape.vlan === 0 ? 14 : 18;
+  const back = isBack(step);
+  const v4 = shape.family === 4;
+  // The last words of the two addresses, and where the segment begins and ends.
+  const [source, destination] = v4 ? [l3 + 12, l3 + 16] : [l3 + 20, l3 + 36];
+  const l4 = l3 + (v4 ? 20 : 40);
+  const end = v4 ? l3 + bytes.readUInt16BE(l3 + 2) : l4 + bytes.readUInt16BE(l3 + 4);
+  const [client, server] = back ? [destination, source] : [source, destination];
+  const found = { client: bytes.readUInt32BE(client), server: bytes.readUInt32BE(server) };
+  const rest = Buffer.from(bytes);
+  for (const at of [source, destination]) rest.writeUInt32BE(0, at);
+  if (v4) rest.writeUInt16BE(0, l3 + 10);
+  rest.writeUInt16BE(0, l4 + (back ? 2 : 0));
+  rest.writeUInt16BE(0, l4 + (shape.proto === 'tcp' ? 16 : 6));
+  const pseudo = (shape.proto === 'tcp' ? 6 : 17) + (end - l4);
+  const addresses = v4 ? 0 : sum(rest.subarray(l3 + 8, l4));
   return {
-    source: FIRST_NEW_CLIENT,
-    destination: work.spread ? destination - host : destination,
-    destinations: work.spread ? hosts : 1,
-    ipSum: sum(bytes.subarray(IP, L4)),
-    l4Sum: sum(bytes.subarray(L4, end)) + pseudo,
+    ...{ family: shape.family, ...found, servers, serverPort: SERVICE_PORT },
+    ipSum: v4 ? sum(rest.subarray(l3, l4)) : 0,
+    l4Sum: sum(rest.subarray(l4, end)) + pseudo + addresses,
+    head: bytes.subarray(0, RENEWED),
   };
-}
-
-function inward(host: number, layer: Layer): Buffer {
-  const link = ether({ src: CLIENT_MAC, dst: SERVER_MAC });
-  return padded(frame(link, ipv4({ src: CLIENT, dst: hostAddress(host) }), layer));
-}
-
-function outward(host: number, layer: Layer): Buffer {
-  const link = ether({ src: SERVER_MAC, dst: CLIENT_MAC });
-  return padded(frame(link, ipv4({ src: hostAddress(host), dst: CLIENT }), layer));
 }
 
 function sum(bytes: Buffer): number {

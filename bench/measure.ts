@@ -1,38 +1,21 @@
 /** One measurement: a source that sends live frames for a while, and the cost of each to the port. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type BpfMap,
-  type BpfObject,
-  type BpfProgram,
-  codec,
-  xdpContext,
-} from '../native/lib/index.js';
+import type { BpfLink } from '../native/lib/index.js';
 import { type Cpus, receivedBy, runTime, threadOf } from './cables.js';
-import { measuredFrame, variation, type Work } from './frames.js';
-import { type Subject, u32 } from './subjects.js';
+import { measuredStep } from './frames.js';
+import { openAll } from './opening.js';
+import { BATCH, type Order, type Source } from './source.js';
+import type { Subject } from './subjects/subject.js';
+import type { Work } from './works.js';
 
-/** Frames under way at most: fewer than the 256 that a queue of veth holds. */
-const WINDOW = 192;
-/** Attempts per system call, some 20 ms; those over the window cost nothing but the source's time. */
-const ATTEMPTS = 32768;
-const BATCH = 64;
-/** Fewer than this share coming out means that what was measured is not forwarding. */
+/** Fewer than this share getting through means that what was measured is something else. */
 const LEAST_SHARE = 0.99;
-
 const ATTEMPTS_AT_A_SAMPLE = 4;
-
-const FRESH = 1;
-
-interface Job {
-  ifindex: number;
-  flags: number;
-  window: number;
-  source: number;
-  destination: number;
-  destinations: number;
-  ipSum: number;
-  l4Sum: number;
-}
+/** What does not come out cannot be waited for: it is sent at a pace, at first this one, ns a frame. */
+const SLOW = 6000;
+/** Later a little slower than the port can. */
+const MARGIN = 1.2;
+/** ... and than the source can. */
+const FASTEST = 200;
 
 /** What one measurement found. */
 export interface Sample {
@@ -41,28 +24,61 @@ export interface Sample {
   readonly packets: number;
 }
 
+interface Once extends Sample {
+  /** Frames that met the fate they should. */
+  readonly share: number;
+}
+
+/** A subject whose threads run where they should. */
+interface Adopted {
+  readonly thread: number;
+  readonly links: readonly BpfLink[];
+  /** Works whose connections are open. */
+  readonly open: Set<string>;
+  /** Nanoseconds from frame to frame, by work, where a pace is needed. */
+  readonly paces: Map<string, number>;
+}
+
 /** Sends to subjects and reads their threads. */
 export class Meter {
-  readonly #source: BpfProgram;
-  readonly #jobs: BpfMap;
-  readonly #sent: BpfMap;
-  readonly #received: BpfMap;
-  readonly #job;
-  readonly #threads = new Map<Subject, number>();
+  readonly source: Source;
+  readonly #adopted = new Map<Subject, Adopted>();
 
-  /** @param object bench.bpf.o, loaded */
-  constructor(object: BpfObject) {
-    this.#source = object.program('source');
-    this.#jobs = object.map('jobs');
-    this.#sent = object.map('sent');
-    this.#received = object.map('received');
-    this.#job = codec<Job>(object.btf(), 'job');
+  constructor(source: Source) {
+    this.source = source;
   }
 
-  /** Puts the threads of a subject, which is attached, onto their CPUs. */
+  /** Takes up a subject, which is attached: its threads go onto their CPUs, its far ends count. */
   adopt(subject: Subject, cpus: Cpus): void {
-    this.#threads.set(subject, threadOf(subject.path.uplink, cpus.measured));
-    threadOf(subject.path.end, cpus.sink);
+    const { enter, uplink, inside, end } = subject.path;
+    const links = this.source.attachSinks(subject.path);
+    const thread = threadOf(uplink, cpus.measured);
+    threadOf(inside, cpus.measured);
+    for (const device of [enter, end]) threadOf(device, cpus.sink);
+    this.#adopted.set(subject, { thread, links, open: new Set(), paces: new Map() });
+  }
+
+  /** Lets go of a subject. */
+  release(subject: Subject): void {
+    for (const link of this.#adopted.get(subject)?.links ?? []) link.close();
+    this.#adopted.delete(subject);
+  }
+
+  /** Connections of a subject are not needed any longer. */
+  forget(subject: Subject): void {
+    if (subject.forget()) this.#adopted.get(subject)!.open.clear();
+  }
+
+  /** Opens what has to be open before `work` is measured, unless it is. */
+  async prepare(subject: Subject, work: Work): Promise<void> {
+    const { open } = this.#adopted.get(subject)!;
+    if (work.kind !== 'established') {
+      if (work.kind === 'new' && subject.forget()) open.clear();
+      return;
+    }
+    if (!subject.stateful || open.has(work.name)) return;
+    await openAll(this.source, subject, work);
+    open.add(work.name);
   }
 
   /**
@@ -70,63 +86,65 @@ export class Meter {
    * forwarded, so a measurement with losses is made again.
    */
   async sample(subject: Subject, work: Work, milliseconds: number): Promise<Sample> {
-    let lost = 0;
+    let share = 0;
     for (let attempt = 0; attempt < ATTEMPTS_AT_A_SAMPLE; attempt++) {
-      const { share, ...sample } = await this.#once(subject, work, milliseconds);
-      if (share >= LEAST_SHARE) return sample;
-      lost = 1 - share;
+      await this.prepare(subject, work);
+      const once = passes(work)
+        ? await this.#forwarded(subject, work, milliseconds)
+        : await this.#dropped(subject, work, milliseconds);
+      if (once.share >= LEAST_SHARE) return once;
+      share = once.share;
     }
-    const percent = (lost * 100).toFixed(1);
-    throw new Error(`${subject.name}, ${work.name}: ${percent}% of the frames did not come out`);
+    const what = passes(work) ? 'come out' : 'get there and end there';
+    const percent = ((1 - share) * 100).toFixed(1);
+    throw new Error(`${subject.name}, ${work.name}: ${percent}% of the frames did not ${what}`);
   }
 
-  async #once(
-    subject: Subject,
-    work: Work,
-    milliseconds: number,
-  ): Promise<Sample & { share: number }> {
-    subject.prime();
-    const host = subject.hosts - 1;
-    const frame = measuredFrame(work, host);
-    const job = this.#job.encode({
-      ifindex: subject.path.enter.ifindex,
-      flags: work.fresh ? FRESH : 0,
-      window: WINDOW,
-      ...variation(work, host, subject.hosts),
-    });
-    this.#jobs.update(u32(0), job);
-    this.#forgetOthers();
-    await this.#send(frame, 0);
-    const thread = this.#threads.get(subject)!;
-    const before = { time: runTime(thread), in: receivedBy(subject.path.uplink), out: this.#out() };
-    await this.#send(frame, milliseconds);
+  async #forwarded(subject: Subject, work: Work, milliseconds: number): Promise<Once> {
+    const order = orderOf(subject, work);
+    await this.source.send(subject.path, order, 0);
+    const { out, ...cost } = await this.#timed(subject, order, milliseconds);
+    return { ...cost, share: cost.packets > 0 ? out / cost.packets : 0 };
+  }
+
+  /** At a pace that the port can just follow, which a slow run before finds. */
+  async #dropped(subject: Subject, work: Work, milliseconds: number): Promise<Once> {
+    const { paces } = this.#adopted.get(subject)!;
+    const order = orderOf(subject, work);
+    const at = (ns: number): Order => {
+      return { ...order, pace: { interval: Math.round(ns * BATCH), burst: BATCH } };
+    };
+    if (!paces.has(work.name)) {
+      const slow = await this.#timed(subject, at(SLOW), milliseconds / 2);
+      paces.set(work.name, Math.max(FASTEST, slow.ns * MARGIN));
+    }
+    const pace = paces.get(work.name)!;
+    const { out, sent, ...cost } = await this.#timed(subject, at(pace), milliseconds);
+    const share = sent > 0 ? (cost.packets - out) / sent : 0;
+    if (share < LEAST_SHARE) paces.set(work.name, pace * MARGIN);
+    return { ...cost, share };
+  }
+
+  async #timed(subject: Subject, order: Order, milliseconds: number) {
+    const { thread } = this.#adopted.get(subject)!;
+    const { uplink } = subject.path;
+    const before = { time: runTime(thread), in: receivedBy(uplink), out: this.source.received };
+    const sent = await this.source.send(subject.path, order, milliseconds);
     const time = runTime(thread) - before.time;
-    const packets = receivedBy(subject.path.uplink) - before.in;
-    const share = packets > 0 ? (this.#out() - before.out) / packets : 0;
-    return { ns: time / packets, packets, share };
+    const packets = receivedBy(uplink) - before.in;
+    return { ns: time / packets, packets, sent, out: this.source.received - before.out };
   }
+}
 
-  /** Sends until the time is over, at least once, and waits until all has come out. */
-  async #send(frame: Buffer, milliseconds: number): Promise<void> {
-    const end = performance.now() + milliseconds;
-    const ctx = xdpContext({ length: frame.length, ifindex: 1 });
-    do {
-      this.#source.testRun({ data: frame, ctx, live: true, repeat: ATTEMPTS, batchSize: BATCH });
-    } while (performance.now() < end);
-    for (let out = -1; out !== this.#out(); ) {
-      out = this.#out();
-      await sleep(2);
-    }
-  }
+function passes({ kind }: Work): boolean {
+  return kind === 'established' || kind === 'new';
+}
 
-  /** Frames that came out without being the source's, from opening connections, widen no window. */
-  #forgetOthers(): void {
-    const sent = this.#sent.lookup(u32(0))!;
-    sent.writeBigUInt64LE(BigInt(this.#out()), 0);
-    this.#sent.update(u32(0), sent);
-  }
-
-  #out(): number {
-    return Number(this.#received.lookup(u32(0))!.readBigUInt64LE(0));
-  }
+function orderOf({ hosts, lane = 0 }: Subject, work: Work): Order {
+  const { shape, kind, flows, spread } = work;
+  return {
+    ...{ shape, kind, step: measuredStep(work), host: hosts - 1, lane },
+    servers: spread ? hosts : 1,
+    clients: kind === 'new' ? 0 : kind === 'established' ? flows : 1,
+  };
 }

@@ -10,13 +10,23 @@ export interface Spread {
 
 /** One subject under one kind of traffic. */
 export interface Row {
+  readonly experiment: string;
   readonly subject: string;
-  /** 0: no policy. */
-  readonly rules: number;
+  /** What the experiment varies: flows, rules or members. */
+  readonly x: number;
   readonly work: string;
   /** CPU time of the receiving port per packet, in nanoseconds, by repetition. */
   readonly samples: number[];
   packets: number;
+}
+
+/** How late frames came out of one subject, in nanoseconds, by repetition. */
+export interface Latency {
+  readonly subject: string;
+  readonly p50: number[];
+  readonly p99: number[];
+  readonly p999: number[];
+  frames: number;
 }
 
 /** A program as the verifier saw it. */
@@ -33,6 +43,34 @@ export interface PolicyCost {
   readonly installMs: readonly number[];
 }
 
+/** One kind of traffic while another core works, in nanoseconds of a packet, by repetition. */
+export interface CoresCost {
+  readonly work: string;
+  /** The other core does nothing. */
+  readonly alone: number[];
+  /** It works for another wall, with tables of its own. */
+  readonly apart: number[];
+  /** It works for the same wall. */
+  readonly shared: number[];
+}
+
+/** Bytes of kernel memory. */
+export interface MemoryCost {
+  /** For every connection that there is room for, its share of the half-open ones included. */
+  readonly perState: number;
+  readonly perRule: number;
+  /** For everything else. */
+  readonly fixed: number;
+}
+
+/** What was measured for one plot or table. */
+export interface Experiment {
+  readonly name: string;
+  readonly title: string;
+  /** What x counts; null: nothing. */
+  readonly axis: string | null;
+}
+
 /** All of one run. */
 export interface Run {
   readonly date: string;
@@ -42,18 +80,32 @@ export interface Run {
   readonly loadBefore: number;
   readonly repetitions: number;
   readonly milliseconds: number;
+  readonly experiments: readonly Experiment[];
   readonly rows: readonly Row[];
+  readonly latencies: readonly Latency[];
+  /** Empty: there is one core only, or nobody asked. */
+  readonly cores: readonly CoresCost[];
+  /** Null: nobody asked. */
+  readonly memory: MemoryCost | null;
   readonly programs: readonly ProgramSize[];
   readonly policies: readonly PolicyCost[];
+  /** What could not be measured, and why. */
+  readonly gaps: readonly string[];
+  /** What should have been measured and was not, and why. */
+  readonly failures: readonly string[];
 }
 
 export const BRIDGE = 'kernel bridge';
 export const SEED = 'bridge, iptables, ipset';
+export const NFT = 'bridge, nftables';
+export const LINEAR = 'bridge, iptables alone';
 export const BARE_XDP = 'bare XDP redirect';
 export const BARE_TC = 'bare tc redirect';
 export const WALL_XDP = 'wall, native XDP';
 export const WALL_GENERIC = 'wall, generic XDP';
 export const WALL_TC = 'wall, tc';
+/** By mode. */
+export const WALLS = { xdp: WALL_XDP, generic: WALL_GENERIC, tc: WALL_TC } as const;
 
 /** Median, least and greatest of some numbers, at least one. */
 export function spread(samples: readonly number[]): Spread {
@@ -72,48 +124,19 @@ export function ratio(of: Row, to: Row): Spread {
 /** The row of a subject under some traffic; undefined: not measured. */
 export function find(
   rows: readonly Row[],
-  subject: string,
-  rules: number,
-  work: string,
+  wanted: Pick<Row, 'experiment' | 'subject' | 'x' | 'work'>,
 ): Row | undefined {
-  return rows.find((row) => row.subject === subject && row.rules === rules && row.work === work);
+  const keys = ['experiment', 'subject', 'x', 'work'] as const;
+  return rows.find((row) => keys.every((key) => row[key] === wanted[key]));
 }
 
-/** A figure that we hold ourselves to, and whether this run reached it. */
-export interface Goal {
-  readonly text: string;
-  readonly most: number;
-  readonly measured: Spread;
-  readonly reached: boolean;
-}
-
-/** Goals that this run can speak of. */
-export function goals(run: Run): Goal[] {
-  const { rows } = run;
-  const most = Math.max(...rows.map((row) => row.rules));
-  const works = [...new Set(rows.map((row) => row.work))];
-  const made: Goal[] = [];
-  const add = (text: string, limit: number, of: Row | undefined, to: Row | undefined) => {
-    if (of === undefined || to === undefined) return;
-    const measured = ratio(of, to);
-    made.push({ text, most: limit, measured, reached: measured.median <= limit });
-  };
-  for (const work of works.filter((name) => name.startsWith('established'))) {
-    const wall = find(rows, WALL_XDP, 1, work);
-    add(`${work}: native XDP to a bare redirect`, 1.5, wall, find(rows, BARE_XDP, 0, work));
-    const bridge = find(rows, BRIDGE, 0, work);
-    add(`${work}: tc to the kernel bridge`, 1, find(rows, WALL_TC, 1, work), bridge);
+/** The number below which a share of all lies, of counts by steps of `width`; NaN: of none. */
+export function quantile(counts: readonly number[], share: number, width: number): number {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  let left = Math.ceil(total * share);
+  for (const [step, count] of counts.entries()) {
+    left -= count;
+    if (total > 0 && left <= 0) return (step + 1) * width;
   }
-  for (const work of works) {
-    const fresh = work.startsWith('new');
-    const text = `${work}: native XDP to the same by iptables, ipset and conntrack`;
-    add(text, fresh ? 1 / 8 : 1 / 10, find(rows, WALL_XDP, 1, work), find(rows, SEED, 0, work));
-  }
-  for (const subject of [WALL_XDP, WALL_GENERIC, WALL_TC]) {
-    for (const work of works) {
-      const text = `${work}: ${subject}, ${most.toLocaleString('en')} rules to 1`;
-      add(text, 1.1, find(rows, subject, most, work), find(rows, subject, 1, work));
-    }
-  }
-  return made;
+  return Number.NaN;
 }

@@ -2,8 +2,6 @@
  * `make bench-switch`: how long a planned switch keeps datagrams from passing, either way. A train of them without a
  * stack says so to the fraction of a millisecond; TCP connections speak meanwhile.
  */
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Lab } from '../src/lab/netns.js';
 import { Crowd, serveEchoes } from '../src/lab/pair/crowd.js';
@@ -11,29 +9,19 @@ import { type Failure, LINK_LOSS, PLANNED } from '../src/lab/pair/failures.js';
 import { Pair } from '../src/lab/pair/pair.js';
 import { otherOf, SERVER } from '../src/lab/pair/pair-net.js';
 import { keepResults, machineLine, quantile } from '../src/lab/results.js';
-import { ROOT } from '../src/lab/root.js';
 import { runInLab } from '../src/lab/run.js';
 import type { Screen } from '../src/lab/screen.js';
 import type { AttachMode } from '../src/lab/wall.js';
+import { Train, type Way } from './train.js';
 
 const TRIALS = Number(process.env.SWITCH_TRIALS ?? 20);
 const CONNECTIONS = Number(process.env.SWITCH_CONNECTIONS ?? 2000);
 /** Words a second over all of them. */
 const WORDS = 500;
-const PROGRAM = join(ROOT, 'build/bench/train');
-const MACS = ['02:00:00:00:aa:01', '02:00:00:00:aa:02'];
 const ADDRESS = '10.66.0.1';
 const INTERVAL_US = 250;
 const BEFORE_MS = 300;
 const AFTER_MS = 300;
-
-/** What one train saw, one way. */
-interface Way {
-  readonly sent: number;
-  readonly lost: number;
-  readonly twice: number;
-  readonly longestMs: number;
-}
 
 interface Trial {
   readonly what: string;
@@ -42,31 +30,11 @@ interface Trial {
 
 /** A train while something happens. */
 async function train(pair: Pair, during: () => Promise<void>): Promise<Way[]> {
-  const { client, server } = pair.net;
-  const spaces = [client, server].map(({ path }) => path);
-  const args = [...spaces, ...MACS, ADDRESS, SERVER.v4, '7', String(INTERVAL_US)];
-  const child = client.spawn([PROGRAM, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
-  let text = '';
-  child.stdout!.on('data', (some) => {
-    text += some;
-  });
+  const sent = new Train(pair.net, ADDRESS, INTERVAL_US);
   await pause(BEFORE_MS);
   await during();
   await pause(AFTER_MS);
-  child.stdin!.end();
-  await once(child, 'close');
-  return text
-    .trim()
-    .split('\n')
-    .map((line) => {
-      const [sent, lost, twice, longest] = line.split(' ').map(Number) as [
-        number,
-        number,
-        number,
-        number,
-      ];
-      return { sent, lost, twice, longestMs: longest / 1000 };
-    });
+  return await sent.stop();
 }
 
 async function trial(pair: Pair, { name, begin, end }: Failure): Promise<Trial> {

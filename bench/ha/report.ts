@@ -1,7 +1,7 @@
 /** What `make bench-ha` has found, in tables. */
 import { quantile } from '../../src/lab/results.js';
 import type { Amount, ReplicationCost } from './replication.js';
-import type { Trial } from './trials.js';
+import { INTERVAL_US, type Trial } from './trials.js';
 
 /** All trials of one pair. */
 export interface Switched {
@@ -43,15 +43,16 @@ function switches({ switched, connections }: Found): string[] {
       const sum = (of: (trial: Trial) => number) => own.reduce((all, trial) => all + of(trial), 0);
       const figures = [
         ...[failure, name, own.length],
-        ...[quantile(gaps, 0.5), quantile(gaps, 0.99), Math.max(...gaps)],
-        backs.length > 0 ? Math.max(...backs) : '',
+        ...[quantile(gaps, 0.5), quantile(gaps, 0.99), Math.max(...gaps)].map(tenths),
+        backs.length > 0 ? tenths(Math.max(...backs)) : '',
         ...[sum(({ lost }) => lost), sum(({ twice }) => twice)],
       ];
       return `| ${figures.join(' | ')} |`;
     }),
   );
   return [
-    'The gap is the longest time between two answers to a probe of one datagram a millisecond, in ms; ' +
+    `The gap is the longest time in which no datagram arrived of those that leave each way every ${INTERVAL_US} us, in ms: between the ` +
+      'departures of two that did, 0 where none was lost; ' +
       `${connections} TCP connections speak meanwhile. The comeback is the worst gap when what had failed is whole again.`,
     '',
     '| failure | pair | trials | gap p50 | p99 | worst | comeback | connections lost | datagrams twice |',
@@ -65,6 +66,10 @@ function switches({ switched, connections }: Found): string[] {
     ...switched.flatMap(({ failed }) => failed.map((words) => `- Not to its end: ${words}`)),
     '',
   ];
+}
+
+function tenths(ms: number): number {
+  return Math.round(ms * 10) / 10;
 }
 
 function costs({ costs: all, rounds, amount }: Found): string[] {

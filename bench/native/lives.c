@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * lives CLIENTS SERVER CLIENTS_MAC SERVER_MAC ADDRESS PORT RATE SECONDS [MAP]
+ * lives CLIENTS SERVER CLIENTS_MAC SERVER_MAC ADDRESS PORT RATE SECONDS [MAP|open]
  *     leads so many TCP connections a second through their whole life, both ends of each, without any stack:
  *     handshake, a byte, a FIN of either end. CLIENTS and SERVER are paths of network namespaces, each with a
  *     device eth0; nobody in them has these MACs. MAP is a pin of a table `established`: of one connection in
- *     LOOK_EVERY it is measured how long after its handshake it stands there.
+ *     LOOK_EVERY it is measured how long after its handshake it stands there. With the word `open` they are opened, and
+ *     stay.
  * Prints how many lives, the seconds that they took, and the delays in microseconds, -1 for one that did not
  * come within PATIENCE.
  */
@@ -20,6 +21,7 @@ enum {
 	PORTS = 32768,
 	FIRST_PORT = 20000,
 	STEPS = 7,
+	STEPS_OPEN = 4,
 	TICK_NS = 1000000,
 	LOOK_EVERY = 97,
 	WATCHED = 1024,		/* at a time */
@@ -72,6 +74,7 @@ static uint32_t address, port;
 static struct watched watched[WATCHED];
 static unsigned int watching;
 static int map = -1;
+static unsigned int last_step = STEPS;
 
 static void open_end(struct end *e, const char *netns, const char *mac)
 {
@@ -192,7 +195,7 @@ static uint32_t lead(uint32_t first, double per_tick, uint32_t ticks)
 		due += tick < ticks ? per_tick : 0;
 		begun[0] = first + (uint32_t)due;
 		/* Those that are furthest on go first. */
-		for (int step = STEPS - 1; step >= 0; step--) {
+		for (int step = last_step - 1; step >= 0; step--) {
 			for (uint32_t n = begun[step + 1]; n != begun[step]; n++) {
 				put_step(n, step);
 				if (step == 2)
@@ -218,10 +221,12 @@ int main(int argc, char **argv)
 	struct numbers numbers;
 
 	if (argc != 9 && argc != 10) {
-		fprintf(stderr, "usage: lives CLIENTS SERVER CLIENTS_MAC SERVER_MAC ADDRESS PORT RATE SECONDS [MAP]\n");
+		fprintf(stderr, "usage: lives CLIENTS SERVER CLIENTS_MAC SERVER_MAC ADDRESS PORT RATE SECONDS [MAP|open]\n");
 		return 2;
 	}
-	if (argc == 10)
+	if (argc == 10 && !strcmp(argv[9], "open"))
+		last_step = STEPS_OPEN;
+	else if (argc == 10)
 		open_map(argv[9]);
 	open_end(&clients, argv[1], argv[3]);
 	open_end(&server, argv[2], argv[4]);

@@ -2,9 +2,10 @@
 /*
  * train CLIENT SERVER CLIENT_MAC SERVER_MAC CLIENT_ADDRESS SERVER_ADDRESS PORT INTERVAL_US
  *     sends a datagram each way every so often until standard input ends, without any stack, and sees which of
- *     them arrive. CLIENT and SERVER are paths of network namespaces, each with a device eth0; nobody in them
+ *     them arrive. For each line that it reads it prints for how many microseconds none has arrived, of the way
+ *     for which that is longer. CLIENT and SERVER are paths of network namespaces, each with a device eth0; nobody in them
  *     has these MACs.
- * Prints for each way, client's first: how many were sent, lost and seen twice, and the longest time in
+ * Prints at the end for each way, client's first: how many were sent, lost and seen twice, and the longest time in
  * microseconds between the departures of two that arrived, and none of those between them; 0: none was lost.
  */
 #include <poll.h>
@@ -35,6 +36,7 @@ struct way {
 	uint32_t twice;
 	uint64_t *left;		/* when each was sent */
 	uint8_t *came;
+	uint64_t heard;		/* when the last one came */
 };
 
 static struct end open_end(const char *netns, const char *mac, const char *address, uint16_t port)
@@ -93,7 +95,21 @@ static void take(struct way *w)
 		if (w->came[number])
 			w->twice++;
 		w->came[number] = 1;
+		w->heard = now_ns();
 	}
+}
+
+/* Returns 0 once there are no more orders. */
+static int obey(const struct way *ways)
+{
+	char line[64];
+	uint64_t heard = ways[0].heard < ways[1].heard ? ways[0].heard : ways[1].heard;
+
+	if (read(0, line, sizeof(line)) <= 0)
+		return 0;
+	printf("%lu\n", (unsigned long)((now_ns() - heard) / 1000));
+	fflush(stdout);
+	return 1;
 }
 
 static void report(const struct way *w)
@@ -134,8 +150,10 @@ int main(int argc, char **argv)
 	interval = strtoul(argv[8], NULL, 10) * 1000;
 	/* It is what measures: it waits for nobody. */
 	sched_setscheduler(0, SCHED_FIFO, &first);
-	for (next = now_ns(); poll(&order, 1, 0) == 0; next += interval) {
+	for (next = now_ns();; next += interval) {
 		sleep_until(next);
+		if (poll(&order, 1, 0) != 0 && !obey(ways))
+			break;
 		for (int i = 0; i < 2; i++) {
 			send_one(&ways[i]);
 			take(&ways[i]);

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { goals } from '../../../bench/goals.js';
 import { report } from '../../../bench/report.js';
 import {
   BARE_XDP,
   BRIDGE,
-  goals,
+  find,
+  quantile,
   type Row,
   type Run,
   ratio,
@@ -13,15 +15,12 @@ import {
   WALL_XDP,
 } from '../../../bench/results.js';
 
-const row = (subject: string, rules: number, samples: number[]): Row => ({
-  subject,
-  rules,
-  work: 'established UDP',
-  samples,
-  packets: 1000,
+const row = (subject: string, samples: number[], more: Partial<Row> = {}): Row => ({
+  ...{ experiment: 'traffic', subject, x: 1, work: 'established UDP', samples, packets: 1000 },
+  ...more,
 });
 
-const run = (rows: Row[]): Run => ({
+const run = (rows: Row[], more: Partial<Run> = {}): Run => ({
   date: '2026-01-01T00:00:00.000Z',
   seconds: 1,
   machine: {
@@ -35,9 +34,19 @@ const run = (rows: Row[]): Run => ({
   loadBefore: 0,
   repetitions: 3,
   milliseconds: 1,
+  experiments: [
+    { name: 'traffic', title: 'Kinds of traffic', axis: null },
+    { name: 'rules', title: 'Rules', axis: 'rules' },
+  ],
   rows,
+  latencies: [],
+  cores: [],
+  memory: null,
   programs: [{ subject: WALL_XDP, instructions: 12345 }],
   policies: [{ rules: 65000, hosts: 650, compileMs: 10, installMs: [3, 1, 2] }],
+  gaps: [],
+  failures: [],
+  ...more,
 });
 
 describe('spread', () => {
@@ -49,57 +58,109 @@ describe('spread', () => {
 
 describe('ratio', () => {
   it('compares within a repetition, so that a slow one does not count', () => {
-    const ours = row(WALL_XDP, 1, [100, 1000, 100]);
-    const theirs = row(BRIDGE, 0, [200, 2000, 200]);
+    const ours = row(WALL_XDP, [100, 1000, 100]);
+    const theirs = row(BRIDGE, [200, 2000, 200]);
     expect(ratio(ours, theirs)).toEqual({ median: 0.5, min: 0.5, max: 0.5 });
   });
 });
 
+describe('quantile', () => {
+  it('is the upper edge of the step that holds the share', () => {
+    const counts = [0, 50, 49, 0, 1];
+    expect(quantile(counts, 0.5, 10)).toBe(20);
+    expect(quantile(counts, 0.99, 10)).toBe(30);
+    expect(quantile(counts, 0.999, 10)).toBe(50);
+  });
+
+  it('is no number where nothing came', () => {
+    expect(quantile([0, 0], 0.5, 10)).toBeNaN();
+  });
+});
+
+describe('find', () => {
+  it('asks for experiment, subject, size and traffic', () => {
+    const rows = [row(SEED, [1]), row(SEED, [2], { experiment: 'flows', x: 200_000 })];
+    const wanted = { ...rows[1]!, samples: [] };
+    expect(find(rows, wanted)).toBe(rows[1]);
+    expect(find(rows, { ...wanted, x: 1 })).toBeUndefined();
+  });
+});
+
 describe('goals', () => {
-  it('says which were reached, and nothing of what was not measured', () => {
+  const made = (rows: Row[]) => goals(run(rows)).map(({ text, reached }) => [text, reached]);
+
+  it('say which were reached, and nothing of what was not measured', () => {
     const rows = [
-      row(BRIDGE, 0, [200]),
-      row(BARE_XDP, 0, [100]),
-      row(WALL_XDP, 1, [140]),
-      row(WALL_XDP, 65000, [160]),
-      row(WALL_TC, 1, [300]),
+      row(BRIDGE, [200]),
+      row(BARE_XDP, [100]),
+      row(WALL_XDP, [140]),
+      row(WALL_TC, [300]),
     ];
-    const made = goals(run(rows)).map(({ text, reached }) => [text, reached]);
-    expect(made).toEqual([
+    expect(made(rows)).toEqual([
       ['established UDP: native XDP to a bare redirect', true],
       ['established UDP: tc to the kernel bridge', false],
-      ['established UDP: wall, native XDP, 65,000 rules to 1', false],
     ]);
   });
-});
 
-describe("goals beside the seed's rules", () => {
-  it('ask for a tenth of an established packet, and for an eighth of a new connection', () => {
-    const opening = (subject: string, ns: number) => ({
-      ...row(subject, 1, [ns]),
-      work: 'new TCP',
-    });
+  it('are a tenth of what the seed costs, a sixth with many flows, an eighth for new ones', () => {
+    const many = { experiment: 'flows', x: 200_000 };
+    const fresh = { work: 'new TCP' };
     const rows = [
-      row(SEED, 0, [1000]),
-      row(WALL_XDP, 1, [110]),
-      { ...opening(SEED, 1000), rules: 0 },
-      opening(WALL_XDP, 110),
+      ...[row(SEED, [1000]), row(WALL_XDP, [101])],
+      ...[row(SEED, [1000], many), row(WALL_XDP, [166], many)],
+      ...[row(SEED, [1000], fresh), row(WALL_XDP, [125], fresh)],
     ];
-    const made = goals(run(rows)).filter(({ text }) => text.includes('conntrack'));
-    expect(made.map(({ most, reached }) => [most, reached])).toEqual([
-      [0.1, false],
-      [0.125, true],
+    expect(goals(run(rows)).map(({ most, reached }) => [most, reached])).toEqual([
+      [1 / 10, false],
+      [1 / 6, true],
+      [1 / 8, true],
+    ]);
+  });
+
+  it('compare the most of what an experiment varies with the least', () => {
+    const at = (x: number, ns: number) => row(WALL_TC, [ns], { experiment: 'rules', x });
+    expect(made([at(1_000_000, 111), at(1000, 500), at(16, 100)])).toEqual([
+      ['established UDP: wall, tc, 1,000,000 rules to 16', false],
     ]);
   });
 });
 
-describe('report', () => {
-  it('has a line for each subject and number of rules', () => {
-    const rows = [row(BRIDGE, 0, [200, 220, 210]), row(WALL_XDP, 65000, [100, 110, 90])];
+describe('the report of a run', () => {
+  const rows = [
+    row(BRIDGE, [200, 100, 300]),
+    row(WALL_XDP, [100, 150, 50]),
+    row(WALL_XDP, [77], { experiment: 'rules', x: 65_000 }),
+  ];
+
+  it('has a table of each experiment, with sizes where it has some', () => {
     const text = report(run(rows));
-    expect(text).toMatch(/\| kernel bridge +\| +\| +210 \(200-220\) \|/);
-    expect(text).toMatch(/\| wall, native XDP \| 65,000 \| +100 \(90-110\) \|/);
-    expect(text).toMatch(/\| wall, native XDP \| 65,000 \| +0\.50 \|/);
-    expect(text).toContain('| 65,000 |   650 |      10 | 2 (1-3) |');
+    expect(text).toContain('100 (50-150)');
+    expect(text).toContain('| 65,000 |');
+  });
+
+  it('tells what was not measured, and what failed', () => {
+    const text = report(run(rows, { gaps: ['too much'], failures: ['wall: gone'] }));
+    expect(text).toContain('Not measured:\n\n- too much');
+    expect(text).toContain('Failed:\n\n- wall: gone');
+  });
+
+  it('gives latencies in microseconds', () => {
+    const latencies = [
+      { subject: WALL_TC, p50: [3000], p99: [4500], p999: [9000], frames: 12_345 },
+    ];
+    const text = report(run(rows, { latencies }));
+    expect(text).toMatch(/wall, tc \| 3\.0 \(3\.0-3\.0\) \| 4\.5 .*\| 12,345 \|/);
+  });
+
+  it('tells what two cores leave of each other', () => {
+    const cores = [{ work: 'new TCP', alone: [500], apart: [600], shared: [800] }];
+    const text = report(run(rows, { cores }));
+    expect(text).toMatch(/new TCP \| +500 .* 600 .* 800 .*\| +0\.75 .*\|/);
+    expect(report(run(rows))).not.toContain('Two cores');
+  });
+
+  it('gives memory in bytes', () => {
+    const memory = { perState: 203.5, perRule: 99.6, fixed: 1_234_567 };
+    expect(report(run(rows, { memory }))).toMatch(/\| +204 +\| +100 \| 1,234,567 \|/);
   });
 });
