@@ -15,5 +15,8 @@ STOP) exit 0 ;;
 	exit 1
 	;;
 esac
-echo "$order" >"$file.new"
-mv "$file.new" "$file"
+# keepalived runs scripts beside each other: one of them must not take away what another one is writing.
+new=$file.new.$$
+trap 'rm -f "$new"' EXIT
+echo "$order" >"$new"
+mv "$new" "$file"
