@@ -16,7 +16,7 @@ import { Replay } from './replay.js';
 import { makeWorlds, snapshot, type World } from './worlds.js';
 
 const BY_HAND = process.env.FUZZ_SECONDS;
-const SECONDS = Number(BY_HAND ?? 60);
+const SECONDS = Number(BY_HAND ?? 30);
 /** Inputs of each process; more than it gets to in a minute. */
 const RUNS = BY_HAND === undefined ? 1_000_000 : -1;
 /** Other tests run beside this one, but not by hand. */

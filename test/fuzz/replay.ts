@@ -28,6 +28,8 @@ const FRAME_PORTS = 2;
 const FRAME_QUOTE = 512;
 /** Both addresses, at the start of struct frame. */
 const ADDRESSES = 32;
+/** What is written into the action of a verdict before: it stands there still when a frame went the short way. */
+const NO_VERDICT = 0xff;
 /** Return codes of both kinds of program that drop, and that send on. */
 const DROP = [1, 2];
 const REDIRECT = [4, 7];
@@ -90,6 +92,7 @@ class Wall {
     if (frame.rejudge) wall.rejudge();
     const port = PORTS[frame.port]!.name;
     const gso = { gsoSegs: frame.segments, gsoSize: frame.segmentSize };
+    this.#clearVerdict();
     const outcome = frame.tc
       ? this.#tc.run(port, frame.bytes, gso)
       : this.#xdp.run(port, frame.bytes);
@@ -98,8 +101,19 @@ class Wall {
     return [...problems, ...this.#walkProblems(frame.walk, walk)];
   }
 
+  /** The action is the first of a verdict. */
+  #clearVerdict(): void {
+    const walk = this.world.wall.map('walks').lookup(index(0))!;
+    walk.writeUInt32LE(NO_VERDICT, this.#layout.verdict);
+    this.world.wall.map('walks').update(index(0), walk);
+  }
+
   #walkProblems(host: Buffer, kernel: Buffer): string[] {
     const { frame, frameSize, verdict, verdictSize, quote } = this.#layout;
+    const ways = [host, kernel].map((walk) => walk.readUInt32LE(verdict) === NO_VERDICT);
+    if (ways[0] !== ways[1]) return [`short way: host ${ways[0]}, kernel ${ways[1]}`];
+    // Nothing else of the scratch is of this frame.
+    if (ways[0]) return [];
     const problems = fieldDifferences('frame', this.#frames, host, kernel, frame, frameSize);
     problems.push(
       ...fieldDifferences(

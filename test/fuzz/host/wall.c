@@ -173,11 +173,9 @@ static void keep_parsed(struct parsed *to, int reason)
 
 static struct walk *begin(const struct arrival *a)
 {
-	struct walk *w = walk_begin(WALK_PACKET);
-
-	if (find_port(&w->frame, ifindex_at(a)))
+	if (walk_from(ifindex_at(a), WALK_PACKET))
 		violated("a port that is there is found");
-	return w;
+	return walk_here(WALK_PACKET);
 }
 
 static void parse_by_xdp(const struct arrival *a, __u32 linear, struct parsed *to)
@@ -266,10 +264,19 @@ static bool explained(const struct arrival *a, struct verdict *to)
 	return ret == XDP_PASS;
 }
 
+/* What stands in the walk's verdict when a frame came by the short way, which writes none: it forwards. The replay
+ * knows it, too. */
+enum short_way_verdict {
+	NO_VERDICT = 0xff,
+};
+
 static void check_explained(const struct arrival *a, const struct verdict *said)
 {
-	struct verdict *v = &walk_here(WALK_PACKET)->verdict;
+	const struct verdict short_way = {.action = ACTION_FORWARD};
+	const struct verdict *v = &walk_here(WALK_PACKET)->verdict;
 
+	if (v->action == NO_VERDICT)
+		v = &short_way;
 	/* To its own sender: what explain does not learn, it does not find. */
 	if (v->reason == REASON_TABLE_FULL || !memcmp(a->bytes, a->bytes + 6, 6))
 		return;
@@ -334,6 +341,7 @@ struct judged wall_judge(const struct arrival *a)
 
 	check_parsers(a);
 	asked = explained(a, &said);
+	walk_here(WALK_PACKET)->verdict.action = NO_VERDICT;
 	j = a->tc ? by_tc(a) : by_xdp(a);
 	if (asked)
 		check_explained(a, &said);

@@ -11,7 +11,7 @@ import { loadSync, type ServiceDefinition } from '@grpc/proto-loader';
 import { protoPath as healthProto } from 'grpc-health-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { NodeClient } from '../../../src/control/api/client.js';
-import { SERVICE_NAME } from '../../../src/control/api/definition.js';
+import { SERVICE_NAME } from '../../../src/control/api/definition-source.js';
 import { ApiServer } from '../../../src/control/api/server.js';
 import { ServiceError, type StateRows } from '../../../src/control/service.js';
 import { ROOT } from '../../../src/lab/root.js';

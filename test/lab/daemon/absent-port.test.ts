@@ -50,7 +50,7 @@ describe('a daemon over a standing wall', () => {
     const ear = await EventEar.listen(bench.api);
     plug(bench);
     await expect.poll(() => modes(bench), { timeout: 10_000 }).toContainEqual(['dn1', attach]);
-    expect(bench.wall.ip('link', 'show', 'dn1')).toContain('master br0');
+    await expect.poll(() => bench.wall.ip('link', 'show', 'dn1')).toContain('master br0');
     await expect
       .poll(() => ear.of('repaired').map(({ port }) => port), { timeout: 10_000 })
       .toContain('dn1');

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { NodeEvent } from '../../../src/control/events.js';
 import { endChild } from '../../../src/lab/netns.js';
 import { bwctl, start } from '../api/bwctl.js';
@@ -10,8 +10,11 @@ import { Bench, CLIENT, LiveConnection, macOf, policy, SERVER } from './bench.js
 import { NumberedSender } from './numbered.js';
 import { answers, echo } from './udp.js';
 
-const WITHIN_MS = 20_000;
+/** A pass that nobody waits for keeps to a hundredth of the time: on a busy machine the next one is far away. */
+const WITHIN_MS = 60_000;
 const ROOM = 4;
+
+vi.setConfig({ testTimeout: 180_000 });
 
 let bench: Bench;
 let watch: ChildProcess;

@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Dataplane, Installer, PinSet, Sets } from '../../../src/control/dataplane/index.js';
 import { index } from '../../../src/control/dataplane/object.js';
-import { compile, type Plan, parsePolicy } from '../../../src/control/policy/index.js';
+import {
+  compile,
+  MatrixTable,
+  type Plan,
+  parsePolicy,
+  RuleTable,
+} from '../../../src/control/policy/index.js';
 import * as layouts from '../../../src/generated/layouts.js';
 import { Lab } from '../../../src/lab/netns.js';
 import { policy } from './bench.js';
@@ -52,7 +58,7 @@ describe('installing a plan', () => {
     const broken: Plan[] = [
       { ...good, services: new Uint16Array(1 << 20) },
       { ...good, addresses: [{ ...good.addresses[0]!, host: -1 }] },
-      { ...good, matrix: [{ ...good.matrix[0]!, serviceClass: 1 << 16 }] },
+      { ...good, matrix: MatrixTable.of([{ ...good.matrix.at(0), serviceClass: 1 << 16 }]) },
     ];
     for (const plan of broken) {
       const prepared = installer.prepare(plan, 99, none);
@@ -64,10 +70,28 @@ describe('installing a plan', () => {
     expect(installer.current().generation).toBe(10);
   });
 
+  it('has the last word of its caller in a slot that is filled, and changes nothing without it', async () => {
+    const before = installer.current();
+    const slots = filledSlots();
+    const prepared = installer.prepare(planOf(policy([80, 81])), 99, none);
+    let seen: number[] = [];
+    const ready = async (slot: number) => {
+      seen = filledSlots().filter((filled) => !slots.includes(filled));
+      expect(seen).toEqual([slot]);
+      expect(installer.current()).toEqual(before);
+      throw new Error('no');
+    };
+    await expect(installer.installInSlices(prepared, null, ready)).rejects.toThrow('no');
+    expect(seen).toHaveLength(1);
+    expect(installer.current()).toEqual(before);
+    expect(filledSlots()).toEqual(slots);
+  });
+
   it('refuses what its tables cannot hold before anything changes', () => {
     const good = planOf(policy([80]));
-    const line = { ...good.rules[0]! };
-    const rules = Array.from({ length: 131072 }, (_, i) => ({ ...line, id: `r${i}` }));
+    const line = good.rules.at(0);
+    const lines = Array.from({ length: 131072 }, (_, i) => ({ ...line, id: `r${i}` }));
+    const rules = RuleTable.of(lines);
     expect(() => installer.prepare({ ...good, rules }, 11, none)).toThrow(
       /131072 rules, more than the 131071 that fit/,
     );

@@ -17,7 +17,7 @@ const COPIED = [
   'package.json',
   'tsconfig.json',
 ];
-const LINKED = ['node_modules', 'build/Release'];
+const LINKED = ['node_modules', 'build/Release', 'build/bundle'];
 const STATE = /(?<=^struct state \{\n)(?:.*\n)*?(?=\};)/m;
 /** As the Makefile has them. */
 const FLAGS = ['-O2', '-g', '-fno-strict-aliasing', '-target', 'bpf', '-mcpu=v3'];

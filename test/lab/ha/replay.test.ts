@@ -53,7 +53,10 @@ describe('a daemon that starts', () => {
     await expect
       .poll(async () => (await after()).probes.refused - before.probes.refused, WITHIN)
       .toBe(COUNT);
-    const { paths } = await after();
-    expect(paths.find(({ name }) => name === 'sync')?.heardMs).toBeNull();
+    const heard = async () => (await after()).paths.find(({ name }) => name === 'sync')?.heardMs;
+    expect(await heard()).toBeNull();
+    // What is said anew takes the same way, and is believed.
+    await pair.walls.fw1.start();
+    await expect.poll(heard, WITHIN).toEqual(expect.any(Number));
   });
 });

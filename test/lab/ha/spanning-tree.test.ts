@@ -13,7 +13,11 @@ const WITHIN = { timeout: 40_000, interval: 100 };
 /** What a switch was told last counts for six seconds; then ports need four to open. */
 const AGE_MS = 12_000;
 const SIDES = ['uplink', 'inside'] as const;
+/** Of the western switch. */
+const ROOT = { root_port: 1, max_age: 600 };
 const BPDUS = 'ether daddr 01:80:c2:00:00:00 counter';
+/** Within that a node has looked at its bridge again. */
+const LOOKED_MS = 1500;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
@@ -53,6 +57,12 @@ describe('a pair between switches that run STP', () => {
       pair.net.switches[side].exec('nft', table);
     }
   };
+  /** What the bridge of a node has heard of the root; it ages what it hears as the root says. */
+  const heard = (node: NodeName): { root_port: number; max_age: number } => {
+    const text = pair.net.nodes[node].ip('-j', '-d', 'link', 'show', 'br0');
+    return (JSON.parse(text) as [{ linkinfo: { info_data: ReturnType<typeof heard> } }])[0].linkinfo
+      .info_data;
+  };
   /** Frames that a switch has sent to its host. */
   const sentTo = (side: (typeof SIDES)[number]): number => {
     const host = side === 'uplink' ? pair.net.client : pair.net.server;
@@ -76,12 +86,7 @@ describe('a pair between switches that run STP', () => {
     await expect.poll(() => said(active), WITHIN).toBeGreaterThan(2);
     expect(said(otherOf(active))).toBe(0);
     // The kernel of the standby hears as well where the root is.
-    const roots = NODES.map((node) => {
-      const text = pair.net.nodes[node].ip('-j', '-d', 'link', 'show', 'br0');
-      const [{ linkinfo }] = JSON.parse(text) as [{ linkinfo: { info_data: object } }];
-      return linkinfo.info_data;
-    });
-    expect(roots).toMatchObject([{ root_port: 1 }, { root_port: 1 }]);
+    for (const node of NODES) expect(heard(node)).toMatchObject(ROOT);
   });
 
   const stories: [string, Failure][] = [PLANNED, SILENT_DEATH, LINK_LOSS].flatMap((failure) => [
@@ -92,6 +97,9 @@ describe('a pair between switches that run STP', () => {
     const from = await pair.settled();
     const to = otherOf(from);
     for (const node of NODES) await expect.poll(() => ports(node), WITHIN).toBe(OPEN);
+    // Whoever was away took itself for the root, with times of its own, and would be silent for these.
+    for (const node of NODES) await expect.poll(() => heard(node), WITHIN).toMatchObject(ROOT);
+    await sleep(LOOKED_MS);
     const before = SIDES.map(sentTo);
     const takesOver = async () => {
       await failure.begin(pair, from);

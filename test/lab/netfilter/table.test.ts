@@ -212,12 +212,17 @@ describe('loading', () => {
       say('ready');
       while (!over) {
         await table.restore();
-        rounds++;
+        if (++rounds === 3) say('replaced');
       }
       return { rounds, unjudged: (await table.counters()).unjudged };
     }, lab.nodeFile);
     await work.heard('ready');
-    for (let i = 0; i < 10; i++) await lab.flood('p1', frame({ mark: 0 }), 500);
+    let over = false;
+    const replaced = work.heard('replaced').finally(() => {
+      over = true;
+    });
+    for (let i = 0; i < 10 || !over; i++) await lab.flood('p1', frame({ mark: 0 }), 500);
+    await replaced;
     const { rounds } = await work.stop();
     await settle(p2);
     expect(rounds).toBeGreaterThan(1);

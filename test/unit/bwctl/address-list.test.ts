@@ -40,6 +40,19 @@ describe('a list of addresses', () => {
     ]);
   });
 
+  test('keeps the lines of plain addresses, however they end and wherever a piece of the file does', async () => {
+    const count = 100_000;
+    const address = (i: number) => `10.${i >>> 16}.${(i >>> 8) & 255}.${i & 255}`;
+    const lines = Array.from({ length: count }, (_, i) =>
+      i % 7 === 0 ? `${address(i)}\r\n\n` : `${address(i)}\n`,
+    );
+    const list = await readAddressList(file(lines.join('')));
+    expect(list.count).toBe(count);
+    expect(sent(list)).toEqual(Array.from({ length: count }, (_, i) => address(i)));
+    const last = count + Math.ceil((count - 1) / 7);
+    expect(list.refusal(count - 1, 'no').position).toMatchObject({ line: last, column: 1 });
+  });
+
   test('is sent in pieces, however long it is', async () => {
     const texts = Array.from({ length: 70_000 }, (_, i) =>
       i % 3 === 0
