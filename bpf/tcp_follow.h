@@ -112,6 +112,14 @@ static __always_inline __u32 tcp_on_syn_ack(struct walk *w, struct tcp_look *l)
 
 /* ---- RST ------------------------------------------------------------------------------------ */
 
+/* Who is done with a connection answers what comes late of it by its number, which is as old as that
+ * (RFC 9293 3.10.7.1). */
+static __always_inline int answers_late(struct tcp_look *l, __u32 expected)
+{
+	return (l->phase == PHASE_TIME_WAIT || l->phase == PHASE_CLOSE) && !(l->flags & TCP_ACK) &&
+	       !seq_before(l->seq, expected - ack_window(edge(&l->r->window)));
+}
+
 /*
  * RFC 9293 3.10.7.3 and RFC 5961 3.2, and what nf_conntrack adds: an answer to a SYN acknowledges
  * it; otherwise the number is what the receiver expects next, or follows the last data (which the
@@ -150,9 +158,9 @@ static __always_inline __u32 tcp_on_rst(struct tcp_look *l)
 		return l->phase == PHASE_CLOSE ? STEP_OUT : STEP_IGNORE;
 	if (l->seq == expected)
 		return PHASE_CLOSE;
-	if (seq_before(l->seq, expected) || seq_after(l->seq, seq_max(edge(&l->s->limit), s_end)))
-		return STEP_OUT;
-	return STEP_IGNORE;
+	if (seq_before(l->seq, expected))
+		return answers_late(l, expected) ? STEP_IGNORE : STEP_OUT;
+	return seq_after(l->seq, seq_max(edge(&l->s->limit), s_end)) ? STEP_OUT : STEP_IGNORE;
 }
 
 /* ---- all others ----------------------------------------------------------------------------- */

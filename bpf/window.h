@@ -10,10 +10,11 @@
  *   IV   and lies no further below R.end than MAXACKWINDOW
  * Stricter than both: in I the whole segment counts, not its beginning; a right edge comes from
  * the acknowledgement number alone (RFC 9293 3.8.6), SACK blocks do not push it. What fails II, data
- * acknowledged long ago, is let through unheeded only as far down as MAXACKWINDOW, so that random
- * numbers do not pass; and what fails IV, an acknowledgement of long ago, only where R itself would
- * take it, which is MAXACKWINDOW below what S acknowledged before (RFC 5961 5.2): segments of S may
- * overtake each other while R has a whole window under way.
+ * acknowledged long ago, is let through unheeded only as far down as MAXACKWINDOW below what R has
+ * acknowledged, so that random numbers do not pass; and what fails IV, an acknowledgement of long ago,
+ * only where R itself would take it, MAXACKWINDOW below what S acknowledged before (RFC 5961 5.2).
+ * Neither counts from what is under way: segments of S, sent by two CPUs, may overtake each other
+ * while a whole window is.
  *
  * Both CPUs that handle the two directions may be here at once. Every edge only grows, by
  * compare-and-swap; one that loses more often than it tries leaves the window narrower. A packet
@@ -157,7 +158,7 @@ static __always_inline __u32 tcp_fit(struct tcp_look *l)
 {
 	__u32 s_end = edge(&l->s->end), r_end = edge(&l->r->end);
 	__u32 s_window = edge(&l->s->window), r_window = edge(&l->r->window);
-	__u32 unacked = r_end - edge(&l->s->acked);
+	__u32 unacked = r_end - edge(&l->s->acked), behind = s_end - l->end;
 
 	/* What was sent once may be sent again, whatever the window is now. */
 	if (seq_after(l->data_end, seq_max(edge(&l->s->limit), s_end)))
@@ -165,11 +166,11 @@ static __always_inline __u32 tcp_fit(struct tcp_look *l)
 	/* Both: a block half a circle further on than what was sent would count as behind it. */
 	if (seq_after(l->sack, r_end) || r_end - l->ack > unacked + ack_window(s_window))
 		return STEP_OUT;
-	if (seq_before(l->end, s_end - ack_window(r_window)))
-		return STEP_OUT;
-	if (seq_before(l->end, s_end - r_window) || r_end - l->ack > ack_window(s_window))
-		return STEP_IGNORE;
-	return 0;
+	if ((__s32)behind > (__s32)r_window) {
+		unacked = s_end - edge(&l->r->acked);
+		return behind > unacked + ack_window(r_window) ? STEP_OUT : STEP_IGNORE;
+	}
+	return r_end - l->ack > ack_window(s_window) ? STEP_IGNORE : 0;
 }
 
 static __always_inline void tcp_move(struct walk *w, struct tcp_look *l)
@@ -223,6 +224,7 @@ static __always_inline void tcp_learn(struct walk *w, struct tcp_look *l)
 		edge_begin(w, &l->s->end, s_end, l->end);
 		edge_begin(w, &l->s->limit, s_limit, l->end + WIDEST_WINDOW);
 		edge_begin(w, &l->r->window, r_window, WIDEST_WINDOW);
+		edge_begin(w, &l->r->acked, edge(&l->r->acked), l->seq);
 		edge_begin(w, &l->r->end, r_end, reach);
 	}
 	edge_begin(w, &l->s->window, s_window, widened(room));

@@ -223,7 +223,10 @@ export class TcpConversation {
     if (numbered && this.#acknowledgesUnsent(segment, reply)) return 'out';
     if (sequence === sender.sent || sequence === receiver.expects) return 'close';
     const edge = furthest(sender.allowed, sender.sent);
-    return between(receiver.expects, sequence, edge) ? 'ignore' : 'out';
+    // Of one that is over: the number of something that came late.
+    const over = !acknowledges && (this.phase === 'time-wait' || this.phase === 'close');
+    const late = over ? Math.max(LATE, receiver.offered) : 0;
+    return between(plus(receiver.expects, -late), sequence, edge) ? 'ignore' : 'out';
   }
 
   /** Data, acknowledgements, FIN. */
@@ -279,11 +282,12 @@ export class TcpConversation {
     // RFC 5961 5.2: from SND.UNA of the receiver, as far as this end has moved it.
     const behind = ahead(sender.expects, segment.acknowledgement);
     if (behind > Math.max(LATE, sender.offered)) return 'out';
-    const latest = plus(sender.sent, -Math.max(LATE, receiver.offered));
-    if (ahead(end, latest) < 0) return 'out';
     const stale = plus(receiver.sent, -Math.max(LATE, sender.offered));
-    if (ahead(segment.acknowledgement, stale) < 0) return 'ignore';
-    return ahead(end, plus(sender.sent, -receiver.offered)) < 0 ? 'ignore' : 'yes';
+    if (ahead(end, plus(sender.sent, -receiver.offered)) >= 0) {
+      return ahead(segment.acknowledgement, stale) < 0 ? 'ignore' : 'yes';
+    }
+    const latest = plus(receiver.expects, -Math.max(LATE, receiver.offered));
+    return ahead(end, latest) < 0 ? 'out' : 'ignore';
   }
 
   #advance(segment: Segment, reply: boolean): void {
