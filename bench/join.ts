@@ -1,6 +1,7 @@
 /**
- * `make bench-join`: a standby with empty tables joins an active node that holds many connections and opens others all
- * the while: how long that takes, and what becomes of the packets that pass meanwhile, beside what passed just before.
+ * `make bench-join`: a standby with empty tables joins an active node that holds many connections, at rest and while a
+ * client opens others as fast as it can: how long that takes, and what becomes of the packets that pass meanwhile,
+ * beside what passed just before.
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -43,9 +44,8 @@ interface Trial {
   readonly seconds: number;
   /** Of that, to compare and to be told. */
   readonly toldMs: number;
-  /** Frames a second that the client had. */
-  readonly before: number;
-  readonly during: number;
+  /** Frames a second that the client had; null: it was at rest. */
+  readonly frames: { readonly before: number; readonly during: number } | null;
 }
 
 function framesOf(host: Namespace): number {
@@ -113,7 +113,17 @@ async function joined(pair: Pair, standby: NodeName, held: number): Promise<numb
   }
 }
 
-async function trial(pair: Pair, active: NodeName): Promise<Trial> {
+async function atRest(pair: Pair, active: NodeName): Promise<Trial> {
+  const standby = otherOf(active);
+  await emptied(pair, standby);
+  const held = (await pair.status(active)).states.established;
+  const began = performance.now();
+  pair.net.hear(standby, 'sync');
+  const toldMs = await joined(pair, standby, held);
+  return { held, seconds: (performance.now() - began) / 1000, toldMs, frames: null };
+}
+
+async function rushed(pair: Pair, active: NodeName): Promise<Trial> {
   const { client } = pair.net;
   const standby = otherOf(active);
   await emptied(pair, standby);
@@ -127,7 +137,8 @@ async function trial(pair: Pair, active: NodeName): Promise<Trial> {
       pair.net.hear(standby, 'sync');
       toldMs = await joined(pair, standby, held);
     });
-    return { held, seconds: during.seconds, toldMs, before: before.rate, during: during.rate };
+    const frames = { before: before.rate, during: during.rate };
+    return { held, seconds: during.seconds, toldMs, frames };
   } finally {
     const ended = once(rushing, 'exit');
     rushing.kill('SIGKILL');
@@ -143,24 +154,30 @@ async function measure(lab: Lab, screen: Screen, attach: AttachMode): Promise<Tr
   pair.net.deafen(otherOf(active), 'sync');
   await fill(pair);
   const trials: Trial[] = [];
-  for (let i = 0; i < JOINS; i++) {
-    screen.progress(`join ${i + 1} of ${JOINS}`);
-    trials.push(await trial(pair, active));
+  for (let i = 0; i < 2 * JOINS; i++) {
+    screen.progress(`join ${i + 1} of ${2 * JOINS}`);
+    trials.push(await (i < JOINS ? atRest : rushed)(pair, active));
   }
   return trials;
 }
 
 function report(machine: string, trials: readonly Trial[]): string {
-  const rows = trials.map(({ held, seconds, toldMs, before, during }) => {
-    const figures = [before, during].map((rate) => rate.toFixed(0));
-    return `| ${[held, seconds.toFixed(1), toldMs, ...figures, (during / before).toFixed(2)].join(' | ')} |`;
+  const rows = trials.map(({ held, seconds, toldMs, frames }) => {
+    const figures = frames === null ? ['at rest', '', ''] : [];
+    if (frames !== null) {
+      figures.push(...[frames.before, frames.during].map((rate) => rate.toFixed(0)));
+      figures.push((frames.during / frames.before).toFixed(2));
+    }
+    return `| ${[held, seconds.toFixed(1), toldMs, ...figures].join(' | ')} |`;
   });
-  const ratio = median(trials.map(({ before, during }) => during / before));
-  const seconds = median(trials.map((one) => one.seconds));
+  const busy = trials.flatMap(({ frames }) => frames ?? []);
+  const ratio = median(busy.map(({ before, during }) => during / before));
+  const took = (rest: boolean) =>
+    median(trials.filter((one) => (one.frames === null) === rest).map((one) => one.seconds));
   return [
     '# A standby with empty tables joins',
     '',
-    `${machine}. Client, server and both nodes share its processors. Medians: ${seconds.toFixed(1)} s, ${ratio.toFixed(2)} of the frames.`,
+    `${machine}. Client, server and both nodes share its processors. Medians: ${took(true).toFixed(1)} s at rest; ${took(false).toFixed(1)} s while the client opens connections, and ${ratio.toFixed(2)} of the frames.`,
     '',
     '| connections of the active node | seconds | of them to compare and tell, ms | frames a second to the client before | meanwhile | ratio |',
     '|---:|---:|---:|---:|---:|---:|',

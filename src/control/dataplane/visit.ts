@@ -51,17 +51,24 @@ export async function visitAll(
   for await (const _ of batches(dataplane, program, map));
 }
 
-/** Records in pieces of `bytes` or somewhat more, the last one perhaps less; no empty one. */
+/**
+ * Records in pieces of `bytes` or somewhat more, or of what came within `ms`; no empty one.
+ * @param ms counted whenever the source says something, were it nothing
+ */
 export async function* gathered(
   source: AsyncIterable<Buffer>,
   bytes: number,
+  ms = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<Buffer> {
   let waiting: Buffer[] = [];
-  let length = 0;
+  let [length, since] = [0, 0];
   for await (const piece of source) {
-    if (piece.length > 0) waiting.push(piece);
-    length += piece.length;
-    if (length < bytes) continue;
+    if (piece.length > 0) {
+      if (length === 0) since = performance.now();
+      waiting.push(piece);
+      length += piece.length;
+    }
+    if (length === 0 || (length < bytes && performance.now() - since < ms)) continue;
     yield Buffer.concat(waiting);
     waiting = [];
     length = 0;

@@ -58,9 +58,14 @@ export interface Repair extends Comparison {
  */
 const MOST_ROUNDS = 8;
 const TELLING = 2;
+/** To tell of so many buckets costs little more than to tell of one: a pass over the table. */
+const FEW = 256;
 
 interface Difference extends Comparison {
-  readonly choice: Choice;
+  /** Buckets that are to be told again. */
+  readonly told: Choice;
+  /** Those of them that differ for certain. */
+  readonly certain: Choice;
 }
 
 /** @param all nothing was told before: every bucket counts, and whoever is young */
@@ -68,10 +73,18 @@ async function look(table: ConnectionTable, other: Told, all: boolean): Promise<
   table.forgetTouched();
   const theirs = await other.digests(all);
   await other.taken(theirs);
-  const own = await table.digests(theirs.until);
-  const touched = all ? undefined : table.touched(theirs.until);
-  const { buckets, count } = difference(theirs.bytes, own.bytes, touched);
-  return { differing: count, count: theirs.count, choice: { until: theirs.until, buckets } };
+  const { until } = theirs;
+  const own = await table.digests(until);
+  const touched = all ? undefined : table.touched(until);
+  const certain = difference(theirs.bytes, own.bytes, touched);
+  const apart = touched === undefined ? certain : difference(theirs.bytes, own.bytes);
+  // Where much begins and ends, most buckets are left for another time in each look: what is missing there would
+  // be found a few buckets at a time.
+  const { buckets } = apart.count <= FEW ? apart : certain;
+  return {
+    ...{ differing: certain.count, count: theirs.count },
+    ...{ told: { until, buckets }, certain: { until, buckets: certain.buckets } },
+  };
 }
 
 /**
@@ -88,7 +101,7 @@ export async function repair(
   let [bytes, added, dropped, before] = [0, 0, 0, Number.POSITIVE_INFINITY];
   let emptied = false;
   for (let round = 0; ; round++) {
-    const { differing, count, choice } = await look(table, other, joining && round === 0);
+    const { differing, count, told, certain } = await look(table, other, joining && round === 0);
     const tells = round < TELLING || differing * 2 <= before;
     if (differing === 0 || round === MOST_ROUNDS - 1 || (emptied && !tells)) {
       const ms = performance.now() - began;
@@ -103,15 +116,15 @@ export async function repair(
     };
     before = differing;
     if (tells) {
-      for await (const records of other.buckets(choice)) take(records);
+      for await (const records of other.buckets(told)) take(records);
       continue;
     }
     // What was told and still differs is something that only this node holds. Nothing is dropped before all
     // that takes its place is here: the other node may be gone the next moment.
     emptied = true;
     const all: Records[] = [];
-    for await (const records of other.buckets(choice)) all.push(records);
-    dropped += await table.drop(choice);
+    for await (const records of other.buckets(certain)) all.push(records);
+    dropped += await table.drop(certain);
     for (const records of all) take(records);
   }
 }

@@ -11,6 +11,11 @@ export const CHOICE_BYTES = ChangeSizes.CHANGE_BUCKETS / 8;
 
 /** Of what a pass tells, in one piece. */
 const TOLD_BYTES = 1 << 16;
+/**
+ * A pass over a large table finds a few connections in seconds. One whose record waits for so long is not let in at
+ * the other node if anything of its bucket closes meanwhile (bpf/import.h).
+ */
+const TOLD_MS = 20;
 const NO_BUCKETS = new Uint8Array(CHOICE_BYTES);
 
 type Kernel = Pick<Dataplane, 'map' | 'program' | 'clock'>;
@@ -100,5 +105,5 @@ function prepare(dataplane: Kernel, { until, buckets }: Choice, since = 0n): voi
 }
 
 function told(dataplane: Kernel): AsyncGenerator<Buffer> {
-  return gathered(batches(dataplane, 'tell_states', 'established'), TOLD_BYTES);
+  return gathered(batches(dataplane, 'tell_states', 'established'), TOLD_BYTES, TOLD_MS);
 }

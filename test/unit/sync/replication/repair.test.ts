@@ -100,6 +100,22 @@ describe('a repair', () => {
     expect(here.held.has(2)).toBe(true);
   });
 
+  it('has these told as well, where they are few and others differ for certain', async () => {
+    const here = new Numbers(1, 3);
+    here.touchedBuckets[0] = 1 << 2;
+    const told = new Numbers(1, 2, 3, 5).told;
+    const done = await repair(here.table, told, false);
+    expect(done).toMatchObject({ differing: 0, rounds: 1, added: 2 });
+    expect(here.held.has(2)).toBe(true);
+  });
+
+  it('drops nothing of these', async () => {
+    const here = new Numbers(1, 2, 66, 5);
+    here.touchedBuckets[0] = 1 << 2;
+    await repair(here.table, new Numbers(1).told, false);
+    expect([...here.held].sort()).toEqual([1, 2, 66]);
+  });
+
   it('gives up on what does not get equal, and says so', async () => {
     const here = new Numbers(1);
     const deaf = { ...here.table, take: () => ({ ...NONE }) };
