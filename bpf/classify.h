@@ -64,10 +64,51 @@ static __always_inline void classify_tagged(void *map, struct address *address, 
 		*out = *found;
 }
 
+enum classes_limits {
+	CLASSES = 1024,			/* a power of two */
+	CLASSES_SHIFT = 54,		/* leaves the top bits of a product: as many as number CLASSES */
+};
+
+/*
+ * What an address was found to be, remembered by each CPU for its packets, of which it judges one at a
+ * time. An epoch is one policy, never another one again.
+ */
+struct class_line {
+	struct address address;
+	struct address_class class;
+	__u32 epoch;			/* 0: nothing */
+	__u32 pad[3];
+};
+
+PERCPU_MAP(classes, CLASSES, struct class_line);
+
+static __always_inline struct class_line *class_line_of(struct address *address)
+{
+	__be32 *w = words(address);
+	__u64 high = (__u64)w[0] << 32 | w[1], low = (__u64)w[2] << 32 | w[3];
+	__u32 index;
+
+	/* Fibonacci hashing, as for ways (ways.h). */
+	index = ((low ^ high << 1) * 0x9e3779b97f4a7c15ULL) >> CLASSES_SHIFT;
+	return bpf_map_lookup_elem(&classes, &index);
+}
+
+/* Not of who is bound to a port or a MAC: that may change under one policy. Nor of who is told by VLANs. */
+static __always_inline void class_keep(struct class_line *line, struct flow *flow,
+				       struct address *address, struct address_class *class)
+{
+	if (!line || !flow->epoch || class->flags)
+		return;
+	line->class = *class;
+	address_copy(&line->address, address);
+	line->epoch = flow->epoch;
+}
+
 /* The class of flow->src, or of flow->dst, into *out. Returns 0, or -1: no such generation. */
 __noinline int classify(struct flow *flow, __u32 destination, struct address_class *out)
 {
 	struct address_class *found = NULL;
+	struct class_line *line;
 	struct generation *g;
 	struct address address;
 	__u32 slot, count, i;
@@ -75,12 +116,18 @@ __noinline int classify(struct flow *flow, __u32 destination, struct address_cla
 
 	if (!flow || !out)
 		return -1;
+	address_copy(&address, destination ? &flow->dst : &flow->src);
+	line = class_line_of(&address);
+	if (line && flow->epoch && line->epoch == flow->epoch &&
+	    address_equal(&line->address, &address)) {
+		*out = line->class;
+		return 0;
+	}
 	slot = flow->slot;
 	g = bpf_map_lookup_elem(&generations, &slot);
 	map = bpf_map_lookup_elem(&addresses, &slot);
 	if (!g || !map)
 		return -1;
-	address_copy(&address, destination ? &flow->dst : &flow->src);
 
 	if (flow->family == 4) {
 		count = g->v4_count;
@@ -95,6 +142,7 @@ __noinline int classify(struct flow *flow, __u32 destination, struct address_cla
 	}
 	if (out->flags & CLASS_TAGGED)
 		classify_tagged(map, &address, flow, out);
+	class_keep(line, flow, &address, out);
 	return 0;
 }
 

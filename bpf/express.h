@@ -246,7 +246,8 @@ static __always_inline int express(struct walk *w, struct port *p, struct cursor
 	f->segments = 1;
 	f->length = c->left + c->hidden;
 	f->longest = f->length;
-	if (!express_enters(w, p, &epoch) || !express_parse(w, c, tpid, tci) || is_self(f))
+	/* Parsed first: most of what goes the whole way is known by its flags. */
+	if (!express_parse(w, c, tpid, tci) || !express_enters(w, p, &epoch) || is_self(f))
 		return EXPRESS_NOT;
 	way = way_of(w);
 	if (!way || !way_holds(way, w))

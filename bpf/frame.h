@@ -24,7 +24,7 @@ enum frame_flags {
 	FRAME_MORE = 1024,		/* fragment that is not the last */
 	FRAME_ILL_FRAGMENT = 2048,	/* fragment of a length that cannot be */
 	FRAME_UPPER = 4096,		/* what is above IP was reached, and its header is whole */
-	FRAME_TCP_OPTIONS = 8192,	/* TCP options that have to be read (tcp_options.h) */
+	FRAME_TCP_OPTIONS = 8192,	/* TCP options that are still to be read (tcp_options.h) */
 	FRAME_PROBE = 16384,		/* the ethertype of probes, and no tag (probe.h) */
 	FRAME_CLAIM = 32768,		/* ARP or ND that tells where an address is: `claim` */
 };
@@ -123,6 +123,7 @@ struct flow {
 	struct address_class to;
 	__u32 service;		/* enum service_code, or NO_SERVICE */
 	__u32 slot;
+	__u32 epoch;		/* of a packet: that of the cell; 0: of something else */
 	__u16 tag[2];		/* as in state_key */
 	__u8 family;
 	__u8 pad[3];

@@ -141,6 +141,7 @@ static __always_inline __u32 enter_generation(struct walk *w)
 		g = bpf_map_lookup_elem(&generations, &slot);
 	}
 	w->flow.slot = slot;
+	w->flow.epoch = w->kind == WALK_PACKET ? w->epoch : 0;
 	if (!g)
 		return 0;
 	w->verdict.generation = g->number;

@@ -19,6 +19,7 @@
 #include "protocols.h"
 #include "session.h"
 #include "tcp_follow.h"
+#include "tcp_options.h"
 
 /* The request that a query message belongs to (nf_conntrack_proto_icmp.c, ..._icmpv6.c); *reply: it
  * is the answer. 0: no query, it belongs to no connection of its own. */
@@ -396,10 +397,12 @@ static __always_inline int state_open(struct walk *w)
 
 	state_begin(w, w->frame.proto == IPPROTO_TCP ? PHASE_SYN_SENT : PHASE_ONE_WAY,
 		    w->from_high);
-	if (w->frame.proto == IPPROTO_TCP)
+	if (w->frame.proto == IPPROTO_TCP) {
+		read_syn_options(w);
 		tcp_open(w, s);
-	else
+	} else {
 		__builtin_memset(s->tcp, 0, sizeof(s->tcp));
+	}
 	session_begins(w->kind);
 	if (w->reopens) {
 		struct state *old = bpf_map_lookup_elem(&established, &w->key);

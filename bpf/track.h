@@ -384,6 +384,8 @@ __noinline int track(__u32 kind)
 		return REASON_NO_POLICY;
 	half_open = find(w, &pending);
 	s = find(w, &established);
+	if (s || half_open)
+		read_syn_options(w);
 	if (s) {
 		reason = hit_established(s, kind);
 		if (reason != TRACK_SUCCESSOR)
