@@ -65,6 +65,9 @@ const RULES: Readonly<Record<string, MapRule>> = {
   // Programs that share a devmap must agree on more than its layout.
   tx_ports: { how: 'empty', own: true },
   tx_ports_frags: { how: 'empty', own: true },
+  // What a CPU remembers of one version's numbers and tables is nothing to another.
+  classes: { how: 'empty', own: true },
+  ways: { how: 'empty', own: true },
   ports: { how: 'copy', enums: ['side', 'port_state'] },
   port_list: { how: 'copy', enums: ['side', 'port_state', 'port_flags'] },
   mirror: { how: 'copy', enums: ['mirror_word'] },
