@@ -71,13 +71,14 @@ enum classes_limits {
 
 /*
  * What an address was found to be, remembered by each CPU for its packets, of which it judges one at a
- * time. An epoch is one policy, never another one again.
+ * time. An epoch is one policy: its number comes round after 2^31 switches.
  */
 struct class_line {
 	struct address address;
 	struct address_class class;
 	__u32 epoch;			/* 0: nothing */
-	__u32 pad[3];
+	__u32 family;			/* of two that look alike, ::ffff:192.0.2.1 and 192.0.2.1 */
+	__u32 pad[2];
 };
 
 PERCPU_MAP(classes, CLASSES, struct class_line);
@@ -101,6 +102,7 @@ static __always_inline void class_keep(struct class_line *line, struct flow *flo
 		return;
 	line->class = *class;
 	address_copy(&line->address, address);
+	line->family = flow->family;
 	line->epoch = flow->epoch;
 }
 
@@ -118,7 +120,7 @@ __noinline int classify(struct flow *flow, __u32 destination, struct address_cla
 		return -1;
 	address_copy(&address, destination ? &flow->dst : &flow->src);
 	line = class_line_of(&address);
-	if (line && flow->epoch && line->epoch == flow->epoch &&
+	if (line && flow->epoch && line->epoch == flow->epoch && line->family == flow->family &&
 	    address_equal(&line->address, &address)) {
 		*out = line->class;
 		return 0;

@@ -296,13 +296,14 @@ static __always_inline void keep_successor(struct walk *w, struct state *s)
 }
 
 /* Of a connection that both ends have closed no SYN-ACK is late: servers choose their next number not far
- * above the last (RFC 9293 3.6.1), so one within its window answers the SYN that is kept. */
+ * above the last (RFC 9293 3.6.1), so one within its window answers the SYN that is kept. And a reset that
+ * would be late may be of who gives up that handshake. */
 static __always_inline int answers_anew(struct walk *w, __u32 next)
 {
-	__u32 phase = w->verdict.phase;
+	__u32 flags = w->frame.tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST), phase = w->verdict.phase;
 
 	return next == STEP_IGNORE && phase >= PHASE_LAST_ACK && phase <= PHASE_CLOSE &&
-	       (w->frame.tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK);
+	       (flags == (TCP_SYN | TCP_ACK) || flags == TCP_RST);
 }
 
 /* May a segment that is out of window be of a successor? Of one that only its opener knows, the

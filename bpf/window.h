@@ -166,8 +166,11 @@ static __always_inline __u32 tcp_fit(struct tcp_look *l)
 	/* Both: a block half a circle further on than what was sent would count as behind it. */
 	if (seq_after(l->sack, r_end) || r_end - l->ack > unacked + ack_window(s_window))
 		return STEP_OUT;
-	if ((__s32)behind > (__s32)r_window) {
+	/* What is ahead of s_end is far more than half a circle behind it. */
+	if (behind > r_window && behind <= 1U << 31) {
 		unacked = s_end - edge(&l->r->acked);
+		if (!side_known(l->word, !l->high))
+			unacked = 0;
 		return behind > unacked + ack_window(r_window) ? STEP_OUT : STEP_IGNORE;
 	}
 	return r_end - l->ack > ack_window(s_window) ? STEP_IGNORE : 0;
@@ -224,7 +227,6 @@ static __always_inline void tcp_learn(struct walk *w, struct tcp_look *l)
 		edge_begin(w, &l->s->end, s_end, l->end);
 		edge_begin(w, &l->s->limit, s_limit, l->end + WIDEST_WINDOW);
 		edge_begin(w, &l->r->window, r_window, WIDEST_WINDOW);
-		edge_begin(w, &l->r->acked, edge(&l->r->acked), l->seq);
 		edge_begin(w, &l->r->end, r_end, reach);
 	}
 	edge_begin(w, &l->s->window, s_window, widened(room));

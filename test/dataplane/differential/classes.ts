@@ -307,6 +307,6 @@ function window(segment: Segment, s: layouts.TcpSide, r: layouts.TcpSide): strin
   if (ahead(segment.ack, r.end) > 0) return 'acknowledges what was not sent';
   if (ahead(s.acked, segment.ack) > Math.max(MOST_BEHIND, s.window))
     return 'acknowledges what is long past';
-  if (ahead(s.end, end) > Math.max(MOST_BEHIND, r.window)) return 'data of long ago';
+  if (ahead(r.acked, end) > Math.max(MOST_BEHIND, r.window)) return 'data of long ago';
   return segment.options.length > 0 ? SACK : undefined;
 }

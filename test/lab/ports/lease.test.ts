@@ -150,6 +150,8 @@ describe('in xdp', () => {
     expect((await bench.api.status()).counters.txFailed).toBe(0);
     bench.server.ip('link', 'set', 'e0', 'up');
     await until('stp', 'forwarding');
+    // What `ports` says and what events tell go different ways.
+    await expect.poll(() => ear.of('port-state').at(-1), WITHIN).toMatchObject({ carrier: true });
     const events = ear.of('port-state');
     expect(events.map(({ port }) => port)).toEqual(events.map(() => 'dn0'));
     expect(events).toContainEqual(expect.objectContaining({ mtu: 1280, state: 'forwarding' }));

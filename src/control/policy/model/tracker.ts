@@ -36,7 +36,7 @@ import {
 import type { Packet } from './packet.js';
 import { isMidStream, pickUp } from './pick-up.js';
 import { isIcmpError, judgeError } from './related.js';
-import { hasBadFlags, kindOf, opensConnection, RST } from './tcp.js';
+import { ACK, hasBadFlags, kindOf, opensConnection, RST } from './tcp.js';
 import { TcpConversation } from './tcp-conversation.js';
 
 /** When a packet is judged, and under what. */
@@ -202,11 +202,17 @@ export class Tracker {
     return accept(rules, detour);
   }
 
-  /** Of one that both ends have closed no SYN-ACK is late: it answers the SYN that is kept, or none. */
+  /**
+   * Of one that both ends have closed no SYN-ACK is late: it answers the SYN that is kept, or none. A reset that
+   * would be late may be of who gives up that handshake.
+   */
   #answersAnew(connection: Connection, packet: Packet, reply: boolean): Decision | null {
     const { transport } = packet;
     if (!['last-ack', 'time-wait', 'close'].includes(connection.phase)) return null;
-    if (transport?.kind !== 'tcp' || kindOf(transport.flags) !== 'synack') return null;
+    if (transport?.kind !== 'tcp') return null;
+    const kind = kindOf(transport.flags);
+    const bare = kind === 'rst' && (transport.flags & ACK) === 0;
+    if (kind !== 'synack' && !bare) return null;
     return this.#succeed(connection, packet, reply);
   }
 

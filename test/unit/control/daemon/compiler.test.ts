@@ -11,6 +11,7 @@ import type { Plan } from '../../../../src/control/policy/index.js';
 import { atOnce } from '../../../../src/control/slices.js';
 
 const EXAMPLE = readFileSync(join(packageRoot(), 'examples/infn.yaml'), 'utf8');
+const ENDS = Number(process.env.COMPILER_ENDS ?? 10);
 const resolve = async (name: string) => [name.startsWith('a') ? '192.0.2.1' : '2001:db8::1'];
 const here = new PolicyCompiler({ resolve, large: Number.POSITIVE_INFINITY });
 const apart = new PolicyCompiler({ resolve, large: 0 });
@@ -101,6 +102,17 @@ describe('a policy that is compiled by a thread', () => {
     expect((await second).plan.rules.length).toBeGreaterThan(10);
     expect(order).toEqual(['first', 'second']);
     await expect(apart.compile(source(EXAMPLE), unwanted.signal)).rejects.toThrow(/abort/);
+  });
+
+  it('may be closed at any moment, and the process lives on', async () => {
+    // A call of the addon that meets the end of its thread once ended the process: one in some tens.
+    const large = policyText(20_000);
+    for (let round = 0; round < ENDS; round++) {
+      const under = apart.compile(source(large)).catch((error: unknown) => error);
+      await setTimeout(150 + (round * 450) / ENDS);
+      await apart.close();
+      await under;
+    }
   });
 
   it('leaves nothing behind when it is closed', async () => {
