@@ -87,10 +87,8 @@ static __always_inline struct class_line *class_line_of(struct address *address)
 {
 	__be32 *w = words(address);
 	__u64 high = (__u64)w[0] << 32 | w[1], low = (__u64)w[2] << 32 | w[3];
-	__u32 index;
+	__u32 index = place_of(low, high, CLASSES_SHIFT);
 
-	/* Fibonacci hashing, as for ways (ways.h). */
-	index = ((low ^ high << 1) * 0x9e3779b97f4a7c15ULL) >> CLASSES_SHIFT;
 	return bpf_map_lookup_elem(&classes, &index);
 }
 

@@ -299,6 +299,12 @@ static __always_inline void address_copy(struct address *to, struct address *fro
 	t[3] = f[3];
 }
 
+/* The place of two words in a table of 2^(64 - shift) places. Fibonacci hashing: Knuth, TAOCP 6.4. */
+static __always_inline __u32 place_of(__u64 a, __u64 b, __u32 shift)
+{
+	return ((a ^ (b << 1)) * 0x9e3779b97f4a7c15ULL) >> shift;
+}
+
 static __always_inline int address_equal(struct address *a, struct address *b)
 {
 	__be32 *x = words(a), *y = words(b);

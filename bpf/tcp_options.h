@@ -138,10 +138,11 @@ static __always_inline __u32 option_bytes(struct walk *w)
 __noinline int read_options_xdp(struct xdp_md *ctx, __u32 kind)
 {
 	struct walk *w = walk_here(kind);
-	__u32 bytes = w ? option_bytes(w) : 0;
+	__u32 bytes;
 
 	if (!w)
 		return 0;
+	bytes = option_bytes(w);
 	return options_copied(w, kind, !bytes || bpf_xdp_load_bytes(ctx, w->frame.tcp.options_at,
 								    w->options, bytes));
 }
@@ -149,10 +150,11 @@ __noinline int read_options_xdp(struct xdp_md *ctx, __u32 kind)
 __noinline int read_options_skb(struct __sk_buff *skb)
 {
 	struct walk *w = walk_here(WALK_PACKET);
-	__u32 bytes = w ? option_bytes(w) : 0;
+	__u32 bytes;
 
 	if (!w)
 		return 0;
+	bytes = option_bytes(w);
 	return options_copied(w, WALK_PACKET,
 			      !bytes || bpf_skb_load_bytes(skb, w->frame.tcp.options_at,
 							   w->options, bytes));

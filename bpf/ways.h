@@ -52,8 +52,7 @@ static __always_inline struct way *way_of(struct walk *w)
 	__u32 index;
 
 	way_key_of(&key, &w->frame);
-	/* Fibonacci hashing: Knuth, TAOCP 6.4. */
-	index = ((key.word[0] ^ (key.word[1] << 1)) * 0x9e3779b97f4a7c15ULL) >> WAYS_SHIFT;
+	index = place_of(key.word[0], key.word[1], WAYS_SHIFT);
 	return bpf_map_lookup_elem(&ways, &index);
 }
 

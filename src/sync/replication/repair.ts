@@ -1,7 +1,7 @@
 /**
  * Comparing the tables of both nodes, and mending the difference. What begins or ends between the two looks
- * makes a difference that is none: buckets in which something did meanwhile are left for another time, or told with the rest. All that
- * the other node saw before its look is in this table before that is looked at.
+ * makes a difference that is none: buckets in which something did meanwhile are left for another time, or told
+ * with the rest. All that the other node saw before its look is in this table before that is looked at.
  */
 import { difference } from './difference.js';
 import type { Choice, ConnectionTable, Taken } from './table.js';
