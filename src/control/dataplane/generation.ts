@@ -138,7 +138,7 @@ function heard(
       {
         from,
         to,
-        rule: slotOf(plan, one.rule, numbering),
+        rule: slotsOf(plan, numbering)[one.rule]!,
         flags: flagsOf(plan, limited, one.rule, one.log),
       },
     ];
@@ -194,10 +194,6 @@ class AlternativeLists {
   }
 }
 
-function slotOf(plan: Plan, rule: number, numbering: Numbering): number {
-  return numbering.ruleSlots.get(plan.rules.ids[rule]!)!;
-}
-
 /** The masks and lists of `struct generation`. */
 export function generationValue(
   plan: Plan,
@@ -212,7 +208,7 @@ export function generationValue(
   let denyLog = 0n;
   plan.deny.forEach((line, i) => {
     const bit = 1n << BigInt(i);
-    denyRule[i] = slotOf(plan, line.rule, numbering);
+    denyRule[i] = slotsOf(plan, numbering)[line.rule]!;
     if (line.allServices) denyAllServices |= bit;
     if (line.log) denyLog |= bit;
     for (const group of bitsOf(plan, line.dynamicFrom, numbering)) dynamicFrom[group]! |= bit;

@@ -7,7 +7,7 @@ import { rateOf } from '../policy/rates.js';
 import type { Sliced } from '../slices.js';
 import { taggedLength } from './bindings.js';
 import type { Packed } from './generation.js';
-import type { Numbering } from './numbering.js';
+import { type Numbering, slotsOf } from './numbering.js';
 
 const { GenerationFlags, HolderKind } = layouts;
 
@@ -58,7 +58,7 @@ export function* packRuleLimits(plan: Plan, numbering: Numbering): Sliced<Packed
   for (const [index, { limit, name, kind }] of limited) {
     if (at % SLICE === 0) yield;
     const { rate } = plan.rules.options(index);
-    keys.writeUInt32LE(numbering.ruleSlots.get(plan.rules.ids[index]!)!, at * 4);
+    keys.writeUInt32LE(slotsOf(plan, numbering)[index]!, at * 4);
     const value = { rate: rateValue(rate), host: limitValue(limit), name: { byte: name }, kind };
     layouts.ruleLimit.encode(value, values, at * layouts.ruleLimit.size);
     at++;
